@@ -1,0 +1,1 @@
+//! Reads a capture of a Microsoft Entra ID sign-in and says why multifactor authentication did not complete.
