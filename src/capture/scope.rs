@@ -1,0 +1,169 @@
+//! What matters of a capture: which hosts, which paths, which bodies.
+//!
+//! A reader drops what no later stage needs, and it must not know what that is: the scope is a value
+//! given from outside. It may only grow between two passes over an input.
+//!
+//! Invariant: a host that is not in scope never makes a reader keep a body, but for a small page of
+//! a failed answer and for a posted form with a field that a sign-in would carry.
+
+use std::collections::HashSet;
+
+use aho_corasick::AhoCorasick;
+
+use crate::limits;
+
+/// How much of a message body a later stage needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Nothing.
+    Nothing,
+    /// Up to this many bytes after decoding.
+    UpTo(u64),
+}
+
+/// What a reader keeps.
+#[derive(Debug, Default)]
+pub struct Scope {
+    exact: HashSet<Box<str>>,
+    suffixes: Vec<Box<str>>,
+    scripts: Vec<Box<str>>,
+    paths: Vec<Box<str>>,
+    markers: Option<AhoCorasick>,
+    body: u64,
+}
+
+impl Scope {
+    /// A scope of host patterns (`login.example` or `*.example`), patterns of hosts that serve
+    /// scripts only, parts of paths in lower case, and names of form fields; bodies of hosts in
+    /// scope are kept up to `body` bytes.
+    pub fn new<'a>(
+        hosts: impl IntoIterator<Item = &'a str>,
+        scripts: impl IntoIterator<Item = &'a str>,
+        paths: impl IntoIterator<Item = &'a str>,
+        fields: &[&str],
+        body: u64,
+    ) -> Self {
+        let mut scope = Self { body, ..Self::default() };
+        for host in hosts {
+            scope.add_host(host);
+        }
+        scope.scripts.extend(scripts.into_iter().map(|host| host.trim_start_matches('*').into()));
+        scope.paths.extend(paths.into_iter().map(Into::into));
+        scope.markers = AhoCorasick::new(fields).ok();
+        scope
+    }
+
+    /// Widens the scope by one host pattern.
+    pub fn add_host(&mut self, pattern: &str) {
+        match pattern.strip_prefix('*') {
+            Some(suffix) => self.suffixes.push(suffix.to_ascii_lowercase().into()),
+            None => {
+                self.exact.insert(pattern.to_ascii_lowercase().into());
+            }
+        }
+    }
+
+    /// Whether an exchange with this host and path is part of a sign-in. Host in lower case.
+    pub fn covers(&self, host: &str, path: &str) -> bool {
+        if self.exact.contains(host) || self.suffixes.iter().any(|end| host.ends_with(&**end)) {
+            return true;
+        }
+        if self.paths.is_empty() || path.len() > limits::PATH {
+            return false;
+        }
+        let path = path.to_ascii_lowercase();
+        self.paths.iter().any(|part| path.contains(&**part))
+    }
+
+    /// Whether the host serves scripts and pictures, so that only an answer of another kind (a page
+    /// where a script was asked for) is worth keeping.
+    fn serves_files(&self, host: &str) -> bool {
+        self.scripts.iter().any(|end| host.ends_with(&**end))
+    }
+
+    /// How much of a response body is needed. Host in lower case; `content_type` as it was sent.
+    pub fn response_body(
+        &self,
+        host: &str,
+        path: &str,
+        status: u16,
+        content_type: Option<&str>,
+    ) -> Want {
+        let kind = content_type.unwrap_or_default().to_ascii_lowercase();
+        let page = kind.contains("html") || kind.is_empty() || kind.contains("text/plain");
+        let binary = ["image/", "font/", "video/", "audio/", "text/css"]
+            .iter()
+            .any(|prefix| kind.starts_with(prefix));
+        if binary {
+            return Want::Nothing;
+        }
+        if self.covers(host, path) && !self.serves_files(host) {
+            let script = kind.contains("javascript") || kind.contains("ecmascript");
+            return if script { Want::Nothing } else { Want::UpTo(self.body) };
+        }
+        if self.serves_files(host) {
+            let wanted = page && !kind.is_empty() || status >= 400;
+            return if wanted { Want::UpTo(limits::FAILURE_PAGE) } else { Want::Nothing };
+        }
+        if status >= 400 && page {
+            return Want::UpTo(limits::FAILURE_PAGE);
+        }
+        Want::Nothing
+    }
+
+    /// How much of a request body is needed; `text` is the body as the capture holds it, where it is
+    /// at hand without decoding.
+    pub fn request_body(&self, host: &str, path: &str, text: &[u8]) -> Want {
+        if self.covers(host, path) {
+            return if self.serves_files(host) { Want::Nothing } else { Want::UpTo(self.body) };
+        }
+        let small = u64::try_from(text.len()).is_ok_and(|length| length <= limits::MIB);
+        match &self.markers {
+            Some(markers) if small && markers.is_match(text) => Want::UpTo(self.body),
+            _ => Want::Nothing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope() -> Scope {
+        Scope::new(
+            ["login.example", "*.cdn.example"],
+            ["*.cdn.example"],
+            ["/adfs/ls"],
+            &["id_token=", "error_description="],
+            1000,
+        )
+    }
+
+    #[test]
+    fn hosts_and_paths() {
+        let scope = scope();
+        assert!(scope.covers("login.example", "/"));
+        assert!(scope.covers("a.cdn.example", "/"));
+        assert!(!scope.covers("login.example.evil.example", "/"));
+        assert!(scope.covers("sts.customer.example", "/ADFS/ls/"));
+    }
+
+    #[test]
+    fn bodies() {
+        let scope = scope();
+        let html = Some("text/html; charset=utf-8");
+        assert_eq!(scope.response_body("login.example", "/", 200, html), Want::UpTo(1000));
+        assert_eq!(
+            scope.response_body("login.example", "/", 200, Some("image/png")),
+            Want::Nothing
+        );
+        let script = Some("application/javascript");
+        assert_eq!(scope.response_body("a.cdn.example", "/x.js", 200, script), Want::Nothing);
+        let page = Want::UpTo(limits::FAILURE_PAGE);
+        assert_eq!(scope.response_body("a.cdn.example", "/x.js", 200, html), page);
+        assert_eq!(scope.response_body("other.example", "/", 403, html), page);
+        assert_eq!(scope.response_body("other.example", "/", 200, html), Want::Nothing);
+        assert_eq!(scope.request_body("app.example", "/cb", b"id_token=x"), Want::UpTo(1000));
+        assert_eq!(scope.request_body("app.example", "/cb", b"colour=red"), Want::Nothing);
+    }
+}

@@ -1,0 +1,191 @@
+//! What a capture could and could not see.
+//!
+//! A claim that something did not happen needs proof that the capture would have shown it. The proof
+//! is a [`CoverageProof`], and only this file makes one.
+//!
+//! Invariant: a proof is given for a window that lies wholly inside what one input recorded without
+//! a known gap, and never for an input that sees tunnels only.
+
+use std::time::Duration;
+
+use super::InputId;
+use crate::time::{Span, Timestamp};
+
+/// Where the capture was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Vantage {
+    /// Inside one browser: its own requests, with their contents.
+    Browser,
+    /// In a proxy on the client machine: the requests of all programs that use it.
+    Proxy,
+    /// Inside a program that is no browser: the requests of a library.
+    Program,
+    /// On the wire.
+    Wire,
+}
+
+/// What one input could see.
+#[derive(Clone, Debug)]
+pub struct InputCoverage {
+    /// The input.
+    pub input: InputId,
+    /// Where it was taken.
+    pub vantage: Vantage,
+    /// From the first to the last sign of life in it.
+    pub span: Option<Span>,
+    /// Whether its end is known to be missing.
+    pub truncated: bool,
+    /// Whether the exporter removed cookies and tokens.
+    pub sanitised: bool,
+    /// Bodies of sign-in hosts that a response announced.
+    pub bodies_expected: u32,
+    /// Bodies of sign-in hosts that are not in the capture.
+    pub bodies_missing: u32,
+    /// CONNECT tunnels that were not decrypted.
+    pub blind_tunnels: u32,
+    /// Exchanges over HTTPS whose contents can be read.
+    pub decrypted: u32,
+    /// Records that could not be read.
+    pub records_lost: u64,
+}
+
+impl InputCoverage {
+    pub(super) const fn new(input: InputId) -> Self {
+        Self {
+            input,
+            vantage: Vantage::Program,
+            span: None,
+            truncated: false,
+            sanitised: false,
+            bodies_expected: 0,
+            bodies_missing: 0,
+            blind_tunnels: 0,
+            decrypted: 0,
+            records_lost: 0,
+        }
+    }
+
+    /// Whether HTTPS is there and none of it can be read.
+    pub const fn is_tunnels_only(&self) -> bool {
+        self.blind_tunnels > 0 && self.decrypted == 0
+    }
+}
+
+/// What all inputs of the case could see.
+#[derive(Clone, Debug, Default)]
+pub struct Coverage {
+    /// One for each input, in their order.
+    pub inputs: Vec<InputCoverage>,
+}
+
+/// Proof that a window was recorded, so that what is not in it did not happen there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CoverageProof {
+    input: InputId,
+    window: Span,
+}
+
+impl CoverageProof {
+    /// The input that recorded the window.
+    pub const fn input(self) -> InputId {
+        self.input
+    }
+
+    /// The window.
+    pub const fn window(self) -> Span {
+        self.window
+    }
+}
+
+/// Why a capture cannot say that something did not happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Unseen {
+    /// Contents that would tell were not saved.
+    BodiesMissing,
+    /// The capture ended too early.
+    CaptureEnded,
+    /// The capture began too late.
+    CaptureStarted,
+    /// The traffic is encrypted.
+    Encrypted,
+    /// Part of the capture could not be read.
+    RecordsLost,
+    /// The capture has no times.
+    Timeless,
+}
+
+impl Unseen {
+    /// Its name in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::BodiesMissing => "bodies_missing",
+            Self::CaptureEnded => "capture_ended",
+            Self::CaptureStarted => "capture_started",
+            Self::Encrypted => "encrypted",
+            Self::RecordsLost => "records_lost",
+            Self::Timeless => "timeless",
+        }
+    }
+}
+
+/// Whether something happened, and how well that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absence {
+    /// It happened.
+    Present,
+    /// It did not, and the capture would have shown it.
+    Proven(CoverageProof),
+    /// The capture cannot tell.
+    Unknown(Unseen),
+}
+
+impl Coverage {
+    /// What one input could see.
+    pub fn of(&self, input: InputId) -> Option<&InputCoverage> {
+        self.inputs.iter().find(|coverage| coverage.input == input)
+    }
+
+    /// Whether an input recorded the time from `from` on for at least `length`, so that what is not
+    /// in it then did not happen.
+    pub fn absent(&self, input: InputId, from: Timestamp, length: Duration) -> Absence {
+        let Some(coverage) = self.of(input) else { return Absence::Unknown(Unseen::Timeless) };
+        if coverage.is_tunnels_only() {
+            return Absence::Unknown(Unseen::Encrypted);
+        }
+        let Some(span) = coverage.span else { return Absence::Unknown(Unseen::Timeless) };
+        let window = Span::new(from, from.plus(length));
+        if from < span.first() {
+            return Absence::Unknown(Unseen::CaptureStarted);
+        }
+        if window.last() > span.last() {
+            return Absence::Unknown(Unseen::CaptureEnded);
+        }
+        if coverage.records_lost > 0 {
+            return Absence::Unknown(Unseen::RecordsLost);
+        }
+        Absence::Proven(CoverageProof { input, window })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proof_needs_the_whole_window() {
+        let at = |seconds: i64| Timestamp::from_nanoseconds(seconds * 1_000_000_000);
+        let mut one = InputCoverage::new(InputId(0));
+        one.span = Some(Span::new(at(10), at(100)));
+        let mut coverage = Coverage { inputs: vec![one] };
+        let ask = |coverage: &Coverage, from| {
+            coverage.absent(InputId(0), at(from), Duration::from_secs(30))
+        };
+        assert!(matches!(ask(&coverage, 20), Absence::Proven(_)));
+        assert_eq!(ask(&coverage, 5), Absence::Unknown(Unseen::CaptureStarted));
+        assert_eq!(ask(&coverage, 80), Absence::Unknown(Unseen::CaptureEnded));
+        coverage.inputs[0].records_lost = 1;
+        assert_eq!(ask(&coverage, 20), Absence::Unknown(Unseen::RecordsLost));
+        coverage.inputs[0].blind_tunnels = 1;
+        assert_eq!(ask(&coverage, 20), Absence::Unknown(Unseen::Encrypted));
+    }
+}

@@ -1,0 +1,84 @@
+//! Header fields of a message, as far as later stages read them.
+//!
+//! Names are lower case; values are secrets, because a header may carry a cookie, a token or a URL
+//! with one. A repeated field stands once for each time it came.
+
+use std::borrow::Cow;
+
+use super::Secret;
+
+/// The kept header fields of one message.
+#[derive(Clone, Debug, Default)]
+pub struct Headers(pub(super) Vec<(Cow<'static, str>, Secret<Box<str>>)>);
+
+/// The fields kept of every exchange, sorted. Of hosts in scope all fields of a response are kept,
+/// because products on the path sign themselves with fields of their own.
+const KEPT: &[&str] = &[
+    "client-request-id",
+    "content-length",
+    "content-type",
+    "date",
+    "fiddlergateway",
+    "location",
+    "origin",
+    "proxy-agent",
+    "proxy-authenticate",
+    "referer",
+    "retry-after",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
+    "server",
+    "user-agent",
+    "via",
+    "www-authenticate",
+    "x-squid-error",
+];
+
+impl Headers {
+    /// The kept spelling of a name, if the field is kept of every exchange.
+    pub fn kept(name: &str) -> Option<&'static str> {
+        let index = KEPT
+            .binary_search_by(|kept| {
+                kept.bytes().cmp(name.bytes().map(|byte| byte.to_ascii_lowercase()))
+            })
+            .ok()?;
+        KEPT.get(index).copied()
+    }
+
+    /// All values of a field; the name in lower case.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Secret<Box<str>>> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value)
+    }
+
+    /// The first value of a field; the name in lower case.
+    pub fn first<'a>(&'a self, name: &'a str) -> Option<&'a Secret<Box<str>>> {
+        self.all(name).next()
+    }
+
+    /// Whether the field is there; the name in lower case.
+    pub fn has(&self, name: &str) -> bool {
+        self.0.iter().any(|(known, _)| known == name)
+    }
+
+    /// Whether no field was kept, which is the case when an exporter leaves them all out.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// All kept fields in the order they came.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Secret<Box<str>>)> {
+        self.0.iter().map(|(name, value)| (name.as_ref(), value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kept_names_are_sorted_for_the_search() {
+        assert!(KEPT.is_sorted());
+        assert_eq!(Headers::kept("Content-Type"), Some("content-type"));
+        assert_eq!(Headers::kept("authorization"), None);
+    }
+}

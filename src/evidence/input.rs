@@ -1,0 +1,81 @@
+//! What was given to be analysed.
+
+use super::InputId;
+use crate::time::Timestamp;
+
+/// A format of captures, recognised by content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Format {
+    /// HTTP archive.
+    Har,
+    /// Fiddler session archive.
+    Saz,
+    /// Not a capture that is read.
+    Unrecognised,
+}
+
+impl Format {
+    /// Its name in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Har => "har",
+            Self::Saz => "saz",
+            Self::Unrecognised => "unrecognised",
+        }
+    }
+}
+
+/// One capture of the case.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// Its number.
+    pub id: InputId,
+    /// The name given by the user; a capture inside archives has the path through them behind `!`.
+    pub name: String,
+    /// The bytes of the name where it was not UTF-8, base64.
+    pub name_bytes: Option<String>,
+    /// What it was packed in, outermost first: `zip`, `gzip`.
+    pub container: Vec<&'static str>,
+    /// Hash of the capture itself, lower case hexadecimal, unless switched off.
+    pub sha256: Option<String>,
+    /// Hash of the file it came in, where that is another one.
+    pub container_sha256: Option<String>,
+    /// Bytes of the capture itself.
+    pub bytes: u64,
+    /// Its format.
+    pub format: Format,
+    /// The program that wrote it, cleaned of control bytes.
+    pub producer: Option<String>,
+    /// The first time in it.
+    pub first: Option<Timestamp>,
+    /// The last time in it.
+    pub last: Option<Timestamp>,
+    /// Offset of the local time that the capture was written in, in seconds east of UTC.
+    pub utc_offset: Option<i32>,
+    /// Entries or sessions it holds.
+    pub records: u64,
+    /// What it looks like when it is no capture, and how to convert it.
+    pub looks_like: Option<String>,
+}
+
+impl Input {
+    /// An input of which nothing is known yet but its name.
+    pub fn named(name: &str) -> Self {
+        Self {
+            id: InputId(0),
+            name: name.to_owned(),
+            name_bytes: None,
+            container: Vec::new(),
+            sha256: None,
+            container_sha256: None,
+            bytes: 0,
+            format: Format::Unrecognised,
+            producer: None,
+            first: None,
+            last: None,
+            utc_offset: None,
+            records: 0,
+            looks_like: None,
+        }
+    }
+}

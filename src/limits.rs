@@ -1,0 +1,143 @@
+//! Every bound in the program, with its unit and its reason.
+//!
+//! A capture is hostile until proven otherwise, so whatever grows with the input is bounded here and
+//! nowhere else. What a user may change is a field of [`Limits`]; what is fixed is a constant.
+//!
+//! Invariant: reaching a bound never ends the program; it makes a partial result and a diagnostic.
+
+/// One kibibyte, in bytes.
+pub const KIB: u64 = 1 << 10;
+/// One mebibyte, in bytes.
+pub const MIB: u64 = 1 << 20;
+/// One gibibyte, in bytes.
+pub const GIB: u64 = 1 << 30;
+
+/// The bounds that an option can change (SPEC section 8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes read of one input, before decompression; `None` is no bound, right for files.
+    pub input: Option<u64>,
+    /// Bytes of a stream that must be held in memory because it cannot be rewound.
+    pub buffered: u64,
+    /// Bytes that decompression may produce for streams of packets.
+    pub expanded_stream: u64,
+    /// Bytes that members of archives and bodies together may expand to.
+    pub expanded: u64,
+    /// Expanded bytes per compressed byte of one body or member, above [`RATIO_FLOOR`].
+    pub ratio: u64,
+    /// Bytes kept of one HTTP body of a sign-in host.
+    pub body: u64,
+    /// Bytes held of one HAR entry; larger bodies are skipped in the stream.
+    pub har_entry: u64,
+    /// Archives inside archives.
+    pub archive_depth: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            input: None,
+            buffered: 4 * GIB,
+            expanded_stream: 8 * GIB,
+            expanded: GIB,
+            ratio: 1_000,
+            body: MIB,
+            har_entry: 32 * MIB,
+            archive_depth: 4,
+        }
+    }
+}
+
+/// Bytes below which the ratio of expansion is not looked at: small text may shrink a lot.
+pub const RATIO_FLOOR: u64 = MIB;
+/// Nesting of JSON; `serde_json` itself stops at 128.
+pub const JSON_DEPTH: usize = 128;
+/// Nesting of XML.
+pub const XML_DEPTH: usize = 64;
+/// Nesting of HTML that is followed.
+pub const HTML_DEPTH: usize = 256;
+/// Bytes of a failure page kept of a host that is not a sign-in host: enough for a vendor's text.
+pub const FAILURE_PAGE: u64 = 16 * KIB;
+/// Bytes of one header value kept.
+pub const HEADER_VALUE: usize = 16 * 1024;
+/// Bytes of one path kept; longer ones are cut.
+pub const PATH: usize = 1024;
+/// Exchanges kept of hosts that matter for the sign-in.
+pub const EXCHANGES_IN_SCOPE: usize = 50_000;
+/// Exchanges kept of all other hosts; the rest are counted only.
+pub const EXCHANGES_OUT_OF_SCOPE: usize = 50_000;
+/// Bytes of bodies kept for one case, all together.
+pub const BODIES: u64 = 24 * MIB;
+/// Connections kept.
+pub const CONNECTIONS: usize = 200_000;
+/// Hosts for which background traffic is counted apart.
+pub const BACKGROUND_HOSTS: usize = 10_000;
+/// Diagnostics kept of one kind for one input; the rest are counted.
+pub const DIAGNOSTICS_PER_KIND: usize = 16;
+/// Distinct secret values that get a label of their own.
+pub const SECRET_LABELS: usize = 100_000;
+/// Members listed of one archive.
+pub const ARCHIVE_MEMBERS: usize = 1_000_000;
+/// Attempts reported of one case; more than that is a loop or an attack on the reader.
+pub const ATTEMPTS: usize = 2_000;
+
+/// What may still be expanded, counted as produced: one for a whole input, through every decoder.
+#[derive(Debug)]
+pub struct Budget {
+    left: u64,
+    ratio: u64,
+    exhausted: bool,
+}
+
+impl Budget {
+    /// A budget of `bytes` in all, and of `ratio` expanded bytes per compressed byte of one stream.
+    pub const fn new(bytes: u64, ratio: u64) -> Self {
+        Self { left: bytes, ratio, exhausted: false }
+    }
+
+    /// Charges bytes that were produced; `false` when they are more than was left.
+    pub fn charge(&mut self, bytes: u64) -> bool {
+        match self.left.checked_sub(bytes) {
+            Some(left) => self.left = left,
+            None => {
+                self.left = 0;
+                self.exhausted = true;
+            }
+        }
+        !self.exhausted
+    }
+
+    /// Whether one stream that took `compressed` bytes may have produced `expanded`.
+    pub fn allows_ratio(&mut self, compressed: u64, expanded: u64) -> bool {
+        let fine = expanded <= RATIO_FLOOR || expanded / self.ratio.max(1) <= compressed.max(1);
+        self.exhausted |= !fine;
+        fine
+    }
+
+    /// Bytes left.
+    pub const fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Whether a bound was met.
+    pub const fn is_exhausted(&self) -> bool {
+        self.exhausted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_runs_out_and_stays_so() {
+        let mut budget = Budget::new(10, 1000);
+        assert!(budget.charge(10));
+        assert!(!budget.charge(1));
+        assert!(!budget.charge(0));
+        let mut budget = Budget::new(GIB, 1000);
+        assert!(budget.allows_ratio(1, MIB));
+        assert!(!budget.allows_ratio(1, 2 * MIB));
+        assert!(budget.is_exhausted());
+    }
+}
