@@ -1,0 +1,376 @@
+//! Makes attempts out of groups and what was judged of them: steps, codes, ids, users.
+
+use std::collections::BTreeMap;
+
+use super::correlate::{self, Group};
+use super::outcome::{self, Judgement};
+use super::sighting::{FoundCode, Grant, Sighting};
+use super::{
+    AttemptId, Carrier, Flow, Guid, Outcome, SignIn, SignInAttempt, Step, StepKind, StepResult,
+    StsError,
+};
+use crate::entra::{self, HostRole, Nature, ResultClass, hosts};
+use crate::evidence::{Evidence, ExchangeId, Identity, Scheme};
+use crate::time::Timestamp;
+
+/// Request ids kept of one attempt.
+const REQUEST_IDS: usize = 64;
+
+/// Rebuilds all sign-ins of a case.
+pub fn reconstruct(evidence: &Evidence) -> SignIn {
+    let groups = correlate::group(evidence);
+    let mut users: BTreeMap<String, u32> = BTreeMap::new();
+    let mut attempts: Vec<SignInAttempt> = Vec::new();
+    for group in &groups {
+        if !is_attempt(group) {
+            continue;
+        }
+        let judgement = outcome::judge(group, evidence);
+        let number = u32::try_from(attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
+        attempts.push(attempt(AttemptId(number), group, judgement, &mut users));
+    }
+    override_attempts(&mut attempts);
+    let encrypted = encrypted(evidence);
+    let seen = !attempts.is_empty() || !encrypted.is_empty();
+    SignIn { attempts, encrypted, seen }
+}
+
+/// A group of nothing but look-ups, scripts and telemetry that worked is no attempt.
+fn is_attempt(group: &Group) -> bool {
+    group.members.iter().any(|one| {
+        one.failure.is_some() && is_essential(one)
+            || !matches!(
+                one.kind,
+                StepKind::Other
+                    | StepKind::Telemetry
+                    | StepKind::Discovery
+                    | StepKind::Logout
+                    | StepKind::SeamlessSso
+            )
+    })
+}
+
+fn is_essential(one: &Sighting) -> bool {
+    match one.role {
+        Some(HostRole::Sts | HostRole::StsAlias) => true,
+        Some(HostRole::SigninCdn) => hosts::is_script_cdn(one.host.as_str()),
+        _ => false,
+    }
+}
+
+/// Tunnels to sign-in hosts whose contents nobody decrypted.
+fn encrypted(evidence: &Evidence) -> Vec<ExchangeId> {
+    let blind = |input| {
+        evidence.coverage.of(input).is_some_and(crate::evidence::InputCoverage::is_tunnels_only)
+    };
+    evidence
+        .numbered()
+        .filter(|(_, exchange)| {
+            exchange.request.url.scheme == Scheme::Authority
+                && hosts::is_sign_in_service(exchange.host().as_str())
+                && blind(exchange.at.input)
+        })
+        .map(|(id, _)| id)
+        .collect()
+}
+
+fn attempt(
+    id: AttemptId,
+    group: &Group,
+    judgement: Judgement,
+    users: &mut BTreeMap<String, u32>,
+) -> SignInAttempt {
+    let user = group.user.as_deref().map(|name| {
+        let next = u32::try_from(users.len()).unwrap_or(u32::MAX).saturating_add(1);
+        let number = *users.entry(name.trim().to_lowercase()).or_insert(next);
+        Identity::new(name, number)
+    });
+    let mut request_ids: Vec<Guid> = Vec::new();
+    let mut policy_ids: Vec<Guid> = Vec::new();
+    for one in &group.members {
+        for id in one.request_id.iter().chain(one.codes.iter().filter_map(|c| c.trace_id.as_ref()))
+        {
+            if request_ids.len() < REQUEST_IDS && !request_ids.contains(id) {
+                request_ids.push(id.clone());
+            }
+        }
+        for id in &one.policy_ids {
+            if !policy_ids.contains(id) {
+                policy_ids.push(id.clone());
+            }
+        }
+    }
+    let times = || group.members.iter().filter(|one| one.kind != StepKind::Telemetry);
+    SignInAttempt {
+        id,
+        flow: flow(group),
+        user,
+        tenant: group.tenant.clone(),
+        application: group.application.clone(),
+        resource: group.resource.clone(),
+        correlation_ids: group.correlation_ids.clone(),
+        request_ids,
+        policy_ids,
+        first: times().filter_map(|one| one.started).min(),
+        last: times().filter_map(|one| one.ended.or(one.started)).max(),
+        steps: steps(group),
+        errors: errors(group),
+        outcome: judgement.outcome,
+        side: judgement.side,
+        mfa: judgement.mfa,
+        methods: judgement.methods,
+        result_value: judgement.result_value,
+        deciding_code: judgement.deciding_code,
+        policy_page: judgement.policy_page,
+        blockage: judgement.blockage,
+        decided_by: judgement.decided_by,
+        unseen: judgement.unseen,
+        doubts: judgement.doubts,
+        overridden_by: None,
+    }
+}
+
+/// The flow; one that was guessed from an unreadable token request gives way to a browser's steps.
+fn flow(group: &Group) -> Flow {
+    let told = group.members.iter().find_map(|one| one.flow.filter(|_| !one.flow_guessed));
+    let pages = group.members.iter().any(|one| {
+        matches!(
+            one.kind,
+            StepKind::Authorize | StepKind::Password | StepKind::MfaBegin | StepKind::MfaPoll
+        )
+    });
+    told.or(group.flow.filter(|_| !pages)).unwrap_or(Flow::Unknown)
+}
+
+fn errors(group: &Group) -> Vec<StsError> {
+    let mut errors: Vec<StsError> = Vec::new();
+    for one in &group.members {
+        let page = one.page.as_ref().and_then(|page| page.id.clone());
+        let make = |found: &FoundCode, equivalent| StsError {
+            code: found.code,
+            equivalent,
+            carrier: found.carrier,
+            page: page.clone(),
+            step: one.kind,
+            trace_id: found.trace_id.clone().or_else(|| one.request_id.clone()),
+            correlation_id: found
+                .correlation_id
+                .clone()
+                .or_else(|| one.correlation_ids.first().cloned()),
+            at: one.ended.or(one.started),
+            reference: one.reference,
+        };
+        for found in &one.codes {
+            // A redirect and the request that follows it hold the same error.
+            let again = errors.iter().any(|known| {
+                known.code == found.code
+                    && found.trace_id.is_some()
+                    && known.trace_id == found.trace_id
+                    && known.carrier != found.carrier
+            });
+            if !again {
+                errors.push(make(found, false));
+            }
+        }
+        let literal = one.codes.iter().any(|found| matches!(found.code, 50_074 | 50_076));
+        if is_mfa_page(one) && !literal {
+            let found = FoundCode {
+                code: 50_074,
+                carrier: Carrier::Page,
+                trace_id: None,
+                correlation_id: None,
+            };
+            errors.push(make(&found, true));
+        }
+    }
+    errors
+}
+
+/// Whether the answer is the page that poses the challenge.
+fn is_mfa_page(one: &Sighting) -> bool {
+    one.page.as_ref().is_some_and(|page| {
+        let named = page.id.as_deref().and_then(entra::page).map(|row| row.step);
+        named == Some(StepKind::MfaPage)
+            || named.is_none() && page.methods.as_ref().is_some_and(|m| !m.is_empty())
+    })
+}
+
+fn steps(group: &Group) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for one in &group.members {
+        let script = one.role == Some(HostRole::SigninCdn);
+        let shown = !script && one.kind != StepKind::Other || one.failure.is_some();
+        if !shown {
+            continue;
+        }
+        let step = Step {
+            kind: one.kind,
+            at: one.started,
+            result: result(one),
+            detail: one.detail.clone(),
+            host: one.host.clone(),
+            count: 1,
+            refs: vec![one.reference],
+        };
+        push(&mut steps, step);
+        if let Some(step) = page_step(one) {
+            push(&mut steps, step);
+        }
+    }
+    steps
+}
+
+/// Adds a step; one that repeats the step before it is counted there.
+fn push(steps: &mut Vec<Step>, step: Step) {
+    if let Some(last) = steps.last_mut()
+        && last.kind == step.kind
+        && last.result == step.result
+        && last.detail == step.detail
+        && last.host == step.host
+    {
+        last.count = last.count.saturating_add(1);
+        last.refs.extend(step.refs);
+        return;
+    }
+    steps.push(step);
+}
+
+/// The page that an answer shows, as a step of its own.
+fn page_step(one: &Sighting) -> Option<Step> {
+    let page = one.page.as_ref()?;
+    let kind =
+        if is_mfa_page(one) { StepKind::MfaPage } else { entra::page(page.id.as_deref()?)?.step };
+    let own = matches!(
+        kind,
+        StepKind::MfaPage
+            | StepKind::Registration
+            | StepKind::KeepSignedIn
+            | StepKind::Consent
+            | StepKind::PolicyPage
+            | StepKind::ErrorPage
+    );
+    if !own || kind == one.kind {
+        return None;
+    }
+    let at: Option<Timestamp> = one.ended.or(one.started);
+    let result = match kind {
+        StepKind::PolicyPage | StepKind::ErrorPage => StepResult::Failed,
+        StepKind::MfaPage | StepKind::Registration => StepResult::Interrupt,
+        _ => StepResult::Ok,
+    };
+    let detail = match kind {
+        StepKind::MfaPage => page.methods.clone().unwrap_or_default().join(", "),
+        _ => one.detail.clone(),
+    };
+    Some(Step {
+        kind,
+        at,
+        result,
+        detail,
+        host: one.host.clone(),
+        count: 1,
+        refs: vec![one.reference],
+    })
+}
+
+fn result(one: &Sighting) -> StepResult {
+    if one.failure.is_some() {
+        return if one.answered { StepResult::Failed } else { StepResult::NoResponse };
+    }
+    if one.cancelled {
+        return StepResult::NoResponse;
+    }
+    if !one.answered {
+        return if one.pending { StepResult::Unknown } else { StepResult::NoResponse };
+    }
+    if let Some(state) = one.authorization_state {
+        return match state {
+            0 => StepResult::Pending,
+            1 => StepResult::Failed,
+            _ => StepResult::Ok,
+        };
+    }
+    if let Some(answer) = &one.sas {
+        let row = answer.value.as_deref().and_then(entra::result);
+        let pending = row.is_some_and(|row| row.class == ResultClass::Pending)
+            || row.is_none() && answer.retry == Some(true);
+        return match (answer.success, pending) {
+            (true, _) => StepResult::Ok,
+            (false, true) => StepResult::Pending,
+            (false, false) => StepResult::Failed,
+        };
+    }
+    if one.body_missing {
+        return StepResult::Unknown;
+    }
+    if one.grant != Grant::None {
+        return StepResult::Ok;
+    }
+    let natures = one
+        .codes
+        .iter()
+        .filter(|found| found.carrier != Carrier::Telemetry)
+        .map(|found| entra::error(found.code).map_or(Nature::Failure, |row| row.nature));
+    let worst = natures
+        .max_by_key(|nature| u8::from(matches!(nature, Nature::Failure | Nature::MfaFailed)));
+    match worst {
+        Some(Nature::Failure | Nature::MfaFailed) => StepResult::Failed,
+        Some(_) => StepResult::Interrupt,
+        None if one.oauth_error.as_deref() == Some("authorization_pending") => StepResult::Pending,
+        None if one.oauth_error.is_some() => StepResult::Failed,
+        None if is_mfa_page(one) => StepResult::Interrupt,
+        None => match one.status {
+            Some(401) => StepResult::Interrupt,
+            Some(400..) => StepResult::Failed,
+            _ => StepResult::Ok,
+        },
+    }
+}
+
+/// Attempts that a later success of the same user, application and resource made unimportant, and
+/// silent ones that an interactive one followed, step aside.
+fn override_attempts(attempts: &mut [SignInAttempt]) {
+    let facts: Vec<_> = attempts
+        .iter()
+        .map(|one| {
+            let success =
+                matches!(one.outcome, Outcome::MfaCompleted | Outcome::CompletedWithoutMfa);
+            (one.id, one.flow.is_without_prompt(), success, one.first)
+        })
+        .collect();
+    let copies: Vec<SignInAttempt> = attempts.to_vec();
+    for (index, one) in attempts.iter_mut().enumerate() {
+        let done = matches!(one.outcome, Outcome::MfaCompleted | Outcome::CompletedWithoutMfa);
+        if done {
+            continue;
+        }
+        let silent = one.outcome == Outcome::InteractionRequired;
+        for (later, (id, later_silent, success, _)) in
+            facts.iter().enumerate().skip(index.saturating_add(1))
+        {
+            let Some(other) = copies.get(later) else { continue };
+            if !is_same_case(one, other) {
+                continue;
+            }
+            let interactive = silent && !later_silent;
+            if *success || interactive {
+                one.overridden_by = Some(*id);
+                break;
+            }
+        }
+    }
+}
+
+/// Whether two attempts are for the same user, application and resource, as far as both say.
+fn is_same_case(one: &SignInAttempt, other: &SignInAttempt) -> bool {
+    fn agree<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
+        one.is_none() || other.is_none() || one == other
+    }
+    let named = one.application.is_some() || other.application.is_some();
+    let application = agree(one.application.as_ref(), other.application.as_ref());
+    let own_name = |attempt: &SignInAttempt| attempt.flow == Flow::ClientCredentials;
+    application
+        && own_name(one) == own_name(other)
+        && agree(one.user.as_ref(), other.user.as_ref())
+        && (named || agree(one.resource.as_ref(), other.resource.as_ref()))
+}

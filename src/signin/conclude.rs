@@ -1,0 +1,343 @@
+//! Ends the state machine: what decided, and what may be said of an attempt that nothing decided.
+//!
+//! Silence is the hard case. That no next step came is said only of a stretch of time that the
+//! capture is known to have recorded, or when the client is seen to go on to something else.
+//!
+//! Invariant: an outcome that rests on absence holds a [`CoverageProof`] or a navigation.
+
+use std::time::Duration;
+
+use super::outcome::{Class, Judgement, Waiting, Walk};
+use super::sighting::Sighting;
+use super::{Blockage, FailureSide, MfaState, Outcome, Phase, Side};
+use crate::entra::{HostRole, StepKind, hosts};
+use crate::evidence::{Absence, CoverageProof, Evidence, Exchange, HostName, Unseen};
+use crate::time::Timestamp;
+
+/// How long a client must be seen after its last step, for the absence of a next step to count.
+const SILENCE: Duration = Duration::from_secs(30);
+
+impl Walk<'_> {
+    /// The end of the walk: what decided, or what the attempt still waited for.
+    pub(super) fn conclude(mut self, evidence: &Evidence) -> Judgement {
+        if self.completed.is_some() && self.candidate.is_none() {
+            return self.completed();
+        }
+        if let Some(judgement) = self.obstructed() {
+            return judgement;
+        }
+        if let Some(candidate) = self.candidate.take() {
+            let (at, outcome, side, code) =
+                (candidate.at, candidate.outcome, candidate.side, candidate.code);
+            let side = self.proven_side(outcome, code, side);
+            if outcome == Outcome::MfaNoAnswer {
+                self.doubts.push("the way to the phone is never in a capture");
+            }
+            return self.finish(outcome, side, vec![at], code);
+        }
+        if let Some(at) = self.client_setting.or(self.script_report) {
+            let begun = matches!(self.mfa, MfaState::Begun | MfaState::Passed);
+            if !begun {
+                return self.finish(Outcome::PreventedByClient, Side::Application, vec![at], None);
+            }
+        }
+        self.unfinished(evidence)
+    }
+
+    fn completed(self) -> Judgement {
+        let at = self.completed.unwrap_or_default();
+        let outcome = if self.challenged || self.mfa == MfaState::Passed {
+            Outcome::MfaCompleted
+        } else {
+            Outcome::CompletedWithoutMfa
+        };
+        let application =
+            self.obstacles.iter().copied().filter(|known| known.class == Class::Application);
+        let blocked: Vec<usize> = application.map(|known| known.at).collect();
+        if blocked.is_empty() {
+            return self.finish(outcome, Side::NothingWrong, vec![at], None);
+        }
+        let blockage = self.blockage(&blocked, Phase::AfterMfa);
+        let mut judgement = self.finish(outcome, Side::Network, blocked, None);
+        judgement.blockage = blockage;
+        judgement
+    }
+
+    /// The outcome when traffic that the last step needed failed and nothing overcame it.
+    fn obstructed(&self) -> Option<Judgement> {
+        let decided = self.candidate.as_ref().filter(|known| !known.weak).map(|known| known.at);
+        let stops =
+            |class: Class| matches!(class, Class::Script | Class::Service | Class::Federation);
+        let blocking: Vec<usize> = self
+            .obstacles
+            .iter()
+            .filter(|known| stops(known.class) && decided.is_none_or(|at| known.at > at))
+            .map(|known| known.at)
+            .collect();
+        let first = self.members.get(*blocking.first()?)?;
+        let failure = first.failure?;
+        let after = self.challenged;
+        let phase = if after { Phase::AfterChallenge } else { Phase::BeforeChallenge };
+        let (outcome, side) = match failure.side {
+            FailureSide::Network if after => (Outcome::MfaPreventedByNetwork, Side::Network),
+            FailureSide::Network => (Outcome::SignInPreventedByNetwork, Side::Network),
+            FailureSide::Client => (Outcome::PreventedByClient, Side::Application),
+            FailureSide::Service | FailureSide::Unknown => {
+                (Outcome::Undetermined, Side::CannotTell)
+            }
+        };
+        let mut judgement = self.clone_finish(outcome, side, &blocking);
+        if !failure.certain {
+            judgement.doubts.push("the capture does not name the fault exactly");
+        }
+        judgement.doubts.extend(self.doubt_of_retry(&blocking));
+        judgement.blockage = self.blockage(&blocking, phase);
+        Some(judgement)
+    }
+
+    /// A failure at the very end of a capture may have been overcome right after it.
+    fn doubt_of_retry(&self, blocking: &[usize]) -> Option<&'static str> {
+        let last = self.members.get(*blocking.last()?)?;
+        let polling = matches!(last.kind, StepKind::MfaPoll) && blocking.len() == 1;
+        polling.then_some("one poll failed and the page would have asked again")
+    }
+
+    fn blockage(&self, blocking: &[usize], phase: Phase) -> Option<Blockage> {
+        let failed: Vec<&Sighting> =
+            blocking.iter().filter_map(|index| self.members.get(*index)).collect();
+        let first = failed.first()?;
+        let mut by_time = failed.clone();
+        by_time.sort_by_key(|one| (one.started, one.id));
+        let mut found: Vec<HostName> = Vec::new();
+        for one in by_time {
+            if !found.contains(&one.host) {
+                found.push(one.host.clone());
+            }
+        }
+        let step = if first.kind == StepKind::Other {
+            if self.challenged { StepKind::MfaPage } else { StepKind::Authorize }
+        } else {
+            first.kind
+        };
+        Some(Blockage {
+            step,
+            phase,
+            hosts: found,
+            exchanges: failed.iter().map(|one| one.id).collect(),
+        })
+    }
+
+    /// The side, where a failed host explains the code or the registration.
+    fn proven_side(&mut self, outcome: Outcome, code: Option<u32>, side: Side) -> Side {
+        let class = match (outcome, code) {
+            (_, Some(50_097 | 50_155 | 50_187 | 50_192 | 53_000 | 53_001)) => Class::Device,
+            (Outcome::RegistrationRequired, _) => Class::Registration,
+            _ => return side,
+        };
+        let network = self.obstacles.iter().any(|known| {
+            known.class == class
+                && self
+                    .members
+                    .get(known.at)
+                    .and_then(|one| one.failure)
+                    .is_some_and(|failure| failure.side == FailureSide::Network)
+        });
+        if network { Side::Network } else { side }
+    }
+
+    fn clone_finish(&self, outcome: Outcome, side: Side, decided: &[usize]) -> Judgement {
+        let refs = decided
+            .iter()
+            .filter_map(|index| self.members.get(*index))
+            .map(|one| one.reference)
+            .collect();
+        Judgement {
+            outcome,
+            side,
+            mfa: self.mfa,
+            blockage: None,
+            decided_by: refs,
+            result_value: self.result_value.clone(),
+            deciding_code: None,
+            policy_page: self.policy_page,
+            methods: self.methods.clone(),
+            unseen: Vec::new(),
+            doubts: self.doubts.clone(),
+        }
+    }
+
+    fn finish(
+        &self,
+        outcome: Outcome,
+        side: Side,
+        decided: Vec<usize>,
+        code: Option<u32>,
+    ) -> Judgement {
+        let mut judgement = self.clone_finish(outcome, side, &decided);
+        judgement.deciding_code = code;
+        if side == Side::Network && judgement.blockage.is_none() {
+            let class = if outcome == Outcome::RegistrationRequired {
+                Class::Registration
+            } else {
+                Class::Device
+            };
+            let blocking: Vec<usize> = self
+                .obstacles
+                .iter()
+                .filter(|known| known.class == class)
+                .map(|known| known.at)
+                .collect();
+            judgement.blockage = self.blockage(&blocking, Phase::AfterChallenge);
+        }
+        judgement
+    }
+
+    /// The outcome when nothing decided: what the attempt waited for, and for how long.
+    fn unfinished(self, evidence: &Evidence) -> Judgement {
+        let cannot = |walk: &Self, unseen: Unseen, at: usize| {
+            let mut judgement = walk.clone_finish(Outcome::Undetermined, Side::CannotTell, &[at]);
+            judgement.unseen.push(unseen);
+            judgement
+        };
+        let last = self.members.len().saturating_sub(1);
+        if let Some(at) = self.body_missing {
+            return cannot(&self, Unseen::BodiesMissing, at);
+        }
+        match self.waiting {
+            Waiting::Page { since } => {
+                if self.has_methods == Some(false) {
+                    let mut judgement =
+                        self.finish(Outcome::RegistrationRequired, Side::User, vec![since], None);
+                    judgement.doubts.push("a policy may hide the user's methods");
+                    return judgement;
+                }
+                match self.silence(evidence, since, SILENCE) {
+                    Ok(_) => {
+                        let mut judgement =
+                            self.finish(Outcome::MfaNotAttempted, Side::User, vec![since], None);
+                        if !self.script_seen {
+                            judgement.doubts.push("the page's script is not in the capture");
+                        }
+                        judgement
+                    }
+                    Err(unseen) => cannot(&self, unseen, since),
+                }
+            }
+            Waiting::Poll { since, last } => self.after_poll(evidence, since, last),
+            Waiting::Code { since } => match self.silence(evidence, since, self.window) {
+                Ok(_) => self.finish(Outcome::MfaAbandoned, Side::User, vec![since], None),
+                Err(unseen) => cannot(&self, unseen, since),
+            },
+            Waiting::Elsewhere { since } => match self.silence(evidence, last, SILENCE) {
+                Ok(_) => self.finish(Outcome::MfaAbandoned, Side::User, vec![since], None),
+                Err(unseen) => cannot(&self, unseen, since),
+            },
+            Waiting::Finish { since } => cannot(&self, Unseen::CaptureEnded, since),
+            Waiting::Nothing => cannot(&self, Unseen::CaptureEnded, last),
+        }
+    }
+
+    fn after_poll(&self, evidence: &Evidence, since: usize, last: usize) -> Judgement {
+        let begun = self.members.get(since).and_then(|one| one.started);
+        let polled = self.members.get(last).and_then(|one| one.ended.or(one.started));
+        let elapsed = match (begun, polled) {
+            (Some(begun), Some(polled)) => polled.since(begun),
+            _ => Duration::ZERO,
+        };
+        // The last poll before the end of the window is up to one interval early.
+        let interval = self.interval(since, last);
+        if self.left.is_none() && elapsed + interval >= self.window {
+            let mut judgement =
+                self.finish(Outcome::MfaNoAnswer, Side::User, vec![since, last], None);
+            judgement.doubts.push("the way to the phone is never in a capture");
+            return judgement;
+        }
+        if let Some(left) = self.left {
+            return self.finish(Outcome::MfaAbandoned, Side::User, vec![since, left], None);
+        }
+        let quiet = (interval * 3).max(Duration::from_secs(15));
+        match self.silence(evidence, last, quiet) {
+            Ok(_) => self.finish(Outcome::MfaAbandoned, Side::User, vec![since, last], None),
+            Err(unseen) => {
+                let mut judgement =
+                    self.clone_finish(Outcome::Undetermined, Side::CannotTell, &[last]);
+                judgement.unseen.push(unseen);
+                judgement
+            }
+        }
+    }
+
+    /// The longest time between two polls.
+    fn interval(&self, since: usize, last: usize) -> Duration {
+        let polls: Vec<Timestamp> = self
+            .members
+            .iter()
+            .skip(since)
+            .take(last.saturating_sub(since).saturating_add(1))
+            .filter(|one| matches!(one.kind, StepKind::MfaPoll | StepKind::MfaBegin))
+            .filter_map(|one| one.started)
+            .collect();
+        polls
+            .iter()
+            .zip(polls.iter().skip(1))
+            .map(|(one, next)| next.since(*one))
+            .max()
+            .unwrap_or(Duration::from_secs(1))
+    }
+
+    /// Whether the client went on to something else, or is seen for `length` after this step without
+    /// a next one.
+    fn silence(
+        &self,
+        evidence: &Evidence,
+        after: usize,
+        length: Duration,
+    ) -> Result<Option<CoverageProof>, Unseen> {
+        let Some(one) = self.members.get(after) else { return Err(Unseen::Timeless) };
+        let Some(at) = one.ended.or(one.started) else { return Err(Unseen::Timeless) };
+        if navigates_away(evidence, one, at) {
+            return Ok(None);
+        }
+        match evidence.coverage.absent(one.input, at, length) {
+            Absence::Proven(proof) => Ok(Some(proof)),
+            Absence::Present => Ok(None),
+            Absence::Unknown(unseen) => Err(unseen),
+        }
+    }
+}
+
+/// Whether the same client opens another page after this step: another sign-in, or a document of a
+/// host that has no part in signing in.
+fn navigates_away(evidence: &Evidence, from: &Sighting, at: Timestamp) -> bool {
+    let later = |exchange: &&Exchange| {
+        exchange.at.input == from.input && exchange.started().is_some_and(|start| start > at)
+    };
+    evidence.exchanges.iter().filter(later).any(|exchange| {
+        let role = hosts::host(exchange.host().as_str()).map(|row| row.role);
+        let part = matches!(
+            role,
+            Some(
+                HostRole::SigninCdn
+                    | HostRole::Telemetry
+                    | HostRole::CrlOcsp
+                    | HostRole::ConnectivityCheck
+                    | HostRole::Msa
+                    | HostRole::MfaPush
+            )
+        );
+        if part || exchange.response.is_err() || exchange.host() == &from.host {
+            return false;
+        }
+        let asked = exchange.request.headers.first("sec-fetch-dest").map(super::expose::text);
+        if let Some(asked) = asked {
+            asked == "document"
+        } else {
+            let html = exchange.response.as_ref().ok().is_some_and(|response| {
+                super::expose::header(&response.headers, "content-type")
+                    .is_some_and(|kind| kind.to_ascii_lowercase().contains("text/html"))
+            });
+            html && exchange.request.method.as_ref() == "GET"
+                && (exchange.page != from.page_number || exchange.page.is_none())
+        }
+    })
+}

@@ -1,0 +1,336 @@
+//! Groups what was seen into attempts: ids first, then the state of the flow, then time.
+//!
+//! It knows nothing of how an attempt ends. Users are kept apart: a group has one.
+//!
+//! Invariant: groups keep their members in order of time, and at most `GROUPS` are made.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::sighting::{Grant, Sighting};
+use super::{Flow, Guid, wire};
+use crate::entra::{HostRole, StepKind};
+use crate::evidence::{Evidence, Exchange, ExchangeId, HostName, InputId, Scheme};
+use crate::time::Timestamp;
+
+/// Attempts made of one case; more is a loop or an attack on the reader.
+const GROUPS: usize = 2_000;
+/// How long an attempt is open for requests that carry no id of it.
+const OPEN: Duration = Duration::from_mins(10);
+/// How long before an attempt its discovery may come.
+const LEAD: Duration = Duration::from_mins(1);
+
+/// What belongs to one attempt.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub members: Vec<Sighting>,
+    pub user: Option<String>,
+    pub application: Option<Guid>,
+    pub tenant: Option<String>,
+    pub resource: Option<String>,
+    pub flow: Option<Flow>,
+    pub correlation_ids: Vec<Guid>,
+    state: HashSet<u64>,
+    input: InputId,
+    pages: HashSet<u32>,
+    return_host: Option<HostName>,
+    federation_host: Option<HostName>,
+    external_host: Option<HostName>,
+    last: Option<Timestamp>,
+    issued: bool,
+    arrived: bool,
+}
+
+impl Group {
+    fn new(first: &Sighting) -> Self {
+        Self {
+            members: Vec::new(),
+            user: None,
+            application: None,
+            tenant: None,
+            resource: None,
+            flow: None,
+            correlation_ids: Vec::new(),
+            state: HashSet::new(),
+            input: first.input,
+            pages: HashSet::new(),
+            return_host: None,
+            federation_host: None,
+            external_host: None,
+            last: None,
+            issued: false,
+            arrived: false,
+        }
+    }
+
+    /// A group that goes on where another one was left by its user.
+    fn continued(&self, first: &Sighting) -> Self {
+        Self {
+            application: self.application.clone(),
+            tenant: self.tenant.clone(),
+            resource: self.resource.clone(),
+            flow: self.flow,
+            return_host: self.return_host.clone(),
+            ..Self::new(first)
+        }
+    }
+
+    fn add(&mut self, mut one: Sighting) {
+        for id in &one.correlation_ids {
+            if !self.correlation_ids.contains(id) {
+                self.correlation_ids.push(id.clone());
+            }
+        }
+        self.state.extend(&one.state);
+        if self.user.is_none() {
+            self.user = one.user.take();
+        }
+        if self.application.is_none() {
+            self.application.clone_from(&one.application);
+        }
+        let generic = |tenant: &Option<String>| {
+            tenant.as_deref().is_none_or(|t| ["common", "organizations", "consumers"].contains(&t))
+        };
+        if self.tenant.is_none() || (generic(&self.tenant) && !generic(&one.tenant)) {
+            self.tenant = one.tenant.take().or(self.tenant.take());
+        }
+        if self.resource.is_none() {
+            self.resource = one.resource.take();
+        }
+        if self.flow.is_none() {
+            self.flow = one.flow;
+        }
+        self.pages.extend(one.page_number);
+        if one.return_host.is_some() {
+            self.return_host.clone_from(&one.return_host);
+        }
+        if one.federation_host.is_some() {
+            self.federation_host.clone_from(&one.federation_host);
+        }
+        if one.kind == StepKind::ExternalMethod && one.role != Some(HostRole::Sts) {
+            self.external_host = Some(one.host.clone());
+        }
+        self.issued |= one.grant == Grant::Issued;
+        self.arrived |= one.grant == Grant::Arrived;
+        if self.issued && one.next_host.is_some() && one.grant == Grant::Issued {
+            self.return_host.clone_from(&one.next_host);
+        }
+        self.last = one.ended.or(one.started).max(self.last);
+        self.members.push(one);
+    }
+
+    fn shares_correlation(&self, one: &Sighting) -> bool {
+        one.correlation_ids.iter().any(|id| self.correlation_ids.contains(id))
+    }
+
+    fn shares_state(&self, one: &Sighting) -> bool {
+        one.state.iter().any(|hash| self.state.contains(hash))
+    }
+
+    fn allows_user(&self, one: &Sighting) -> bool {
+        match (&self.user, &one.user) {
+            (Some(mine), Some(theirs)) => mine.trim().eq_ignore_ascii_case(theirs.trim()),
+            _ => true,
+        }
+    }
+
+    fn is_open_for(&self, one: &Sighting) -> bool {
+        let near = match (self.last, one.started) {
+            (Some(last), Some(at)) => at.since(last) <= OPEN,
+            _ => true,
+        };
+        self.input == one.input && near
+    }
+
+    fn is_silent(&self) -> bool {
+        self.flow.is_some_and(Flow::is_without_prompt)
+    }
+}
+
+/// Groups everything of a sign-in that the evidence holds.
+pub(super) fn group(evidence: &Evidence) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut waiting: Vec<Sighting> = Vec::new();
+    for (id, exchange) in evidence.numbered() {
+        if let Some(sighting) = wire::sight(id, exchange) {
+            place(&mut groups, &mut waiting, sighting);
+        } else if let Some((index, sighting)) = expected(&groups, id, exchange)
+            && let Some(group) = groups.get_mut(index)
+        {
+            group.add(sighting);
+        }
+    }
+    groups
+}
+
+fn place(groups: &mut Vec<Group>, waiting: &mut Vec<Sighting>, one: Sighting) {
+    match home(groups, &one) {
+        Home::Group(index) => {
+            if let Some(group) = groups.get_mut(index) {
+                group.add(one);
+            }
+        }
+        Home::New { after } => {
+            if groups.len() >= GROUPS {
+                return;
+            }
+            let origin = after.and_then(|index| groups.get(index));
+            let mut group = origin.map_or_else(|| Group::new(&one), |old| old.continued(&one));
+            for early in waiting.drain(..) {
+                let near = match (early.started, one.started) {
+                    (Some(early), Some(at)) => at.since(early) <= LEAD,
+                    _ => true,
+                };
+                if near && early.input == one.input {
+                    group.add(early);
+                }
+            }
+            group.add(one);
+            groups.push(group);
+        }
+        Home::Wait => {
+            if waiting.len() < 64 {
+                waiting.push(one);
+            }
+        }
+        Home::None => {}
+    }
+}
+
+enum Home {
+    Group(usize),
+    New { after: Option<usize> },
+    Wait,
+    None,
+}
+
+fn latest(groups: &[Group], fits: impl Fn(&Group) -> bool) -> Option<usize> {
+    groups.iter().rposition(fits)
+}
+
+fn home(groups: &[Group], one: &Sighting) -> Home {
+    let restarts = |group: &Group| {
+        let silent = one.flow.is_some_and(Flow::is_without_prompt);
+        one.starts && (silent != group.is_silent() || group.issued && one.kind != StepKind::Token)
+    };
+    let by_id = latest(groups, |group| group.shares_correlation(one) && !restarts(group))
+        .or_else(|| latest(groups, |group| group.shares_state(one) && !restarts(group)));
+    if let Some(index) = by_id {
+        let same_user = groups.get(index).is_none_or(|group| group.allows_user(one));
+        if same_user {
+            return Home::Group(index);
+        }
+        let other = latest(groups, |group| {
+            group.user.is_some()
+                && group.allows_user(one)
+                && (group.shares_correlation(one) || group.shares_state(one))
+        });
+        return other.map_or(Home::New { after: Some(index) }, Home::Group);
+    }
+    if one.starts {
+        return Home::New { after: None };
+    }
+    by_time(groups, one)
+}
+
+fn by_time(groups: &[Group], one: &Sighting) -> Home {
+    let open = |group: &Group| group.is_open_for(one) && group.allows_user(one);
+    let same_page = |group: &Group| {
+        one.page_number.is_some_and(|page| group.pages.contains(&page)) && open(group)
+    };
+    let near = latest(groups, |group| same_page(group) && !group.is_silent())
+        .or_else(|| latest(groups, |group| open(group) && !group.is_silent()));
+    match one.kind {
+        StepKind::AppReturn => {
+            let awaited = latest(groups, |group| {
+                group.return_host.as_ref() == Some(&one.host) && group.is_open_for(one)
+            });
+            match awaited {
+                Some(index) => Home::Group(index),
+                None if one.codes.is_empty() => Home::None,
+                None => Home::New { after: None },
+            }
+        }
+        StepKind::Token => {
+            let same = latest(groups, |group| {
+                one.application.is_some() && group.application == one.application && open(group)
+            });
+            same.or(near).map_or(Home::New { after: None }, Home::Group)
+        }
+        StepKind::Discovery | StepKind::HomeRealm if !one.answered && one.failure.is_some() => {
+            near.map_or(Home::New { after: None }, Home::Group)
+        }
+        StepKind::Discovery | StepKind::HomeRealm => near.map_or(Home::Wait, Home::Group),
+        StepKind::Telemetry | StepKind::Logout => near.map_or(Home::None, Home::Group),
+        StepKind::Resource => {
+            if one.codes.is_empty() && groups.is_empty() {
+                Home::Wait
+            } else {
+                near.map_or(Home::None, Home::Group)
+            }
+        }
+        _ if is_support(one) => match near {
+            Some(index) => Home::Group(index),
+            None if one.failure.is_some() && can_open(one) => Home::New { after: None },
+            None => Home::None,
+        },
+        _ => near.map_or(Home::New { after: None }, Home::Group),
+    }
+}
+
+/// Scripts, pictures, tunnels and requests of no known kind: they belong to an attempt and do not
+/// make one.
+fn is_support(one: &Sighting) -> bool {
+    one.kind == StepKind::Other
+        || matches!(one.role, Some(HostRole::SigninCdn | HostRole::Passkey | HostRole::SeamlessSso))
+}
+
+/// Whether a failure at this host, alone, shows that somebody tried to sign in.
+fn can_open(one: &Sighting) -> bool {
+    match one.role {
+        Some(HostRole::Sts | HostRole::StsAlias) => true,
+        Some(HostRole::SigninCdn) => crate::entra::hosts::is_script_cdn(one.host.as_str()),
+        _ => false,
+    }
+}
+
+/// An exchange with a host that an open attempt waits for.
+fn expected(groups: &[Group], id: ExchangeId, exchange: &Exchange) -> Option<(usize, Sighting)> {
+    let host = exchange.host();
+    let index = latest(groups, |group| {
+        let near = match (group.last, exchange.started()) {
+            (Some(last), Some(at)) => at.since(last) <= OPEN,
+            _ => true,
+        };
+        near && group.input == exchange.at.input
+            && [&group.return_host, &group.federation_host, &group.external_host]
+                .into_iter()
+                .any(|expected| expected.as_ref() == Some(host))
+    })?;
+    let group = groups.get(index)?;
+    let tunnel = exchange.request.url.scheme == Scheme::Authority;
+    let kind = if group.federation_host.as_ref() == Some(host) {
+        StepKind::FederationRedirect
+    } else if group.external_host.as_ref() == Some(host) {
+        StepKind::ExternalMethod
+    } else {
+        StepKind::AppReturn
+    };
+    let mut sighting = wire::expected(id, exchange, kind);
+    if tunnel && sighting.failure.is_none() && exchange.response.is_ok() {
+        return None;
+    }
+    if tunnel {
+        sighting.is_tunnel = true;
+    }
+    if kind == StepKind::AppReturn {
+        // Only the arrival counts: the application's own traffic is not part of the sign-in.
+        if !group.issued || group.arrived {
+            return None;
+        }
+        if exchange.response.is_ok() && sighting.failure.is_none() {
+            sighting.grant = Grant::Arrived;
+        }
+    }
+    Some((index, sighting))
+}

@@ -1,0 +1,278 @@
+//! What was wrong with an exchange, whatever words the capture has for it.
+//!
+//! A browser's error, an answer that Fiddler wrote, and a page of a proxy in place of the service's
+//! become one vocabulary. Whether the failure mattered is not decided here.
+//!
+//! Invariant: an answer is called foreign only when the capture keeps header fields and none of the
+//! service's own is among them, or when the answer's text names a product.
+
+use super::expose;
+use crate::entra::{self, Fault, HostRole, failures, hosts, service, vendors};
+use crate::evidence::{Author, Exchange, NoResponse, Response, Scheme};
+
+/// What went wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FailureKind {
+    /// Something on the path answered in place of the server, with a page of its own.
+    BlockPage,
+    /// A fault that the client or the capture tool names.
+    Fault(Fault),
+    /// A proxy asks for credentials.
+    ProxyAuthentication,
+    /// A proxy refused to connect.
+    ProxyRefused,
+    /// A proxy could not reach the server.
+    ProxyUpstream,
+    /// The service itself reports a fault, or is throttling.
+    Service {
+        /// The status.
+        status: u16,
+    },
+    /// The request failed and nothing says why.
+    Unnamed,
+}
+
+/// Whose matter a failure is by its nature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FailureSide {
+    /// The client's.
+    Client,
+    /// The network's.
+    Network,
+    /// The service's.
+    Service,
+    /// Not told.
+    Unknown,
+}
+
+/// A failure of one exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// What went wrong.
+    pub kind: FailureKind,
+    /// Whose matter it is.
+    pub side: FailureSide,
+    /// The product that signed it.
+    pub vendor: Option<&'static str>,
+    /// Whether the capture names it without room for another reading.
+    pub certain: bool,
+}
+
+impl Failure {
+    const fn new(kind: FailureKind, side: FailureSide, certain: bool) -> Self {
+        Self { kind, side, vendor: None, certain }
+    }
+}
+
+/// What was wrong with an exchange; `None` when nothing was, or when it was merely given up.
+pub fn failure_of(exchange: &Exchange) -> Option<Failure> {
+    match &exchange.response {
+        Ok(response) => answered(exchange, response),
+        Err(NoResponse::Cancelled | NoResponse::NotCaptured | NoResponse::Pending) => None,
+        Err(NoResponse::BlockedByClient { code } | NoResponse::Failed { code, .. }) => {
+            Some(named(code))
+        }
+    }
+}
+
+fn named(code: &str) -> Failure {
+    let Some(row) = failures::browser(code) else {
+        return Failure::new(FailureKind::Unnamed, FailureSide::Unknown, false);
+    };
+    by_row(row)
+}
+
+fn by_row(row: &entra::FailureRow) -> Failure {
+    let side = match (row.network, row.fault) {
+        (_, Fault::Failed | Fault::Aborted | Fault::HttpStatus) => FailureSide::Unknown,
+        (true, _) => FailureSide::Network,
+        (false, _) => FailureSide::Client,
+    };
+    if row.fault == Fault::Failed {
+        return Failure::new(FailureKind::Unnamed, side, false);
+    }
+    let unclear = matches!(row.fault, Fault::ConnectFailed | Fault::TlsHandshake | Fault::Timeout);
+    Failure::new(FailureKind::Fault(row.fault), side, !unclear)
+}
+
+fn answered(exchange: &Exchange, response: &Response) -> Option<Failure> {
+    let status = response.status;
+    if response.author == Author::CaptureTool {
+        let body = expose::body(&response.body).unwrap_or_default();
+        return Some(
+            failures::fiddler("", &body)
+                .map_or(Failure::new(FailureKind::Unnamed, FailureSide::Network, false), by_row),
+        );
+    }
+    if exchange.request.url.scheme == Scheme::Authority {
+        return (status >= 400).then(|| tunnel(response));
+    }
+    if status == 407 {
+        return Some(Failure::new(FailureKind::ProxyAuthentication, FailureSide::Network, true));
+    }
+    let role = hosts::host(exchange.host().as_str()).map(|row| row.role);
+    match role {
+        Some(HostRole::Sts | HostRole::StsAlias) => at_service(exchange, response),
+        Some(HostRole::SigninCdn) => at_script_host(exchange, response),
+        Some(
+            HostRole::DeviceCert
+            | HostRole::MfaRegistration
+            | HostRole::Federation
+            | HostRole::Passkey
+            | HostRole::SeamlessSso,
+        )
+        | None => elsewhere(response),
+        Some(_) => None,
+    }
+}
+
+/// The product that signed an answer, if its sign is one that a rule may build on.
+fn vendor(response: &Response) -> Option<&'static str> {
+    let mut found = response.headers.iter().filter_map(|(name, value)| {
+        let value = expose::text(value);
+        match name {
+            "server" => vendors::server_header(value),
+            "location" => vendors::redirect(value),
+            "set-cookie" => vendors::cookie(value.split('=').next().unwrap_or_default()),
+            name => vendors::response_header(name, value),
+        }
+    });
+    let by_header = found.find(|vendor| is_product(vendor));
+    by_header.map(|vendor| vendor.name).or_else(|| {
+        let body = expose::body(&response.body)?;
+        vendors::block_page(&body).filter(|vendor| is_product(vendor)).map(|vendor| vendor.name)
+    })
+}
+
+fn is_product(vendor: &entra::Vendor) -> bool {
+    vendor.is_usable()
+        && !vendor.is_microsoft()
+        && !vendor.is_capture_tool()
+        && !matches!(vendor.name, "Generic proxy" | "Tenant restrictions (any proxy)")
+}
+
+fn block(vendor: Option<&'static str>, certain: bool) -> Failure {
+    let certain = certain || vendor.is_some();
+    Failure { kind: FailureKind::BlockPage, side: FailureSide::Network, vendor, certain }
+}
+
+/// A refused CONNECT: whoever refused was not the server, which is not reached yet.
+fn tunnel(response: &Response) -> Failure {
+    let kind = match response.status {
+        407 => FailureKind::ProxyAuthentication,
+        502..=504 => FailureKind::ProxyUpstream,
+        _ => FailureKind::ProxyRefused,
+    };
+    Failure { kind, side: FailureSide::Network, vendor: vendor(response), certain: true }
+}
+
+fn is_page(response: &Response) -> bool {
+    let kind = expose::header(&response.headers, "content-type").unwrap_or_default();
+    kind.to_ascii_lowercase().contains("html")
+        || (kind.is_empty()
+            && expose::body(&response.body).is_some_and(|body| {
+                let start = body.trim_start().get(..9).unwrap_or_default().to_ascii_lowercase();
+                start.starts_with("<!doctype") || start.starts_with("<html")
+            }))
+}
+
+/// Whether the sign-in service wrote the answer; `None` when the capture keeps no header fields.
+pub(super) fn is_service_answer(response: &Response) -> Option<bool> {
+    if response.headers.is_empty() {
+        return None;
+    }
+    Some(response.headers.iter().any(|(name, value)| {
+        service::is_service_header(name)
+            || name == "strict-transport-security" && response.status < 400
+            || name == "set-cookie"
+                && service::is_service_cookie(
+                    expose::text(value).split('=').next().unwrap_or_default(),
+                )
+    }))
+}
+
+fn has_config(response: &Response) -> bool {
+    expose::body(&response.body).is_some_and(|body| body.contains("$Config"))
+}
+
+fn at_service(exchange: &Exchange, response: &Response) -> Option<Failure> {
+    let status = response.status;
+    let own = is_service_answer(response);
+    if own == Some(true) {
+        let failed = (500..600).contains(&status) || status == 429;
+        return failed
+            .then(|| Failure::new(FailureKind::Service { status }, FailureSide::Service, true));
+    }
+    if has_config(response) {
+        return None;
+    }
+    let vendor = vendor(response);
+    let asked_json = matches!(
+        entra::endpoint(
+            exchange.host().as_str(),
+            &exchange.request.method,
+            &exchange.request.url.path
+        )
+        .map(|row| row.step),
+        Some(
+            entra::StepKind::MfaBegin | entra::StepKind::MfaPoll | entra::StepKind::CredentialType
+        )
+    );
+    let page = is_page(response);
+    let foreign = own == Some(false);
+    match status {
+        500..=599 if vendor.is_none() && !foreign => {
+            Some(Failure::new(FailureKind::Service { status }, FailureSide::Service, false))
+        }
+        502..=504 if vendor.is_none() || !page => Some(Failure {
+            kind: FailureKind::ProxyUpstream,
+            side: FailureSide::Network,
+            vendor,
+            certain: foreign,
+        }),
+        403 | 451 | 511 | 500..=599 if page && foreign => Some(block(vendor, false)),
+        403 | 451 if foreign => Some(block(vendor, false)),
+        300..=399 => {
+            let away = vendor.is_some() && foreign;
+            away.then(|| block(vendor, true))
+        }
+        _ if page && asked_json && (foreign || vendor.is_some()) => Some(block(vendor, true)),
+        _ if page && vendor.is_some() && own != Some(true) => Some(block(vendor, true)),
+        _ => None,
+    }
+}
+
+fn at_script_host(exchange: &Exchange, response: &Response) -> Option<Failure> {
+    let path = exchange.request.url.path.to_ascii_lowercase();
+    let asked = expose::header(&exchange.request.headers, "sec-fetch-dest");
+    let file = path
+        .rsplit('/')
+        .next()
+        .and_then(|name| name.rsplit_once('.'))
+        .is_some_and(|(_, extension)| !matches!(extension, "html" | "htm"));
+    let asked_file = asked.map_or(file, |asked| asked != "document" && asked != "iframe");
+    let vendor = vendor(response);
+    match response.status {
+        502..=504 => Some(Failure {
+            kind: FailureKind::ProxyUpstream,
+            side: FailureSide::Network,
+            vendor,
+            certain: false,
+        }),
+        403 | 451 | 511 if is_page(response) => Some(block(vendor, false)),
+        200..=399 if asked_file && is_page(response) => Some(block(vendor, true)),
+        status @ (500 | 501 | 505..=599) => {
+            Some(Failure::new(FailureKind::Service { status }, FailureSide::Unknown, false))
+        }
+        _ => None,
+    }
+}
+
+/// At a host that is not the service's own, only an answer that names a product is foreign.
+fn elsewhere(response: &Response) -> Option<Failure> {
+    if response.status < 400 || !is_page(response) {
+        return None;
+    }
+    let vendor = vendor(response)?;
+    Some(block(Some(vendor), true))
+}

@@ -1,0 +1,29 @@
+//! Rebuilds sign-ins from evidence: what happened, step by step, and how each attempt ended.
+//!
+//! It reads the pages, redirects and answers of the sign-in service, groups them into attempts, and
+//! runs the state machine that tells an outcome. It must not know how a capture is stored, and it
+//! ranks nothing: whose fault it was is the verdict's.
+//!
+//! Invariants: what leaves this module is typed (codes, ids, names of pages); no secret does; an
+//! attempt belongs to one user.
+
+mod answers;
+mod assemble;
+mod attempt;
+mod conclude;
+mod correlate;
+mod expose;
+mod failure;
+mod markup;
+mod outcome;
+mod script_object;
+mod sighting;
+mod wire;
+
+pub use crate::entra::{GuideCause, MfaState, Outcome, Side, StepKind};
+pub use assemble::reconstruct;
+pub use attempt::{
+    AttemptId, Blockage, Carrier, Flow, Guid, Phase, SignIn, SignInAttempt, Step, StepResult,
+    StsError,
+};
+pub use failure::{Failure, FailureKind, FailureSide, failure_of};

@@ -1,0 +1,606 @@
+//! Tells how an attempt ended: the state machine over its steps.
+//!
+//! An error code is one event among others. The challenge (an MFA page, or a code that asks for MFA)
+//! is a question; what became of it is read from what follows, and from what does not follow in a
+//! stretch of time that the capture is known to have recorded.
+//!
+//! Invariants: a later event overrides an earlier one; a failure that later traffic of the same step
+//! overcame is no failure; nothing is concluded from silence without a proof that the time was recorded.
+
+use std::time::Duration;
+
+use super::correlate::Group;
+use super::sighting::{Grant, Sighting};
+use super::{Blockage, Carrier, FailureKind, Flow, MfaState, Outcome, Side};
+use crate::entra::{self, HostRole, MethodShape, Nature, ResultClass, StepKind, hosts};
+use crate::evidence::{Evidence, EvidenceRef, Unseen};
+
+/// How long a page that polls does so, when it does not say.
+const POLL_WINDOW: Duration = Duration::from_mins(2);
+
+/// What the state machine found.
+#[derive(Clone, Debug)]
+pub(super) struct Judgement {
+    pub outcome: Outcome,
+    pub side: Side,
+    pub mfa: MfaState,
+    pub blockage: Option<Blockage>,
+    pub decided_by: Vec<EvidenceRef>,
+    pub result_value: Option<String>,
+    pub deciding_code: Option<u32>,
+    pub policy_page: Option<u32>,
+    pub methods: Vec<String>,
+    pub unseen: Vec<Unseen>,
+    pub doubts: Vec<&'static str>,
+}
+
+/// What the attempt waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiting {
+    /// For the user's code, whose end cannot be seen before it is sent.
+    Code { since: usize },
+    /// For the return of an external provider or of a passkey page.
+    Elsewhere { since: usize },
+    /// For the end of MFA at the service, after the method was passed.
+    Finish { since: usize },
+    /// For nothing.
+    Nothing,
+    /// For the user to begin, at the MFA page.
+    Page { since: usize },
+    /// For the result of a method.
+    Poll { since: usize, last: usize },
+}
+
+/// What the attempt has come to so far.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub(super) outcome: Outcome,
+    pub(super) side: Side,
+    pub(super) at: usize,
+    pub(super) code: Option<u32>,
+    /// Stands only if nothing else comes.
+    pub(super) weak: bool,
+}
+
+/// A failed request that the sign-in needed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Obstacle {
+    pub(super) at: usize,
+    pub(super) class: Class,
+}
+
+/// What a failed request was needed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
+    /// The application, after the sign-in.
+    Application,
+    /// The device certificate.
+    Device,
+    /// The identity provider.
+    Federation,
+    /// Registration of methods.
+    Registration,
+    /// The page's script.
+    Script,
+    /// A step at the sign-in service.
+    Service,
+}
+
+/// What is known of an attempt while its steps are walked through.
+pub(super) struct Walk<'a> {
+    pub(super) members: &'a [Sighting],
+    pub(super) flow: Flow,
+    pub(super) mfa: MfaState,
+    pub(super) challenged: bool,
+    pub(super) waiting: Waiting,
+    pub(super) candidate: Option<Candidate>,
+    pub(super) obstacles: Vec<Obstacle>,
+    pub(super) completed: Option<usize>,
+    pub(super) methods: Vec<String>,
+    pub(super) has_methods: Option<bool>,
+    pub(super) window: Duration,
+    pub(super) result_value: Option<String>,
+    pub(super) policy_page: Option<u32>,
+    pub(super) left: Option<usize>,
+    pub(super) script_seen: bool,
+    pub(super) script_report: Option<usize>,
+    pub(super) client_setting: Option<usize>,
+    pub(super) body_missing: Option<usize>,
+    pub(super) doubts: Vec<&'static str>,
+}
+
+/// Judges one group.
+pub(super) fn judge(group: &Group, evidence: &Evidence) -> Judgement {
+    let flow = group.flow.unwrap_or(Flow::Unknown);
+    let mut walk = Walk {
+        members: &group.members,
+        flow,
+        mfa: MfaState::NotAsked,
+        challenged: false,
+        waiting: Waiting::Nothing,
+        candidate: None,
+        obstacles: Vec::new(),
+        completed: None,
+        methods: Vec::new(),
+        has_methods: None,
+        window: POLL_WINDOW,
+        result_value: None,
+        policy_page: None,
+        left: None,
+        script_seen: false,
+        script_report: None,
+        client_setting: None,
+        body_missing: None,
+        doubts: Vec::new(),
+    };
+    for (index, one) in group.members.iter().enumerate() {
+        walk.step(index, one);
+    }
+    walk.conclude(evidence)
+}
+
+impl Walk<'_> {
+    fn step(&mut self, index: usize, one: &Sighting) {
+        if one.script_report {
+            self.script_report = Some(index);
+        }
+        if one.client_setting {
+            self.client_setting = Some(index);
+        }
+        if one.kind == StepKind::Telemetry {
+            return;
+        }
+        if one.failure.is_some() {
+            self.failed(index, one);
+            return;
+        }
+        if one.cancelled {
+            let asked = matches!(one.kind, StepKind::MfaPoll | StepKind::MfaBegin);
+            if asked && matches!(self.waiting, Waiting::Poll { .. }) {
+                self.left = Some(index);
+            }
+            return;
+        }
+        if !one.answered {
+            return;
+        }
+        self.overcome(index, one);
+        if one.role == Some(HostRole::SigninCdn) {
+            self.script_seen |= hosts::is_script_cdn(one.host.as_str());
+            return;
+        }
+        if one.body_missing {
+            self.body_missing = Some(index);
+        } else if is_progress(one.kind) {
+            self.body_missing = None;
+        }
+        self.page(index, one);
+        self.sas(index, one);
+        self.codes(index, one);
+        self.elsewhere(index, one);
+        self.granted(index, one);
+    }
+
+    fn failed(&mut self, index: usize, one: &Sighting) {
+        let Some(failure) = one.failure else { return };
+        if let FailureKind::Service { .. } = failure.kind
+            && one.role != Some(HostRole::SigninCdn)
+        {
+            if is_progress(one.kind) {
+                self.set(index, Outcome::MfaServiceFailed, Side::Service, None);
+            }
+            return;
+        }
+        let class = match one.role {
+            Some(HostRole::Sts | HostRole::StsAlias) if is_needed(one) => Class::Service,
+            Some(HostRole::SigninCdn) if hosts::is_script_cdn(one.host.as_str()) => Class::Script,
+            Some(HostRole::DeviceCert) => Class::Device,
+            Some(HostRole::MfaRegistration) => Class::Registration,
+            Some(HostRole::Federation) => Class::Federation,
+            None if one.kind == StepKind::FederationRedirect => Class::Federation,
+            None | Some(HostRole::Resource | HostRole::Graph)
+                if one.kind == StepKind::AppReturn =>
+            {
+                Class::Application
+            }
+            None if one.kind == StepKind::ExternalMethod => Class::Federation,
+            _ => return,
+        };
+        self.obstacles.push(Obstacle { at: index, class });
+    }
+
+    /// Takes away the failures that this answer shows to be overcome.
+    fn overcome(&mut self, index: usize, one: &Sighting) {
+        let members = self.members;
+        self.obstacles.retain(|obstacle| {
+            let Some(failed) = members.get(obstacle.at) else { return false };
+            let same_host = failed.host == one.host;
+            match obstacle.class {
+                Class::Script => {
+                    let stand_in = same_host
+                        || hosts::alternatives(failed.host.as_str()).contains(&one.host.as_str());
+                    let same_file = one.role == Some(HostRole::SigninCdn)
+                        && stand_in
+                        && (failed.is_tunnel || failed.file == one.file);
+                    // A page whose script runs makes these requests.
+                    let by_script = matches!(
+                        one.kind,
+                        StepKind::CredentialType
+                            | StepKind::KeepSignedIn
+                            | StepKind::MfaBegin
+                            | StepKind::MfaCode
+                            | StepKind::MfaFinish
+                            | StepKind::MfaPoll
+                            | StepKind::Password
+                            | StepKind::PhoneSignIn
+                    );
+                    !(same_file || by_script && one.started >= failed.ended)
+                }
+                Class::Service => {
+                    let at_service = matches!(one.role, Some(HostRole::Sts | HostRole::StsAlias));
+                    let further = rank(one.kind) >= rank(failed.kind) && rank(one.kind) > 0;
+                    let later = one.started >= failed.started;
+                    !(at_service && later && (further || failed.is_tunnel && same_host))
+                }
+                Class::Device | Class::Registration | Class::Federation | Class::Application => {
+                    !(same_host && index > obstacle.at)
+                }
+            }
+        });
+    }
+
+    fn set(&mut self, at: usize, outcome: Outcome, side: Side, code: Option<u32>) {
+        self.candidate = Some(Candidate { outcome, side, at, code, weak: false });
+    }
+
+    fn challenge(&mut self) {
+        self.challenged = true;
+        if matches!(self.mfa, MfaState::NotAsked | MfaState::Unknown) {
+            self.mfa = MfaState::Asked;
+        }
+    }
+
+    fn page(&mut self, index: usize, one: &Sighting) {
+        let Some(page) = &one.page else { return };
+        let kind = page.id.as_deref().and_then(entra::page).map(|row| row.step);
+        let offers = page.methods.as_ref().is_some_and(|methods| !methods.is_empty());
+        if let Some(number) = page.description.or(page.title) {
+            self.policy_page = Some(number);
+        }
+        match kind {
+            Some(StepKind::MfaPage) => self.mfa_page(index, one),
+            None if offers => self.mfa_page(index, one),
+            Some(StepKind::Registration) => {
+                self.challenge();
+                self.set(index, Outcome::RegistrationRequired, Side::User, page.code);
+                self.waiting = Waiting::Nothing;
+            }
+            Some(StepKind::KeepSignedIn | StepKind::Consent) => {
+                self.authenticated(index, kind == Some(StepKind::KeepSignedIn));
+            }
+            Some(StepKind::PolicyPage) => {
+                self.set(index, Outcome::BlockedByPolicy, Side::Policy, page.code);
+                self.waiting = Waiting::Nothing;
+            }
+            Some(StepKind::ErrorPage) if page.code.is_none() && page.text.codes.is_empty() => {
+                self.set(index, Outcome::OtherError, Side::CannotTell, None);
+                self.waiting = Waiting::Nothing;
+            }
+            _ => {}
+        }
+    }
+
+    fn mfa_page(&mut self, index: usize, one: &Sighting) {
+        self.challenge();
+        self.candidate = None;
+        self.completed = None;
+        self.waiting = Waiting::Page { since: index };
+        self.left = None;
+        if let Some(page) = one.page.as_ref().filter(|page| page.is_config) {
+            self.has_methods = Some(page.methods.as_ref().is_some_and(|m| !m.is_empty()));
+            self.methods = page.methods.clone().unwrap_or_default();
+            if let Some(milliseconds) = page.polling_timeout.filter(|ms| *ms >= 1_000) {
+                self.window = Duration::from_millis(milliseconds.min(3_600_000));
+            }
+        }
+    }
+
+    /// Past the first factor and past MFA, if that was asked for.
+    fn authenticated(&mut self, index: usize, done: bool) {
+        if self.challenged {
+            self.mfa = MfaState::Passed;
+        }
+        self.waiting = Waiting::Nothing;
+        self.candidate = None;
+        if done {
+            self.completed = Some(index);
+        }
+    }
+
+    fn sas(&mut self, index: usize, one: &Sighting) {
+        if let Some(state) = one.authorization_state {
+            match state {
+                0 => {}
+                1 => self.set(index, Outcome::MfaDenied, Side::User, None),
+                _ => self.candidate = None,
+            }
+            return;
+        }
+        match one.kind {
+            StepKind::MfaBegin => {
+                self.challenge();
+                self.left = None;
+                match &one.sas {
+                    Some(answer) if !answer.success => self.result(index, one),
+                    _ => self.begun(index, one),
+                }
+            }
+            StepKind::MfaPoll | StepKind::MfaCode => {
+                self.challenge();
+                match &one.sas {
+                    Some(answer) if answer.success => {
+                        let begun = matches!(
+                            self.waiting,
+                            Waiting::Poll { .. } | Waiting::Code { .. } | Waiting::Elsewhere { .. }
+                        );
+                        // The older form begins and polls at one address.
+                        let begins = one.file.eq_ignore_ascii_case("StrongAuthCheck.srf") && !begun;
+                        if begins {
+                            self.begun(index, one);
+                        } else {
+                            self.candidate = None;
+                            self.waiting = Waiting::Finish { since: index };
+                            self.mfa = MfaState::Passed;
+                        }
+                        self.result_value.clone_from(&answer.value);
+                    }
+                    Some(_) => self.result(index, one),
+                    None => self.poll(index),
+                }
+            }
+            StepKind::MfaFinish if one.page.is_none() || one.grant != Grant::None => {
+                if matches!(self.waiting, Waiting::Finish { .. })
+                    || one.grant != Grant::None
+                    || one.next_host.is_some()
+                {
+                    self.mfa = MfaState::Passed;
+                    self.waiting = Waiting::Nothing;
+                    self.candidate = None;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn begun(&mut self, index: usize, one: &Sighting) {
+        self.mfa = MfaState::Begun;
+        self.candidate = None;
+        let method = one.sas.as_ref().and_then(|answer| answer.method.as_deref());
+        let shape = method.and_then(entra::method).map(|row| row.shape);
+        self.waiting = match shape {
+            Some(MethodShape::Typed) => Waiting::Code { since: index },
+            Some(MethodShape::Leaves) => Waiting::Elsewhere { since: index },
+            _ => Waiting::Poll { since: index, last: index },
+        };
+        if let Some(answer) = &one.sas {
+            self.result_value.clone_from(&answer.value);
+        }
+    }
+
+    fn poll(&mut self, index: usize) {
+        self.mfa = MfaState::Begun;
+        self.candidate = None;
+        self.waiting = match self.waiting {
+            Waiting::Poll { since, .. } => Waiting::Poll { since, last: index },
+            _ => Waiting::Poll { since: index, last: index },
+        };
+    }
+
+    fn result(&mut self, index: usize, one: &Sighting) {
+        let Some(answer) = &one.sas else { return };
+        self.result_value.clone_from(&answer.value);
+        let row = answer.value.as_deref().and_then(entra::result);
+        let pending = row.is_some_and(|row| row.class == ResultClass::Pending)
+            || row.is_none() && answer.retry == Some(true);
+        if pending {
+            self.poll(index);
+            return;
+        }
+        self.mfa = MfaState::Failed;
+        self.waiting = Waiting::Nothing;
+        let decided = row.and_then(|row| Some((row.outcome?, row.side?)));
+        let by_code = answer
+            .code
+            .and_then(entra::error)
+            .filter(|row| row.is_verified())
+            .and_then(|row| Some((row.outcome?, row.side?)));
+        let (outcome, side) =
+            decided.or(by_code).unwrap_or((Outcome::Undetermined, Side::CannotTell));
+        if decided.is_none() {
+            self.doubts.push("the result value is not one that is known");
+        }
+        self.set(index, outcome, side, None);
+    }
+
+    fn codes(&mut self, index: usize, one: &Sighting) {
+        for found in &one.codes {
+            if matches!(found.carrier, Carrier::Telemetry | Carrier::SasJson) {
+                continue;
+            }
+            self.code(index, found.code, found.carrier);
+        }
+        let unnamed = one.codes.iter().all(|found| found.carrier == Carrier::Telemetry);
+        if let Some(error) = one.oauth_error.as_deref().filter(|_| unnamed) {
+            self.oauth_error(index, one, error);
+        }
+    }
+
+    fn oauth_error(&mut self, index: usize, one: &Sighting, error: &str) {
+        match error {
+            "authorization_pending" | "slow_down" => {}
+            "login_required" | "interaction_required" | "consent_required" => {
+                self.challenge_for(error);
+                self.set(index, Outcome::InteractionRequired, Side::Application, None);
+            }
+            "NoPassive" | "NoAuthnContext" => {
+                self.set(index, Outcome::InteractionRequired, Side::Application, None);
+            }
+            "authorization_declined" => self.set(index, Outcome::OtherError, Side::User, None),
+            _ if one.kind == StepKind::Resource => {}
+            _ => self.set(index, Outcome::OtherError, Side::Application, None),
+        }
+    }
+
+    fn challenge_for(&mut self, error: &str) {
+        if error == "interaction_required" && self.mfa == MfaState::NotAsked {
+            self.mfa = MfaState::Unknown;
+        }
+    }
+
+    fn code(&mut self, index: usize, code: u32, carrier: Carrier) {
+        let on_page = carrier == Carrier::Page;
+        let Some(row) = entra::error(code) else {
+            self.set(index, Outcome::OtherError, Side::CannotTell, Some(code));
+            self.doubts.push("the code is not one that is known");
+            return;
+        };
+        match row.nature {
+            Nature::Challenge | Nature::Registration => {
+                let asks_mfa = row.mfa_related;
+                if asks_mfa {
+                    self.challenge();
+                }
+                if !on_page || self.flow.is_without_prompt() {
+                    if carrier == Carrier::ClaimsChallenge {
+                        return;
+                    }
+                    self.waiting = Waiting::Nothing;
+                    self.set(index, Outcome::InteractionRequired, Side::Application, Some(code));
+                } else if row.nature == Nature::Registration {
+                    self.waiting = Waiting::Nothing;
+                    self.set(index, Outcome::RegistrationRequired, Side::User, Some(code));
+                }
+            }
+            Nature::Interrupt => {
+                let alone = self.candidate.is_none();
+                if !alone {
+                    return;
+                }
+                let outcome = if on_page {
+                    match row.outcome {
+                        Some(outcome) => (outcome, row.effective_side()),
+                        None => return,
+                    }
+                } else if code == 70_016 {
+                    return;
+                } else {
+                    (Outcome::InteractionRequired, Side::Application)
+                };
+                self.candidate = Some(Candidate {
+                    outcome: outcome.0,
+                    side: outcome.1,
+                    at: index,
+                    code: Some(code),
+                    weak: on_page,
+                });
+            }
+            Nature::MfaFailed => {
+                let told = self
+                    .candidate
+                    .as_ref()
+                    .is_some_and(|known| known.code.is_none() && self.mfa == MfaState::Failed);
+                self.challenge();
+                self.mfa = MfaState::Failed;
+                self.waiting = Waiting::Nothing;
+                if !told {
+                    let outcome = row.effective_outcome();
+                    self.set(index, outcome, row.effective_side(), Some(code));
+                }
+            }
+            Nature::Failure => {
+                self.waiting = Waiting::Nothing;
+                self.completed = None;
+                let (outcome, side) = if row.is_verified() {
+                    (row.effective_outcome(), row.effective_side())
+                } else {
+                    (Outcome::OtherError, row.category.side())
+                };
+                self.set(index, outcome, side, Some(code));
+            }
+        }
+    }
+
+    fn elsewhere(&mut self, index: usize, one: &Sighting) {
+        let at_service = matches!(one.role, Some(HostRole::Sts | HostRole::StsAlias));
+        match one.kind {
+            StepKind::ExternalMethod
+                if !at_service || one.host.as_str() == "login.microsoft.com" =>
+            {
+                self.away(index);
+            }
+            StepKind::Passkey => self.away(index),
+            StepKind::ExternalMethod | StepKind::Continue | StepKind::FederationReturn => {
+                if matches!(self.waiting, Waiting::Elsewhere { .. }) && one.page.is_none() {
+                    self.waiting = Waiting::Nothing;
+                }
+                if let Waiting::Finish { .. } = self.waiting
+                    && one.page.is_none()
+                {
+                    self.waiting = Waiting::Nothing;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn away(&mut self, index: usize) {
+        if self.challenged {
+            self.mfa = MfaState::Begun;
+        }
+        self.candidate = None;
+        if !matches!(self.waiting, Waiting::Elsewhere { .. }) {
+            self.waiting = Waiting::Elsewhere { since: index };
+        }
+    }
+
+    fn granted(&mut self, index: usize, one: &Sighting) {
+        if one.grant == Grant::None {
+            return;
+        }
+        let failed = self.candidate.as_ref().is_some_and(|known| known.at == index && !known.weak);
+        if failed {
+            return;
+        }
+        self.authenticated(index, true);
+        self.obstacles.retain(|obstacle| obstacle.class == Class::Application);
+    }
+}
+
+/// Whether a request that failed was one the sign-in could not do without.
+fn is_needed(one: &Sighting) -> bool {
+    one.is_tunnel || rank(one.kind) > 0 || one.kind == StepKind::Discovery
+}
+
+/// Whether an answer to this step moves the sign-in on.
+fn is_progress(kind: StepKind) -> bool {
+    rank(kind) > 0
+}
+
+/// The order of the steps at the service; 0 is a step of no order.
+const fn rank(kind: StepKind) -> u8 {
+    match kind {
+        StepKind::Authorize | StepKind::DeviceCode => 1,
+        StepKind::CredentialType | StepKind::HomeRealm | StepKind::AccountChoice => 2,
+        StepKind::Password
+        | StepKind::PhoneSignIn
+        | StepKind::FederationReturn
+        | StepKind::UserCertificate => 3,
+        StepKind::Continue | StepKind::DeviceCertificate => 4,
+        StepKind::MfaBegin | StepKind::Passkey | StepKind::ExternalMethod => 5,
+        StepKind::MfaPoll | StepKind::MfaCode => 6,
+        StepKind::MfaFinish => 7,
+        StepKind::KeepSignedIn | StepKind::Consent => 8,
+        StepKind::Token => 9,
+        _ => 0,
+    }
+}

@@ -1,0 +1,828 @@
+//! Reads one exchange as part of a sign-in: which step it is, and what it says.
+//!
+//! All carriers of error codes are read here, each in its own shape; a raw page is never searched,
+//! because ordinary pages hold the words of errors in their settings.
+//!
+//! It knows one exchange at a time: what belongs together is found elsewhere.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use serde_json::Value;
+
+use super::answers::{CodeText, CredentialAnswer, Page, SasAnswer, TokenAnswer, code_text};
+use super::expose::{self, value};
+use super::sighting::{FoundCode, Grant, Sighting};
+use super::{Carrier, Flow, Guid, answers, failure_of, markup};
+use crate::entra::{self, HostRole, StepKind, hosts};
+use crate::evidence::{Body, Exchange, ExchangeId, HostName, NoResponse, Response, Scheme, Url};
+
+type Pairs = Vec<(String, String)>;
+
+/// Fields that hand the result of a sign-in to an application.
+const GRANT_FIELDS: [&str; 5] = ["code", "id_token", "access_token", "SAMLResponse", "wresult"];
+
+/// The return address of an external MFA provider.
+const EXTERNAL_RETURN: &str = "/federation/externalauthprovider";
+
+/// Reads one exchange; `None` when nothing of a sign-in is in it.
+pub(super) fn sight(id: ExchangeId, exchange: &Exchange) -> Option<Sighting> {
+    let role = hosts::host(exchange.host().as_str()).map(|row| row.role);
+    let relevant = matches!(
+        role,
+        Some(
+            HostRole::Sts
+                | HostRole::StsAlias
+                | HostRole::SigninCdn
+                | HostRole::DeviceCert
+                | HostRole::SeamlessSso
+                | HostRole::MfaRegistration
+                | HostRole::Passkey
+                | HostRole::Msa
+                | HostRole::Sspr
+                | HostRole::Federation
+        )
+    );
+    if exchange.request.url.scheme == Scheme::Authority {
+        return tunnel(id, exchange, role).filter(|_| relevant);
+    }
+    let at_service = matches!(role, Some(HostRole::Sts | HostRole::StsAlias));
+    let url = &exchange.request.url;
+    if url.path.ends_with("/favicon.ico") {
+        return None;
+    }
+    let row = entra::endpoint(exchange.host().as_str(), &exchange.request.method, &url.path);
+    let mut kind = row.map_or(StepKind::Other, |row| row.step);
+    let query = expose::query(url);
+    let form = form(exchange);
+    if !relevant {
+        let elsewhere = elsewhere(exchange, role, &query, &form);
+        kind = match (elsewhere, row.map(|row| row.step)) {
+            (Some(kind), _) => kind,
+            (None, Some(StepKind::FederationRedirect | StepKind::Token)) if role.is_none() => kind,
+            (None, _) => return None,
+        };
+    } else if (is_external_handoff(&query) || is_external_handoff(&form))
+        && role == Some(HostRole::Federation)
+    {
+        kind = StepKind::ExternalMethod;
+    }
+    let mut sighting = blank(id, exchange, kind);
+    sighting.role = role;
+    read_request(&mut sighting, exchange, &query, &form, at_service);
+    match &exchange.response {
+        Ok(response) => read_response(&mut sighting, exchange, response, at_service),
+        Err(_) => describe_failure(&mut sighting),
+    }
+    if sighting.detail.is_empty() {
+        describe(&mut sighting);
+    }
+    Some(sighting)
+}
+
+fn blank(id: ExchangeId, exchange: &Exchange, kind: StepKind) -> Sighting {
+    Sighting {
+        id,
+        reference: exchange.at,
+        input: exchange.at.input,
+        page_number: exchange.page,
+        started: exchange.started(),
+        ended: exchange.ended(),
+        host: exchange.host().clone(),
+        kind,
+        status: exchange.status(),
+        answered: exchange.response.is_ok(),
+        cancelled: matches!(exchange.response, Err(NoResponse::Cancelled)),
+        pending: matches!(exchange.response, Err(NoResponse::Pending | NoResponse::NotCaptured)),
+        failure: failure_of(exchange),
+        body_missing: false,
+        correlation_ids: Vec::new(),
+        request_id: None,
+        state: Vec::new(),
+        user: None,
+        application: None,
+        tenant: None,
+        resource: None,
+        flow: None,
+        flow_guessed: false,
+        starts: false,
+        page: None,
+        sas: None,
+        credential: None,
+        codes: Vec::new(),
+        oauth_error: None,
+        policy_ids: Vec::new(),
+        grant: Grant::None,
+        next_host: None,
+        return_host: None,
+        federation_host: None,
+        role: None,
+        is_tunnel: false,
+        file: exchange.request.url.path.rsplit('/').next().unwrap_or_default().to_owned(),
+        script_report: false,
+        client_setting: false,
+        authorization_state: None,
+        detail: String::new(),
+    }
+}
+
+/// A CONNECT request is part of a sign-in only when it fails: what travels in a good one is seen in
+/// the exchanges inside.
+fn tunnel(id: ExchangeId, exchange: &Exchange, role: Option<HostRole>) -> Option<Sighting> {
+    let failure = failure_of(exchange)?;
+    let mut sighting = blank(id, exchange, StepKind::Other);
+    sighting.role = role;
+    sighting.is_tunnel = true;
+    sighting.failure = Some(failure);
+    describe_failure(&mut sighting);
+    Some(sighting)
+}
+
+/// Which step an exchange with a host outside the service is; `None` when it is none.
+fn elsewhere(
+    exchange: &Exchange,
+    role: Option<HostRole>,
+    query: &Pairs,
+    form: &Pairs,
+) -> Option<StepKind> {
+    if role == Some(HostRole::Telemetry) {
+        return None;
+    }
+    if is_external_handoff(query) || is_external_handoff(form) {
+        return Some(StepKind::ExternalMethod);
+    }
+    let returns = |pairs: &Pairs| {
+        let has = |name: &str| value(pairs, name).is_some();
+        let text = value(pairs, "error_description").unwrap_or_default();
+        (has("code") || has("id_token") || has("SAMLResponse") || has("wresult"))
+            && (has("session_state") || has("state") || has("RelayState") || has("wctx"))
+            || text.contains("AADSTS")
+    };
+    if returns(form) || returns(query) {
+        return Some(StepKind::AppReturn);
+    }
+    let challenge = exchange.response.as_ref().ok().and_then(|response| {
+        response.headers.all("www-authenticate").map(expose::text).find(|text| {
+            text.contains("insufficient_claims") || (text.contains("claims=") && is_ours(text))
+        })
+    });
+    challenge.map(|_| StepKind::Resource)
+}
+
+fn is_ours(challenge: &str) -> bool {
+    challenge.contains("authorization_uri") || challenge.contains("login.")
+}
+
+fn is_external_handoff(pairs: &Pairs) -> bool {
+    value(pairs, "redirect_uri")
+        .is_some_and(|uri| uri.to_ascii_lowercase().contains(EXTERNAL_RETURN))
+}
+
+/// The form that a request posts.
+fn form(exchange: &Exchange) -> Pairs {
+    let Some(body) = expose::body(&exchange.request.body) else { return Vec::new() };
+    let kind = expose::header(&exchange.request.headers, "content-type").unwrap_or_default();
+    let kind = kind.to_ascii_lowercase();
+    if kind.contains("json") || kind.contains("xml") || body.trim_start().starts_with(['{', '<']) {
+        return Vec::new();
+    }
+    expose::pairs(&body)
+}
+
+fn add_state(sighting: &mut Sighting, text: &str) {
+    if text.len() < 8 || sighting.state.len() >= 32 {
+        return;
+    }
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    let hash = hasher.finish();
+    if !sighting.state.contains(&hash) {
+        sighting.state.push(hash);
+    }
+}
+
+fn add_correlation(sighting: &mut Sighting, id: Option<Guid>) {
+    if let Some(id) = id.filter(|id| !sighting.correlation_ids.contains(id)) {
+        // The nil id is what some pages hold before one is made.
+        if id.as_str() != "00000000-0000-0000-0000-000000000000" {
+            sighting.correlation_ids.push(id);
+        }
+    }
+}
+
+/// Names of fields, headers and keys whose values bind the requests of one sign-in together.
+const STATE_FIELDS: [&str; 12] = [
+    "ctx",
+    "flowToken",
+    "request",
+    "state",
+    "wctx",
+    "RelayState",
+    "hpgrequestid",
+    "code",
+    "device_code",
+    "originalRequest",
+    "SessionId",
+    "x-ms-sessionid",
+];
+
+fn read_request(
+    sighting: &mut Sighting,
+    exchange: &Exchange,
+    query: &Pairs,
+    form: &Pairs,
+    at_service: bool,
+) {
+    let headers = &exchange.request.headers;
+    let file = sighting.file.to_ascii_lowercase();
+    sighting.script_report = at_service && matches!(file.as_str(), "enverror" | "watson");
+    sighting.client_setting =
+        at_service && matches!(file.as_str(), "jsdisabled" | "cookiesdisabled");
+    if sighting.kind == StepKind::MfaPoll {
+        refine_mfa(sighting, value(form, "Method"), value(form, "AdditionalAuthData").is_some());
+    }
+    for pairs in [query, form] {
+        for name in STATE_FIELDS {
+            if let Some(text) = value(pairs, name) {
+                add_state(sighting, text);
+            }
+        }
+        add_correlation(sighting, value(pairs, "client-request-id").and_then(Guid::parse));
+        for name in ["login_hint", "username", "login", "loginfmt", "UserName", "LoginHint"] {
+            let user = value(pairs, name).filter(|user| user.contains('@'));
+            sighting.user = sighting.user.take().or_else(|| user.map(str::to_owned));
+        }
+        let id = value(pairs, "client_id").and_then(Guid::parse);
+        sighting.application = sighting.application.take().or(id);
+        if let Some(uri) = value(pairs, "redirect_uri")
+            && sighting.kind == StepKind::Authorize
+        {
+            sighting.return_host = host_of(uri);
+        }
+    }
+    for name in ["x-ms-ctx", "x-ms-flowtoken", "x-ms-sessionid", "hpgrequestid"] {
+        if let Some(text) = expose::header(headers, name) {
+            add_state(sighting, text);
+        }
+    }
+    add_correlation(sighting, expose::header(headers, "client-request-id").and_then(Guid::parse));
+    if let Some(user) = &exchange.request.url.user_in_path {
+        sighting.user = sighting.user.take().or_else(|| Some(expose::text(user).to_owned()));
+    }
+    if let Some(body) = expose::body(&exchange.request.body) {
+        read_request_body(sighting, &body);
+    }
+    if at_service {
+        sighting.tenant = tenant(&exchange.request.url.path);
+    }
+    sighting.resource = resource(query).or_else(|| resource(form));
+    let (flow, guessed) = flow(sighting.kind, exchange, query, form);
+    sighting.flow = flow;
+    sighting.flow_guessed = guessed;
+    let redeems = matches!(
+        value(form, "grant_type"),
+        Some("authorization_code" | "urn:ietf:params:oauth:grant-type:device_code")
+    );
+    sighting.starts = match sighting.kind {
+        StepKind::Authorize => true,
+        StepKind::DeviceCode => exchange.request.method.as_ref() == "POST",
+        StepKind::Token => !redeems,
+        _ => false,
+    };
+    if sighting.kind == StepKind::AppReturn {
+        for (pairs, carrier) in [(query, Carrier::RedirectQuery), (form, Carrier::FormPost)] {
+            read_return(sighting, pairs, carrier, Grant::Arrived);
+        }
+    }
+    let last = expose::header(headers, "x-client-last-telemetry")
+        .or_else(|| value(form, "x-client-last-telemetry"))
+        .or_else(|| value(query, "x-client-last-telemetry"));
+    if let Some(last) = last {
+        read_telemetry(sighting, last);
+    }
+}
+
+/// The poll endpoint also takes typed codes, and the older one begins a method too.
+fn refine_mfa(sighting: &mut Sighting, method: Option<&str>, typed: bool) {
+    if method.is_some_and(|method| method.eq_ignore_ascii_case("BeginAuth")) {
+        sighting.kind = StepKind::MfaBegin;
+    } else if typed {
+        sighting.kind = StepKind::MfaCode;
+    }
+}
+
+fn read_request_body(sighting: &mut Sighting, body: &str) {
+    if body.trim_start().starts_with('{') {
+        let Ok(Value::Object(map)) = serde_json::from_str::<Value>(body) else { return };
+        if sighting.kind == StepKind::MfaPoll {
+            let typed = map
+                .get("AdditionalAuthData")
+                .is_some_and(|data| data.as_str().is_some_and(|data| !data.is_empty()));
+            refine_mfa(sighting, map.get("Method").and_then(Value::as_str), typed);
+        }
+        for (key, value) in &map {
+            let Some(text) = value.as_str() else { continue };
+            if STATE_FIELDS.iter().any(|name| name.eq_ignore_ascii_case(key)) {
+                add_state(sighting, text);
+            }
+            if key.eq_ignore_ascii_case("username") && sighting.user.is_none() {
+                sighting.user = Some(text.to_owned());
+            }
+        }
+    } else if body.trim_start().starts_with('<') {
+        sighting.user = sighting.user.take().or(markup::xml(body).user);
+    }
+}
+
+/// What the client library says of earlier failures: `schema|hits|failed requests|errors|..`.
+fn read_telemetry(sighting: &mut Sighting, text: &str) {
+    let Some(errors) = text.split('|').nth(3) else { return };
+    for code in errors.split(',').filter_map(|word| word.trim().parse::<u32>().ok()) {
+        if entra::error(code).is_some() && sighting.codes.len() < 16 {
+            sighting.codes.push(FoundCode {
+                code,
+                carrier: Carrier::Telemetry,
+                trace_id: None,
+                correlation_id: None,
+            });
+        }
+    }
+}
+
+fn host_of(url: &str) -> Option<HostName> {
+    let parsed = url::Url::parse(url.trim()).ok()?;
+    matches!(parsed.scheme(), "http" | "https")
+        .then(|| HostName::parse(parsed.host_str()?))
+        .flatten()
+}
+
+/// The tenant a path begins with: a GUID, a domain, or one of the common names.
+fn tenant(path: &str) -> Option<String> {
+    let first = path.split('/').find(|segment| !segment.is_empty())?;
+    let common = ["common", "organizations", "consumers"];
+    let domain = first.contains('.')
+        && !first.to_ascii_lowercase().ends_with(".srf")
+        && HostName::parse(first).is_some();
+    let lower = first.to_ascii_lowercase();
+    (Guid::parse(first).is_some() || domain || common.contains(&lower.as_str())).then_some(lower)
+}
+
+/// The resource a request is for, where it is a plain host or id.
+fn resource(pairs: &Pairs) -> Option<String> {
+    let plain = |text: &str| {
+        let text = text.trim();
+        host_of(text).map(|host| host.to_string()).or_else(|| {
+            Guid::parse(text.trim_start_matches("api://").get(..36)?).map(|id| id.to_string())
+        })
+    };
+    if let Some(found) = value(pairs, "resource").and_then(plain) {
+        return Some(found);
+    }
+    value(pairs, "scope")?.split_whitespace().filter(|scope| scope.contains("://")).find_map(plain)
+}
+
+fn flow(kind: StepKind, exchange: &Exchange, query: &Pairs, form: &Pairs) -> (Option<Flow>, bool) {
+    let path = exchange.request.url.path.to_ascii_lowercase();
+    let get = |name: &str| value(query, name).or_else(|| value(form, name));
+    match kind {
+        StepKind::Authorize => (authorize_flow(&path, &get), false),
+        StepKind::DeviceCode => (Some(Flow::DeviceCode), false),
+        StepKind::Token => {
+            let legacy = ["/usernamemixed", "/rst2.srf", "/extsts.srf", "transport", "/trust/"];
+            if legacy.iter().any(|part| path.contains(part)) {
+                return (Some(Flow::WsTrust), false);
+            }
+            token_flow(exchange, form)
+        }
+        _ => (None, false),
+    }
+}
+
+fn authorize_flow<'a>(path: &str, get: &dyn Fn(&str) -> Option<&'a str>) -> Option<Flow> {
+    if path.ends_with("/saml2") {
+        return Some(Flow::Saml);
+    }
+    if path.ends_with("/wsfed") || path.ends_with("/login.srf") {
+        return Some(Flow::WsFed);
+    }
+    if get("prompt").is_some_and(|prompt| prompt.split(' ').any(|word| word == "none")) {
+        return Some(Flow::Silent);
+    }
+    let kinds = get("response_type")?;
+    let openid = get("scope").is_some_and(|scope| scope.split_whitespace().any(|s| s == "openid"));
+    let has = |word: &str| kinds.split_whitespace().any(|kind| kind == word);
+    Some(if openid || has("id_token") {
+        Flow::Oidc
+    } else if has("token") {
+        Flow::OauthImplicit
+    } else {
+        Flow::OauthCode
+    })
+}
+
+fn token_flow(exchange: &Exchange, form: &Pairs) -> (Option<Flow>, bool) {
+    let Some(grant) = value(form, "grant_type") else {
+        return guessed_token_flow(exchange);
+    };
+    let flow = match grant {
+        "client_credentials" => Flow::ClientCredentials,
+        "password" => Flow::Ropc,
+        "refresh_token" => Flow::Refresh,
+        "urn:ietf:params:oauth:grant-type:device_code" | "device_code" => Flow::DeviceCode,
+        "srv_challenge" => Flow::Broker,
+        "urn:ietf:params:oauth:grant-type:jwt-bearer" => {
+            if value(form, "requested_token_use") == Some("on_behalf_of") {
+                Flow::OnBehalfOf
+            } else {
+                Flow::Broker
+            }
+        }
+        _ => return (None, false),
+    };
+    (Some(flow), false)
+}
+
+/// The flow of a token request whose body the capture does not hold or hides: an application in its
+/// own name sends a short form, no origin, to a tenant of its own, and gets no token of a user.
+fn guessed_token_flow(exchange: &Exchange) -> (Option<Flow>, bool) {
+    let request = &exchange.request;
+    let tenant = tenant(&request.url.path);
+    let own_tenant = tenant
+        .is_none_or(|tenant| !matches!(tenant.as_str(), "common" | "organizations" | "consumers"));
+    let browser = request.headers.has("origin") || request.headers.has("sec-fetch-mode");
+    let short = request.body_length.is_none_or(|length| length < 800);
+    let for_user = exchange.response.as_ref().ok().is_some_and(|response| {
+        expose::body(&response.body)
+            .and_then(|body| TokenAnswer::read(&body))
+            .is_some_and(|answer| answer.for_user)
+    });
+    let alone = own_tenant && !browser && short && !for_user;
+    (alone.then_some(Flow::ClientCredentials), true)
+}
+
+fn read_response(
+    sighting: &mut Sighting,
+    exchange: &Exchange,
+    response: &Response,
+    at_service: bool,
+) {
+    let headers = &response.headers;
+    sighting.request_id = expose::header(headers, "x-ms-request-id").and_then(Guid::parse);
+    add_correlation(sighting, expose::header(headers, "client-request-id").and_then(Guid::parse));
+    if let Some(location) = &response.location {
+        read_location(sighting, location);
+    }
+    if sighting.kind == StepKind::Resource {
+        read_challenge(sighting, response);
+    }
+    if sighting.failure.is_some() {
+        describe_failure(sighting);
+        return;
+    }
+    sighting.body_missing = is_missing(sighting.kind, response, at_service);
+    let Some(body) = expose::body(&response.body) else { return };
+    let own = at_service
+        || matches!(
+            sighting.kind,
+            StepKind::Token
+                | StepKind::FederationRedirect
+                | StepKind::SeamlessSso
+                | StepKind::DeviceCertificate
+                | StepKind::UserCertificate
+                | StepKind::Authorize
+                | StepKind::Password
+                | StepKind::ExternalMethod
+        );
+    if !own {
+        return;
+    }
+    let start = body.trim_start_matches('\u{feff}').trim_start();
+    if start.starts_with('{') {
+        read_json(sighting, start);
+    } else if sighting.kind == StepKind::Token && start.starts_with('<') {
+        read_soap(sighting, start);
+    } else {
+        read_page(sighting, exchange, &body);
+    }
+}
+
+/// Whether a body that would tell how the step went is not in the capture.
+fn is_missing(kind: StepKind, response: &Response, at_service: bool) -> bool {
+    let tells = matches!(
+        kind,
+        StepKind::Authorize
+            | StepKind::Password
+            | StepKind::MfaBegin
+            | StepKind::MfaPoll
+            | StepKind::MfaFinish
+            | StepKind::Continue
+            | StepKind::Token
+            | StepKind::FederationReturn
+            | StepKind::DeviceCertificate
+            | StepKind::KeepSignedIn
+            | StepKind::ExternalMethod
+    );
+    let redirect = (300..400).contains(&response.status) || response.status == 204;
+    tells && at_service && !redirect && matches!(response.body, Body::Missing(_))
+}
+
+fn read_location(sighting: &mut Sighting, location: &Url) {
+    sighting.next_host = Some(location.host.clone());
+    let at_service = hosts::is_sign_in_service(location.host.as_str());
+    let query = expose::query(location);
+    if at_service {
+        if let Some(ctx) = value(&query, "ctx") {
+            add_state(sighting, ctx);
+        }
+        add_correlation(sighting, value(&query, "client-request-id").and_then(Guid::parse));
+        return;
+    }
+    let wsfed = value(&query, "wa") == Some("wsignin1.0") || value(&query, "SAMLRequest").is_some();
+    if wsfed && sighting.kind != StepKind::AppReturn {
+        sighting.federation_host = Some(location.host.clone());
+    }
+    read_return(sighting, &query, Carrier::RedirectQuery, Grant::Issued);
+    read_return(sighting, &expose::fragment(location), Carrier::RedirectFragment, Grant::Issued);
+}
+
+/// Reads what goes back to the application: a grant, or an error.
+fn read_return(sighting: &mut Sighting, pairs: &Pairs, carrier: Carrier, grant: Grant) {
+    if pairs.is_empty() {
+        return;
+    }
+    for name in ["state", "code", "RelayState", "wctx"] {
+        if let Some(text) = value(pairs, name) {
+            add_state(sighting, text);
+        }
+    }
+    if let Some(saml) = value(pairs, "SAMLResponse") {
+        read_saml(sighting, saml, grant);
+        return;
+    }
+    let error = value(pairs, "error");
+    if let Some(text) = value(pairs, "error_description") {
+        let found = code_text(text);
+        add_codes(sighting, &found, carrier);
+    }
+    if let Some(error) = error {
+        sighting.oauth_error = answers::identifier(error);
+        let claims = value(pairs, "claims").map(answers::policy_ids).unwrap_or_default();
+        sighting.policy_ids.extend(claims);
+        return;
+    }
+    if GRANT_FIELDS.iter().any(|name| value(pairs, name).is_some()) {
+        sighting.grant = grant;
+    }
+}
+
+fn add_codes(sighting: &mut Sighting, found: &CodeText, carrier: Carrier) {
+    for code in &found.codes {
+        if sighting.codes.iter().any(|known| known.code == *code) {
+            continue;
+        }
+        sighting.codes.push(FoundCode {
+            code: *code,
+            carrier,
+            trace_id: found.trace_id.clone(),
+            correlation_id: found.correlation_id.clone(),
+        });
+    }
+    add_correlation(sighting, found.correlation_id.clone());
+}
+
+fn read_saml(sighting: &mut Sighting, encoded: &str, grant: Grant) {
+    let compact: String = encoded.chars().filter(|c| !c.is_whitespace()).collect();
+    let Ok(bytes) = data_encoding::BASE64.decode(compact.as_bytes()) else {
+        // What cannot be read was still handed on.
+        sighting.grant = grant;
+        return;
+    };
+    let document = String::from_utf8_lossy(&bytes);
+    let xml = markup::xml(&document);
+    for text in &xml.texts {
+        add_codes(sighting, &code_text(text), Carrier::SamlStatus);
+    }
+    let failed = xml.status.first().is_some_and(|status| !status.ends_with(":Success"));
+    if failed {
+        let last = xml.status.last().and_then(|status| status.rsplit(':').next());
+        sighting.oauth_error = last.and_then(answers::identifier);
+    } else {
+        sighting.grant = grant;
+    }
+}
+
+/// A claims challenge of a resource: what it asks for.
+fn read_challenge(sighting: &mut Sighting, response: &Response) {
+    for text in response.headers.all("www-authenticate").map(expose::text) {
+        add_codes(sighting, &code_text(text), Carrier::ClaimsChallenge);
+        let Some((_, rest)) = text.split_once("claims=") else { continue };
+        let encoded = rest.trim_start_matches('"').split(['"', ',', ' ']).next().unwrap_or("");
+        let lenient = encoded.trim_end_matches('=');
+        let decoded = data_encoding::BASE64_NOPAD
+            .decode(lenient.as_bytes())
+            .or_else(|_| data_encoding::BASE64URL_NOPAD.decode(lenient.as_bytes()));
+        let Ok(claims) = decoded else { continue };
+        let claims = String::from_utf8_lossy(&claims);
+        let asked: Vec<&str> = ["nbf", "acrs", "xms_rp_ipaddr"]
+            .into_iter()
+            .filter(|name| claims.contains(&format!("\"{name}\"")))
+            .collect();
+        sighting.detail = format!("claims challenge ({})", asked.join(", "));
+    }
+}
+
+fn read_json(sighting: &mut Sighting, body: &str) {
+    match sighting.kind {
+        StepKind::MfaBegin | StepKind::MfaPoll | StepKind::MfaCode | StepKind::PhoneSignIn => {
+            if sighting.kind == StepKind::PhoneSignIn {
+                sighting.authorization_state = serde_json::from_str::<Value>(body)
+                    .ok()
+                    .and_then(|value| value.get("AuthorizationState")?.as_u64());
+            }
+            let Some(answer) = SasAnswer::read(body) else { return };
+            for text in &answer.state {
+                add_state(sighting, text);
+            }
+            add_correlation(sighting, answer.correlation_id.clone());
+            if let Some(code) = answer.code {
+                sighting.codes.push(FoundCode {
+                    code,
+                    carrier: Carrier::SasJson,
+                    trace_id: None,
+                    correlation_id: answer.correlation_id.clone(),
+                });
+            }
+            sighting.sas = Some(answer);
+        }
+        StepKind::CredentialType | StepKind::HomeRealm => {
+            let answer = CredentialAnswer::read(body);
+            sighting.federation_host = answer
+                .as_ref()
+                .and_then(|answer| host_of(answer.federation.as_deref()?))
+                .filter(|host| !hosts::is_sign_in_service(host.as_str()));
+            if let Some(user) = answer.as_ref().and_then(|answer| answer.user.clone()) {
+                sighting.user = sighting.user.take().or(Some(user));
+            }
+            sighting.credential = answer;
+        }
+        StepKind::Discovery => {}
+        _ => {
+            let Some(answer) = TokenAnswer::read(body) else { return };
+            let text = CodeText {
+                codes: answer.codes.clone(),
+                trace_id: answer.trace_id.clone(),
+                correlation_id: answer.correlation_id.clone(),
+            };
+            add_codes(sighting, &text, Carrier::TokenJson);
+            add_correlation(sighting, answer.correlation_id);
+            sighting.request_id = sighting.request_id.take().or(answer.trace_id);
+            sighting.policy_ids.extend(answer.policies);
+            sighting.oauth_error = answer.error;
+            if answer.granted {
+                sighting.grant = Grant::Issued;
+            }
+            if answer.device_code {
+                let code = serde_json::from_str::<Value>(body)
+                    .ok()
+                    .and_then(|value| value.get("device_code")?.as_str().map(str::to_owned));
+                if let Some(code) = code {
+                    add_state(sighting, &code);
+                }
+            }
+        }
+    }
+}
+
+fn read_soap(sighting: &mut Sighting, body: &str) {
+    let xml = markup::xml(body);
+    for text in &xml.texts {
+        add_codes(sighting, &code_text(text), Carrier::SoapFault);
+    }
+    if xml.fault {
+        sighting.oauth_error = Some("Fault".to_owned());
+    } else if xml.token {
+        sighting.grant = Grant::Issued;
+    }
+}
+
+fn read_page(sighting: &mut Sighting, exchange: &Exchange, body: &str) {
+    let mut page = Page::read(body);
+    let form = body.contains("<form") || body.contains("<FORM");
+    if form || page.as_ref().is_none_or(|page| page.id.is_none()) {
+        let html = markup::html(body);
+        if let Some(id) = html.page_id.as_deref().and_then(answers::identifier) {
+            page.get_or_insert_default().id.get_or_insert(id);
+        }
+        read_hidden_form(sighting, exchange, &html);
+    }
+    let Some(page) = page else { return };
+    add_correlation(sighting, page.correlation_id.clone());
+    if let Some(id) = &page.session_id {
+        let id = id.as_str().to_owned();
+        add_state(sighting, &id);
+        sighting.request_id = sighting.request_id.take().or_else(|| page.session_id.clone());
+    }
+    for text in &page.state {
+        add_state(sighting, text);
+    }
+    sighting.user = sighting.user.take().or_else(|| page.user.clone());
+    add_codes(sighting, &page.text, Carrier::Page);
+    if let Some(code) = page.code {
+        let text = CodeText {
+            codes: vec![code],
+            trace_id: page.text.trace_id.clone().or_else(|| page.session_id.clone()),
+            correlation_id: page.correlation_id.clone(),
+        };
+        add_codes(sighting, &text, Carrier::Page);
+    }
+    sighting.federation_host = sighting.federation_host.take().or_else(|| {
+        page.federation
+            .as_deref()
+            .and_then(host_of)
+            .filter(|host| !hosts::is_sign_in_service(host.as_str()))
+    });
+    sighting.page = Some(page);
+}
+
+/// The form of a page that only carries fields on to somebody else.
+fn read_hidden_form(sighting: &mut Sighting, exchange: &Exchange, html: &markup::Html) {
+    if html.fields.is_empty() {
+        return;
+    }
+    let target = html.action.as_deref().and_then(host_of);
+    let own = target.as_ref().is_none_or(|host| host == exchange.host());
+    if is_external_handoff(&html.fields) {
+        sighting.next_host = target;
+        return;
+    }
+    let to_service = target.as_ref().is_some_and(|host| hosts::is_sign_in_service(host.as_str()));
+    if own || to_service {
+        for name in ["ctx", "wctx"] {
+            if let Some(text) = value(&html.fields, name) {
+                add_state(sighting, text);
+            }
+        }
+        return;
+    }
+    sighting.next_host = target;
+    read_return(sighting, &html.fields, Carrier::FormPost, Grant::Issued);
+}
+
+fn describe_failure(sighting: &mut Sighting) {
+    use super::FailureKind as Kind;
+    let Some(failure) = sighting.failure else {
+        if sighting.cancelled {
+            "cancelled".clone_into(&mut sighting.detail);
+        }
+        return;
+    };
+    let words = match failure.kind {
+        Kind::BlockPage => "page of a proxy or filter in place of the answer".to_owned(),
+        Kind::Fault(fault) => fault.as_str().replace('_', " "),
+        Kind::ProxyAuthentication => "the proxy asks for credentials (407)".to_owned(),
+        Kind::ProxyRefused => "the proxy refused to connect".to_owned(),
+        Kind::ProxyUpstream => "the proxy could not reach the server".to_owned(),
+        Kind::Service { status } => format!("status {status} from the service"),
+        Kind::Unnamed => "failed, no reason given".to_owned(),
+    };
+    sighting.detail = match failure.vendor {
+        Some(vendor) => format!("{words} ({vendor})"),
+        None => words,
+    };
+}
+
+fn describe(sighting: &mut Sighting) {
+    let mut words: Vec<String> = Vec::new();
+    if let Some(sas) = &sighting.sas {
+        let method = sas.method.clone();
+        words.extend(method);
+        words.extend(sas.value.clone());
+    }
+    words.extend(sighting.page.as_ref().and_then(|page| page.id.clone()));
+    words.extend(
+        sighting
+            .codes
+            .iter()
+            .filter(|found| found.carrier != Carrier::Telemetry)
+            .map(|found| format!("AADSTS{}", found.code)),
+    );
+    if words.is_empty() && sighting.codes.is_empty() {
+        words.extend(sighting.oauth_error.clone());
+    }
+    if sighting.body_missing {
+        words.push("body not in the capture".to_owned());
+    }
+    if sighting.cancelled {
+        words.push("cancelled".to_owned());
+    }
+    sighting.detail = words.join(" ");
+}
+
+/// An exchange with a host that an attempt expects, although nothing in it is of a known shape.
+pub(super) fn expected(id: ExchangeId, exchange: &Exchange, kind: StepKind) -> Sighting {
+    let mut sighting = blank(id, exchange, kind);
+    sighting.role = hosts::host(exchange.host().as_str()).map(|row| row.role);
+    let location = exchange.response.as_ref().ok().and_then(|response| response.location.as_ref());
+    sighting.next_host = location.map(|location| location.host.clone());
+    describe_failure(&mut sighting);
+    sighting
+}
