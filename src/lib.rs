@@ -1,6 +1,12 @@
 //! Reads a capture of a Microsoft Entra ID sign-in and says why multifactor authentication did not complete.
 
+pub mod analyze;
 pub mod capture;
+pub mod entra;
 pub mod evidence;
+pub mod finding;
 pub mod limits;
+pub mod rules;
+pub mod signin;
 pub mod time;
+pub mod verdict;

@@ -97,13 +97,8 @@ impl Budget {
 
     /// Charges bytes that were produced; `false` when they are more than was left.
     pub fn charge(&mut self, bytes: u64) -> bool {
-        match self.left.checked_sub(bytes) {
-            Some(left) => self.left = left,
-            None => {
-                self.left = 0;
-                self.exhausted = true;
-            }
-        }
+        self.exhausted |= bytes > self.left;
+        self.left = self.left.saturating_sub(bytes);
         !self.exhausted
     }
 
