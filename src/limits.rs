@@ -5,6 +5,8 @@
 //!
 //! Invariant: reaching a bound never ends the program; it makes a partial result and a diagnostic.
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 /// One kibibyte, in bytes.
 pub const KIB: u64 = 1 << 10;
 /// One mebibyte, in bytes.
@@ -58,6 +60,10 @@ pub const XML_DEPTH: usize = 64;
 pub const HTML_DEPTH: usize = 256;
 /// Bytes of a failure page kept of a host that is not a sign-in host: enough for a vendor's text.
 pub const FAILURE_PAGE: u64 = 16 * KIB;
+/// Fields read of one head.
+pub const HEADER_FIELDS: usize = 512;
+/// Bytes of one head; what comes after them is not looked at for it.
+pub const HEAD: u64 = 64 * KIB;
 /// Bytes of one header value kept.
 pub const HEADER_VALUE: usize = 16 * 1024;
 /// Bytes of one path kept; longer ones are cut.
@@ -76,47 +82,76 @@ pub const BACKGROUND_HOSTS: usize = 10_000;
 pub const DIAGNOSTICS_PER_KIND: usize = 16;
 /// Distinct secret values that get a label of their own.
 pub const SECRET_LABELS: usize = 100_000;
+/// Bytes read of the metadata part of one Fiddler session; real ones have a few thousand.
+pub const SAZ_METADATA: u64 = 256 * KIB;
+/// Bytes read of a protected member to see whether a password fits it.
+pub const SAZ_PASSWORD_MEMBER: u64 = 16 * MIB;
+/// Content codings of one body, one inside the other.
+pub const CODINGS: usize = 4;
+/// Window of a zstd body; a sender must not need more than 8 MiB (RFC 9659 section 3).
+pub const ZSTD_WINDOW: u64 = 16 * MIB;
+/// Window of a compressed file: what `xz -9` needs, and more than `zstd -19` does.
+pub const ARCHIVE_WINDOW: u64 = 64 * MIB;
 /// Members listed of one archive.
 pub const ARCHIVE_MEMBERS: usize = 1_000_000;
 /// Attempts reported of one case; more than that is a loop or an attack on the reader.
 pub const ATTEMPTS: usize = 2_000;
 
 /// What may still be expanded, counted as produced: one for a whole input, through every decoder.
+///
+/// A decoder that lives inside a stream holds a share of it; all shares count down the same number.
 #[derive(Debug)]
 pub struct Budget {
-    left: u64,
+    left: Arc<Mutex<Left>>,
     ratio: u64,
+}
+
+/// The number that all shares of a budget count down.
+#[derive(Debug)]
+struct Left {
+    bytes: u64,
     exhausted: bool,
 }
 
 impl Budget {
     /// A budget of `bytes` in all, and of `ratio` expanded bytes per compressed byte of one stream.
-    pub const fn new(bytes: u64, ratio: u64) -> Self {
-        Self { left: bytes, ratio, exhausted: false }
+    pub fn new(bytes: u64, ratio: u64) -> Self {
+        Self { left: Arc::new(Mutex::new(Left { bytes, exhausted: false })), ratio }
+    }
+
+    /// The same budget for another decoder.
+    #[must_use]
+    pub fn share(&self) -> Self {
+        Self { left: Arc::clone(&self.left), ratio: self.ratio }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Left> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Charges bytes that were produced; `false` when they are more than was left.
     pub fn charge(&mut self, bytes: u64) -> bool {
-        self.exhausted |= bytes > self.left;
-        self.left = self.left.saturating_sub(bytes);
-        !self.exhausted
+        let mut left = self.lock();
+        left.exhausted |= bytes > left.bytes;
+        left.bytes = left.bytes.saturating_sub(bytes);
+        !left.exhausted
     }
 
     /// Whether one stream that took `compressed` bytes may have produced `expanded`.
     pub fn allows_ratio(&mut self, compressed: u64, expanded: u64) -> bool {
         let fine = expanded <= RATIO_FLOOR || expanded / self.ratio.max(1) <= compressed.max(1);
-        self.exhausted |= !fine;
+        self.lock().exhausted |= !fine;
         fine
     }
 
     /// Bytes left.
-    pub const fn left(&self) -> u64 {
-        self.left
+    pub fn left(&self) -> u64 {
+        self.lock().bytes
     }
 
     /// Whether a bound was met.
-    pub const fn is_exhausted(&self) -> bool {
-        self.exhausted
+    pub fn is_exhausted(&self) -> bool {
+        self.lock().exhausted
     }
 }
 
@@ -134,5 +169,15 @@ mod tests {
         assert!(budget.allows_ratio(1, MIB));
         assert!(!budget.allows_ratio(1, 2 * MIB));
         assert!(budget.is_exhausted());
+    }
+
+    #[test]
+    fn shares_count_down_the_same_number() {
+        let mut one = Budget::new(10, 1000);
+        let mut two = one.share();
+        assert!(one.charge(6));
+        assert_eq!(two.left(), 4);
+        assert!(!two.charge(5));
+        assert!(one.is_exhausted());
     }
 }
