@@ -8,13 +8,25 @@
 
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
+mod archive;
+pub mod har;
+mod look;
+mod open;
+mod saz;
 mod scope;
+pub mod source;
+mod unpack;
 
+pub use har::{HarError, HarErrorKind, HarReader};
+pub use open::open;
+pub use saz::{SazError, SazReader};
 pub use scope::{Scope, Want};
+pub use source::{ReadSeek, Source, StreamError};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::limits::Limits;
+use crate::evidence::{EvidenceBuilder, Format, InputId};
+use crate::limits::{Budget, Limits};
 
 /// How sure a reader is that bytes are its format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,5 +56,52 @@ impl ReadOptions<'_> {
     /// Whether to stop.
     pub fn is_cancelled(&self) -> bool {
         self.cancel.load(Ordering::Relaxed)
+    }
+}
+
+/// Reads one format.
+pub trait Reader: Sync {
+    /// The format.
+    fn format(&self) -> Format;
+
+    /// Whether bytes are of the format, by the first of them.
+    fn probe(&self, head: &[u8]) -> Probe;
+
+    /// Reads a capture, puts what it finds `into` the evidence of `input`, and charges what it expands.
+    ///
+    /// An error means that nothing more comes from this input; what was read before it stays.
+    fn read(
+        &self,
+        source: &mut Source,
+        options: &ReadOptions<'_>,
+        budget: &mut Budget,
+        input: InputId,
+        into: &mut EvidenceBuilder,
+    ) -> Result<(), ReadError>;
+}
+
+/// All readers; of two that are equally sure the first is asked.
+pub static READERS: &[&dyn Reader] = &[&SazReader, &HarReader];
+
+/// Why nothing more came from an input, by the reader that gave up.
+///
+/// The text of an error is written by us: it never holds a piece of the input.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The HAR reader.
+    #[error(transparent)]
+    Har(#[from] HarError),
+    /// The reader of Fiddler archives.
+    #[error(transparent)]
+    Saz(#[from] SazError),
+}
+
+impl ReadError {
+    /// The absolute offset in the input.
+    pub const fn offset(&self) -> Option<u64> {
+        match self {
+            Self::Har(error) => Some(error.offset),
+            Self::Saz(_) => None,
+        }
     }
 }

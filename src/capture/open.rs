@@ -1,0 +1,335 @@
+//! The walk through one input: through compression and archives to the captures inside.
+//!
+//! What a stream is, is decided by its content at each level anew. A capture becomes an input of its
+//! own; what is none is passed over, unless there is nothing else. It must not know what a capture
+//! holds.
+//!
+//! Invariants: no count and no size that an archive declares is trusted; archives are nested no
+//! deeper than the limit; every input given leaves at least one [`Input`] behind.
+
+use std::io::{self, Read};
+
+use super::archive::is_tar;
+use super::look::{is_net_log, look};
+use super::source::{Source, StreamError};
+use super::unpack::{Codec, SharedSource};
+use super::{HarError, HarErrorKind, Probe, READERS, ReadError, ReadOptions, Reader, SazError};
+use crate::evidence::{Diagnostic, DiagnosticCode, EvidenceBuilder, Format, Input, InputId, shown};
+use crate::limits::Budget;
+
+/// Bytes looked at to recognise a format.
+const HEAD: usize = 64 << 10;
+/// Characters kept of the name of a member.
+const NAME: usize = 200;
+
+/// Opens one input given by the user and reads all captures in it.
+///
+/// Nothing that goes wrong is lost: it is a diagnostic of an input.
+pub fn open(
+    name: &str,
+    source: Source,
+    options: &ReadOptions<'_>,
+    hash: bool,
+    into: &mut EvidenceBuilder,
+) {
+    let source = source.with_limit(options.limits.input);
+    let source = if hash { source.with_hash() } else { source };
+    let budget = Budget::new(options.limits.expanded, options.limits.ratio);
+    let mut walk = Walk { options, hash, budget, into, inputs: Vec::new() };
+    let place = Place { name: name.to_owned(), container: Vec::new(), depth: 0, is_member: false };
+    walk.visit(&place, source);
+}
+
+/// Where in the nest of containers a stream stands.
+pub(super) struct Place {
+    pub(super) name: String,
+    container: Vec<&'static str>,
+    depth: u32,
+    pub(super) is_member: bool,
+}
+
+impl Place {
+    fn inside(&self, container: &'static str) -> Self {
+        let mut inside = Self {
+            name: self.name.clone(),
+            container: self.container.clone(),
+            depth: self.depth.saturating_add(1),
+            is_member: self.is_member,
+        };
+        inside.container.push(container);
+        inside
+    }
+
+    pub(super) fn member(&self, container: &'static str, name: &str) -> Self {
+        let mut member = self.inside(container);
+        let separator = if self.is_member { '/' } else { '!' };
+        member.name = format!("{}{separator}{}", self.name, shown(name, NAME));
+        member.is_member = true;
+        member
+    }
+}
+
+/// What an archive holds besides captures.
+#[derive(Default)]
+pub(super) struct Others {
+    count: u64,
+    first: Option<String>,
+    /// Members for which no password was right.
+    pub(super) protected: u64,
+}
+
+impl Others {
+    /// Notes a member that is no capture.
+    pub(super) fn note(&mut self, looks: Option<String>) {
+        if let Some(looks) = looks {
+            self.count = self.count.saturating_add(1);
+            self.first.get_or_insert(looks);
+        }
+    }
+}
+
+/// The state of opening one input.
+pub(super) struct Walk<'a, 'o> {
+    pub(super) options: &'a ReadOptions<'o>,
+    hash: bool,
+    pub(super) budget: Budget,
+    pub(super) into: &'a mut EvidenceBuilder,
+    pub(super) inputs: Vec<InputId>,
+}
+
+impl Walk<'_, '_> {
+    /// Looks at a stream and does what it calls for; gives what it is when it is no capture.
+    pub(super) fn visit(&mut self, place: &Place, mut source: Source) -> Option<String> {
+        let head = match source.peek(HEAD) {
+            Ok(head) => head.to_vec(),
+            Err(error) => {
+                let looks = "a stream that cannot be read".to_owned();
+                let id =
+                    (!place.is_member).then(|| self.add_unrecognised(place, &mut source, &looks));
+                self.report_stream(id, place, &error);
+                return Some(looks);
+            }
+        };
+        if let Some(codec) = Codec::of(&head) {
+            return self.expand(place, source, codec);
+        }
+        if head.starts_with(b"PK\x03\x04")
+            || head.starts_with(b"PK\x05\x06")
+            || head.starts_with(b"PK\x07\x08PK\x03\x04")
+        {
+            return self.zip(place, source, &head);
+        }
+        if is_tar(&head) {
+            return self.tar(place, source);
+        }
+        let reader = READERS
+            .iter()
+            .map(|reader| (reader.probe(&head), *reader))
+            .filter(|(probe, _)| *probe != Probe::No)
+            .rev()
+            .max_by_key(|(probe, _)| *probe);
+        match reader {
+            Some((Probe::Certain, reader)) => self.read(place, source, reader),
+            // In an archive only what is surely a capture is one: it may hold any JSON.
+            Some((_, reader))
+                if !place.is_member && !is_net_log(&String::from_utf8_lossy(&head)) =>
+            {
+                self.read(place, source, reader)
+            }
+            _ => {
+                let looks = look(&head);
+                if !place.is_member {
+                    self.unrecognised(place, source, &looks);
+                }
+                Some(looks)
+            }
+        }
+    }
+
+    pub(super) fn read(
+        &mut self,
+        place: &Place,
+        mut source: Source,
+        reader: &dyn Reader,
+    ) -> Option<String> {
+        let id = self.add_input(place, reader.format());
+        let outcome = reader.read(&mut source, self.options, &mut self.budget, id, self.into);
+        if let Err(error) = outcome {
+            self.report(id, &error);
+        }
+        if self.budget.is_exhausted() {
+            let text = "more was expanded than the limit allows; what follows is not read";
+            self.into.diagnose(DiagnosticCode::LimitReached, Some(id), text);
+        }
+        self.complete(id, source);
+        None
+    }
+
+    /// Notes size and hash of an input that was read.
+    pub(super) fn complete(&mut self, id: InputId, mut source: Source) {
+        let sha256 = source.finish_hash();
+        let bytes = source.size();
+        if source.is_limited() {
+            let text = format!("only the first {bytes} bytes were read: the limit for an input");
+            self.into.diagnose(DiagnosticCode::LimitReached, Some(id), &text);
+        }
+        if let Some(input) = self.into.input_mut(id) {
+            input.sha256 = sha256;
+            input.bytes = bytes;
+        }
+    }
+
+    fn add_input(&mut self, place: &Place, format: Format) -> InputId {
+        let mut input = Input::named(&place.name);
+        input.container.clone_from(&place.container);
+        input.format = format;
+        let id = self.into.add_input(input);
+        self.inputs.push(id);
+        id
+    }
+
+    pub(super) fn add_unrecognised(
+        &mut self,
+        place: &Place,
+        source: &mut Source,
+        looks: &str,
+    ) -> InputId {
+        let id = self.add_input(place, Format::Unrecognised);
+        if let Some(input) = self.into.input_mut(id) {
+            input.looks_like = Some(looks.to_owned());
+            input.bytes = source.size();
+        }
+        id
+    }
+
+    pub(super) fn unrecognised(&mut self, place: &Place, mut source: Source, looks: &str) {
+        let id = self.add_unrecognised(place, &mut source, looks);
+        let text = format!("no capture that is read; it looks like {looks}");
+        self.into.diagnose(DiagnosticCode::NotRecognised, Some(id), &text);
+        self.complete(id, source);
+    }
+
+    fn report(&mut self, id: InputId, error: &ReadError) {
+        let offset = error.offset();
+        let code = match error {
+            ReadError::Har(HarError { kind: HarErrorKind::NoEntries, .. }) => {
+                DiagnosticCode::HarShape
+            }
+            ReadError::Har(HarError {
+                kind: HarErrorKind::NoLog | HarErrorKind::NoObject, ..
+            }) => {
+                if let Some(input) = self.into.input_mut(id) {
+                    input.format = Format::Unrecognised;
+                    input.looks_like = Some("JSON that is not a HAR".to_owned());
+                }
+                DiagnosticCode::NotRecognised
+            }
+            ReadError::Har(HarError { kind: HarErrorKind::Read(error), .. })
+            | ReadError::Saz(SazError::Io(error)) => stream_code(error),
+            ReadError::Saz(SazError::Encrypted { .. }) => DiagnosticCode::Encrypted,
+            ReadError::Saz(SazError::NotAnArchive | SazError::NoSessions { .. }) => {
+                DiagnosticCode::ArchiveMember
+            }
+        };
+        let text = error.to_string();
+        self.into.add_diagnostic(Diagnostic { code, input: Some(id), offset, lost: None, text });
+    }
+
+    pub(super) fn report_stream(&mut self, id: Option<InputId>, place: &Place, error: &io::Error) {
+        let what = StreamError::of(error)
+            .map_or_else(|| error.kind().to_string(), |known| known.to_string());
+        let text = format!("{}: {what}", shown(&place.name, NAME));
+        self.into.diagnose(stream_code(error), id, &text);
+    }
+
+    /// Whether the limit of nesting forbids to go into a container.
+    pub(super) fn is_too_deep(&mut self, place: &Place) -> bool {
+        let limit = self.options.limits.archive_depth;
+        let too_deep = place.depth >= limit;
+        if too_deep {
+            let name = shown(&place.name, NAME);
+            let text = format!("{name}: archives are nested deeper than {limit}; not opened");
+            self.into.diagnose(DiagnosticCode::ArchiveTooDeep, None, &text);
+        }
+        too_deep
+    }
+
+    /// Gives the hash of the file as a whole to the inputs that came out of it.
+    fn hash_container(&mut self, place: &Place, source: &mut Source, first: usize) {
+        if place.depth > 0 {
+            return;
+        }
+        let Some(hash) = source.finish_hash() else { return };
+        for id in self.inputs.get(first..).unwrap_or_default() {
+            if let Some(input) = self.into.input_mut(*id).filter(|i| !i.container.is_empty()) {
+                input.container_sha256 = Some(hash.clone());
+            }
+        }
+    }
+
+    fn expand(&mut self, place: &Place, source: Source, codec: Codec) -> Option<String> {
+        let looks = format!("{} data that is not opened", codec.as_str());
+        if self.is_too_deep(place) {
+            if !place.is_member {
+                self.unrecognised(place, source, &looks);
+            }
+            return Some(looks);
+        }
+        let first = self.inputs.len();
+        let shared = SharedSource::new(source);
+        let inside = self.wrapped(codec.expand(shared.clone(), self.budget.share()));
+        let looks = self.visit(&place.inside(codec.as_str()), inside);
+        shared.with(|source| self.hash_container(place, source, first));
+        looks
+    }
+
+    pub(super) fn wrapped(&self, stream: impl Read + Send + 'static) -> Source {
+        let source = Source::stream(Box::new(stream));
+        if self.hash { source.with_hash() } else { source }
+    }
+
+    /// Ends an archive: the hash of the file, and an input if there was no capture in it.
+    pub(super) fn conclude(
+        &mut self,
+        place: &Place,
+        mut source: Source,
+        first: usize,
+        what: &str,
+        others: &Others,
+    ) -> Option<String> {
+        if others.protected > 0 {
+            let name = shown(&place.name, NAME);
+            let text = format!(
+                "{name}: {} members are protected with a password; give it with --password-file",
+                others.protected
+            );
+            self.into.diagnose(DiagnosticCode::Encrypted, None, &text);
+        }
+        self.hash_container(place, &mut source, first);
+        if self.inputs.len() > first {
+            return None;
+        }
+        let count = others.count;
+        let looks = match (&others.first, others.protected) {
+            (_, 1..) => format!("{what} that is protected with a password"),
+            (Some(looks), 0) => format!(
+                "{what} without a capture that is read; it holds {count} files, the first is {looks}"
+            ),
+            (None, 0) => format!("{what} without files"),
+        };
+        if !place.is_member {
+            self.unrecognised(place, source, &looks);
+        }
+        Some(looks)
+    }
+}
+
+/// The diagnostic for a stream that failed.
+fn stream_code(error: &io::Error) -> DiagnosticCode {
+    match StreamError::of(error) {
+        Some(StreamError::Damaged) => DiagnosticCode::Undecompressable,
+        Some(StreamError::EndsEarly) => DiagnosticCode::Truncated,
+        Some(StreamError::Expanded | StreamError::TooLong) => DiagnosticCode::LimitReached,
+        None => DiagnosticCode::ReadFailed,
+    }
+}

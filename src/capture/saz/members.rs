@@ -1,0 +1,292 @@
+//! Members of the archive: listing, decryption and reading under a cap.
+//!
+//! The `zip` crate is used here and in `recover` only. Members are read in place, and only as far as
+//! the caller asks; declared sizes are hints that bound nothing. What is inside is not looked at.
+//!
+//! Invariants: every byte that inflating produces is charged to the budget; a password is believed
+//! only after a whole member read with it matched its checksum.
+
+use std::cell::RefCell;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::rc::Rc;
+
+use zip::read::{ZipFile, ZipReadOptions};
+use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
+
+use super::recover::{self, Located};
+use crate::limits::{self, Budget};
+
+/// What is read from: bytes that can be gone back in.
+pub(super) trait Seekable: Read + Seek {}
+impl<T: Read + Seek + ?Sized> Seekable for T {}
+
+/// A reader whose jumps cost nothing while they stay near.
+///
+/// The parts of a session lie next to each other, so most of what is asked for is at hand.
+pub(super) struct Window<'a> {
+    /// Shared, because a reader that fails to open an archive does not give it back.
+    inner: Rc<RefCell<&'a mut dyn Seekable>>,
+    buffer: Box<[u8]>,
+    /// Where in the input the buffer begins, and how many bytes of it are filled.
+    start: u64,
+    filled: usize,
+    at: u64,
+}
+
+impl<'a> Window<'a> {
+    pub(super) fn new(inner: &'a mut dyn Seekable) -> Self {
+        Self::of(Rc::new(RefCell::new(inner)))
+    }
+
+    fn of(inner: Rc<RefCell<&'a mut dyn Seekable>>) -> Self {
+        Self { inner, buffer: vec![0; WINDOW].into_boxed_slice(), start: 0, filled: 0, at: 0 }
+    }
+
+    fn at_hand(&self) -> Option<&[u8]> {
+        let skip = usize::try_from(self.at.checked_sub(self.start)?).ok()?;
+        self.buffer.get(..self.filled)?.get(skip..).filter(|rest| !rest.is_empty())
+    }
+}
+
+impl Read for Window<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.at_hand().is_none() {
+            self.filled = 0;
+            self.start = self.at;
+            let mut inner = self.inner.try_borrow_mut().map_err(io::Error::other)?;
+            inner.seek(SeekFrom::Start(self.at))?;
+            self.filled = inner.read(&mut self.buffer)?;
+        }
+        let mut rest = self.at_hand().unwrap_or_default();
+        let count = rest.read(into)?;
+        self.at = self.at.saturating_add(u64::try_from(count).unwrap_or(0));
+        Ok(count)
+    }
+}
+
+impl Seek for Window<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+            SeekFrom::End(by) => {
+                let mut inner = self.inner.try_borrow_mut().map_err(io::Error::other)?;
+                inner.seek(SeekFrom::End(0))?.checked_add_signed(by)
+            }
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}
+
+/// Why a member cannot be read at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unreadable {
+    /// Its header or its data is not valid.
+    Damaged,
+    /// It is protected, and no password fits.
+    Encrypted,
+    /// A method that is not supported, by its number in the format.
+    Method(u16),
+}
+
+/// A member opened for reading, and what was read of it.
+pub(super) struct Member<'m, 'a> {
+    file: ZipFile<'m, Window<'a>>,
+    /// The bytes read so far.
+    pub(super) bytes: Vec<u8>,
+    /// The size it declares, as a hint.
+    pub(super) declared: u64,
+    /// Whether its end was reached.
+    pub(super) ended: bool,
+    /// Whether its data broke off or did not match its checksum.
+    pub(super) damaged: bool,
+    compressed: u64,
+    stored: bool,
+}
+
+impl Member<'_, '_> {
+    /// Reads on until `end` bytes are there, the member ends, or the budget does.
+    pub(super) fn read_to(&mut self, end: u64, budget: &mut Budget) {
+        while !self.ended && !self.damaged && !budget.is_exhausted() {
+            let held = u64::try_from(self.bytes.len()).unwrap_or(u64::MAX);
+            let wanted = end.saturating_sub(held).min(STEP);
+            if wanted == 0 {
+                break;
+            }
+            let before = self.bytes.len();
+            let result = self.file.by_ref().take(wanted).read_to_end(&mut self.bytes);
+            let produced = self.bytes.len().saturating_sub(before);
+            let produced = u64::try_from(produced).unwrap_or(u64::MAX);
+            budget.charge(produced);
+            if !self.stored {
+                budget.allows_ratio(self.compressed, held.saturating_add(produced));
+            }
+            self.damaged = result.is_err();
+            self.ended = result.is_ok() && produced < wanted;
+        }
+    }
+}
+
+/// All members of an archive.
+pub(super) struct Members<'a> {
+    source: Source<'a>,
+    passwords: Vec<&'a [u8]>,
+    believed: Option<&'a [u8]>,
+}
+
+enum Source<'a> {
+    Directory(Box<ZipArchive<Window<'a>>>),
+    /// Found by their local headers, because the directory is missing.
+    Recovered(Window<'a>, Vec<Located>),
+}
+
+impl<'a> Members<'a> {
+    /// Lists the members; the second value says that the directory was missing.
+    pub(super) fn open(
+        reader: &'a mut dyn Seekable,
+        passwords: &'a [String],
+    ) -> Result<(Self, bool), ZipError> {
+        let passwords = passwords.iter().map(String::as_bytes).collect();
+        let window = Window::new(reader);
+        let shared = Rc::clone(&window.inner);
+        let source = match ZipArchive::new(window) {
+            Ok(archive) => Source::Directory(Box::new(archive)),
+            Err(error) => {
+                let mut window = Window::of(shared);
+                let located = recover::walk(&mut window)?;
+                if located.is_empty() {
+                    return Err(error);
+                }
+                Source::Recovered(window, located)
+            }
+        };
+        let recovered = matches!(source, Source::Recovered(..));
+        Ok((Self { source, passwords, believed: None }, recovered))
+    }
+
+    /// Number of members.
+    pub(super) fn len(&self) -> usize {
+        match &self.source {
+            Source::Directory(archive) => archive.len(),
+            Source::Recovered(_, located) => located.len(),
+        }
+    }
+
+    /// Names of the members in the order of their numbers.
+    pub(super) fn names(&self) -> Vec<String> {
+        let lossy = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        match &self.source {
+            Source::Directory(archive) => archive.file_names_raw().map(lossy).collect(),
+            Source::Recovered(_, located) => located.iter().map(|one| lossy(&one.name)).collect(),
+        }
+    }
+
+    /// The comment of the archive.
+    pub(super) fn comment(&self) -> String {
+        match &self.source {
+            Source::Directory(archive) => String::from_utf8_lossy(archive.comment()).into_owned(),
+            Source::Recovered(..) => String::new(),
+        }
+    }
+
+    /// Whether a member is protected, and its compressed size.
+    fn protection(&self, index: usize) -> (bool, u64) {
+        match &self.source {
+            Source::Directory(archive) => archive
+                .by_index_data(index)
+                .map_or((false, 0), |entry| (entry.encrypted(), entry.compressed_size())),
+            Source::Recovered(_, located) => located
+                .get(index)
+                .map_or((false, 0), |one| (one.encrypted, one.compressed.unwrap_or(u64::MAX))),
+        }
+    }
+
+    /// Finds the password among those given, on the smallest of the protected members.
+    ///
+    /// A weak scheme lets one wrong password in 256 pass its own check, so a member is read whole.
+    pub(super) fn find_password(&mut self, candidates: &[usize], budget: &mut Budget) {
+        let mut protected: Vec<(u64, usize)> = candidates
+            .iter()
+            .map(|index| (self.protection(*index), *index))
+            .filter(|((encrypted, _), _)| *encrypted)
+            .map(|((_, size), index)| (size, index))
+            .collect();
+        protected.sort_unstable();
+        for (_, index) in protected.into_iter().take(TRIED_MEMBERS) {
+            for password in self.passwords.clone() {
+                if self.fits(index, password, budget) {
+                    self.believed = Some(password);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn fits(&mut self, index: usize, password: &'a [u8], budget: &mut Budget) -> bool {
+        let Ok(mut member) = self.open_with(index, Some(password)) else { return false };
+        member.read_to(limits::SAZ_PASSWORD_MEMBER, budget);
+        member.ended && !member.damaged
+    }
+
+    /// Opens a member with the password that was found.
+    pub(super) fn member(&mut self, index: usize) -> Result<Member<'_, 'a>, Unreadable> {
+        let (encrypted, _) = self.protection(index);
+        if encrypted && self.believed.is_none() {
+            return Err(Unreadable::Encrypted);
+        }
+        self.open_with(index, self.believed)
+    }
+
+    fn open_with(
+        &mut self,
+        index: usize,
+        password: Option<&'a [u8]>,
+    ) -> Result<Member<'_, 'a>, Unreadable> {
+        let options = ZipReadOptions::new().password(password);
+        let file = match &mut self.source {
+            Source::Directory(archive) => archive.by_index_with_options(index, options),
+            Source::Recovered(window, located) => {
+                let one = located.get(index).ok_or(Unreadable::Damaged)?;
+                window.seek(SeekFrom::Start(one.header)).map_err(|_| Unreadable::Damaged)?;
+                let mut options = options;
+                if one.has_descriptor {
+                    let length = one.compressed.unwrap_or(u64::MAX);
+                    options = options.override_compressed_size(length);
+                    options = match one.checksum {
+                        Some(checksum) => options.override_crc(checksum),
+                        None => options.ignore_crc32(true),
+                    };
+                }
+                match zip::read::read_zipfile_from_stream_with_options(window, options) {
+                    Ok(Some(file)) => Ok(file),
+                    Ok(None) => return Err(Unreadable::Damaged),
+                    Err(error) => Err(error),
+                }
+            }
+        };
+        let file = file.map_err(|error| match error {
+            ZipError::InvalidPassword
+            | ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) => Unreadable::Encrypted,
+            ZipError::CompressionMethodNotSupported(method) => Unreadable::Method(method),
+            _ => Unreadable::Damaged,
+        })?;
+        Ok(Member {
+            declared: file.size(),
+            compressed: file.compressed_size(),
+            stored: file.compression() == CompressionMethod::Stored,
+            file,
+            bytes: Vec::new(),
+            ended: false,
+            damaged: false,
+        })
+    }
+}
+
+/// Bytes held of the input around the place read last.
+const WINDOW: usize = 64 * 1024;
+/// Bytes inflated between two looks at the budget.
+const STEP: u64 = 64 * limits::KIB;
+/// Members on which passwords are tried.
+const TRIED_MEMBERS: usize = 3;

@@ -1,0 +1,219 @@
+//! Fiddler session archives: a zip with a request, a response and a metadata part per session.
+//!
+//! Both Fiddler Classic and Fiddler Everywhere write them. Members are read in place; a part that
+//! cannot matter is inflated no further than its head, and nothing is written to disk.
+//!
+//! Invariants: sessions are read in the order of their numbers; a part that is missing or damaged
+//! costs that part only and is said; every inflated byte is charged to the budget.
+
+mod content;
+mod failure;
+mod members;
+mod metadata;
+mod recover;
+mod session;
+mod target;
+mod tunnel;
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Seek};
+
+use zip::result::ZipError;
+
+use self::members::Members;
+use self::session::Sessions;
+use super::{Probe, ReadError, ReadOptions, Reader, Source};
+use crate::evidence::{
+    Diagnostic, DiagnosticCode, EvidenceBuilder, Format, InputId, Vantage, shown,
+};
+use crate::limits::{self, Budget};
+
+/// Why nothing more came from an archive.
+#[derive(Debug, thiserror::Error)]
+pub enum SazError {
+    /// It is protected, and its sessions stayed closed.
+    #[error(
+        "{sessions} sessions are protected and {}; give the password with --password-file",
+        if *.tried { "no password given fits" } else { "no password was given" }
+    )]
+    Encrypted {
+        /// Sessions that stayed closed.
+        sessions: u64,
+        /// Whether passwords were tried.
+        tried: bool,
+    },
+    /// Reading the input failed.
+    #[error("reading the archive failed: {0}")]
+    Io(#[source] io::Error),
+    /// It is no zip archive, or too little of one.
+    #[error(
+        "byte 0: no archive that can be read: no directory at its end and no member at its start"
+    )]
+    NotAnArchive,
+    /// It is an archive without sessions.
+    #[error("an archive without sessions: no member raw/N_c.txt among {members}")]
+    NoSessions {
+        /// Members it has.
+        members: u64,
+    },
+}
+
+/// Reads Fiddler session archives.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SazReader;
+
+impl Reader for SazReader {
+    fn format(&self) -> Format {
+        Format::Saz
+    }
+
+    fn probe(&self, head: &[u8]) -> Probe {
+        // Any zip may be one; its directory, which is at its end, tells.
+        if head.starts_with(b"PK\x03\x04") { Probe::Unsure } else { Probe::No }
+    }
+
+    fn read(
+        &self,
+        source: &mut Source,
+        options: &ReadOptions<'_>,
+        budget: &mut Budget,
+        input: InputId,
+        into: &mut EvidenceBuilder,
+    ) -> Result<(), ReadError> {
+        let mut archive = source.seekable(options.limits.buffered).map_err(SazError::Io)?;
+        Ok(read_archive(&mut archive, options, budget, input, into)?)
+    }
+}
+
+/// Reads a whole archive; what was read stays when an error comes back.
+pub(crate) fn read_archive(
+    reader: &mut (impl Read + Seek),
+    options: &ReadOptions<'_>,
+    budget: &mut Budget,
+    input: InputId,
+    into: &mut EvidenceBuilder,
+) -> Result<(), SazError> {
+    let (mut members, recovered) =
+        Members::open(reader, options.passwords).map_err(|error| match error {
+            ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
+                SazError::Io(error)
+            }
+            _ => SazError::NotAnArchive,
+        })?;
+    let sessions = list(&members.names());
+    let count = sessions.values().filter(|parts| parts.request.is_some()).count();
+    if let Some(about) = into.input_mut(input) {
+        about.records = count.try_into().unwrap_or(u64::MAX);
+        about.producer = producer(&members.comment());
+    }
+    if let Some(coverage) = into.coverage_mut(input) {
+        coverage.vantage = Vantage::Proxy;
+        coverage.truncated |= recovered;
+    }
+    if recovered {
+        into.diagnose(
+            DiagnosticCode::Truncated,
+            Some(input),
+            "the archive has no directory at its end, as after a download that broke off; its \
+             members were found one after the other, and later sessions are lost",
+        );
+    }
+    if sessions.is_empty() {
+        return Err(SazError::NoSessions { members: members.len().try_into().unwrap_or(u64::MAX) });
+    }
+    let parts: Vec<usize> = sessions.values().flat_map(Parts::indices).collect();
+    members.find_password(&parts, budget);
+    let mut reading = Sessions::new(options, budget, input, into);
+    let total = sessions.len();
+    let mut left = u64::try_from(total).unwrap_or(u64::MAX);
+    for (number, parts) in sessions {
+        reading.read(&mut members, number, parts);
+        left = left.saturating_sub(1);
+        if let Some(code) = reading.must_stop() {
+            reading.stop(code, number, left);
+            break;
+        }
+    }
+    let closed = reading.finish();
+    if closed == 0 {
+        return Ok(());
+    }
+    let tried = !options.passwords.is_empty();
+    let why = if tried { "no password given fits" } else { "no password was given" };
+    into.add_diagnostic(Diagnostic {
+        code: DiagnosticCode::Encrypted,
+        input: Some(input),
+        offset: None,
+        lost: Some(closed),
+        text: format!(
+            "{closed} of {total} sessions are protected and {why}; give the password with \
+             --password-file, or let the sender save the sessions again without one"
+        ),
+    });
+    Err(SazError::Encrypted { sessions: closed, tried })
+}
+
+/// The members that make up one session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Parts {
+    request: Option<usize>,
+    response: Option<usize>,
+    metadata: Option<usize>,
+    messages: Option<usize>,
+}
+
+impl Parts {
+    /// The members that are read.
+    fn indices(&self) -> impl Iterator<Item = usize> + use<> {
+        [self.request, self.response, self.metadata].into_iter().flatten()
+    }
+}
+
+/// Sessions by their numbers, out of the names of all members.
+///
+/// Archives that were unpacked and packed again may have a folder above `raw`; the first one wins.
+fn list(names: &[String]) -> BTreeMap<u32, Parts> {
+    let mut sessions: BTreeMap<u32, Parts> = BTreeMap::new();
+    let mut folder: Option<String> = None;
+    for (index, name) in names.iter().enumerate().take(limits::ARCHIVE_MEMBERS) {
+        let name = name.replace('\\', "/").to_ascii_lowercase();
+        let Some((above, number, kind)) = part(&name) else { continue };
+        if folder.get_or_insert_with(|| above.to_owned()) != above {
+            continue;
+        }
+        let parts = sessions.entry(number).or_default();
+        let slot = match kind {
+            "c.txt" => &mut parts.request,
+            "s.txt" => &mut parts.response,
+            "m.xml" => &mut parts.metadata,
+            _ => &mut parts.messages,
+        };
+        slot.get_or_insert(index);
+    }
+    sessions
+}
+
+/// Folder, number and kind of a member that is part of a session.
+fn part(name: &str) -> Option<(&str, u32, &str)> {
+    let (folder, file) = name.rsplit_once('/')?;
+    if folder != "raw" && !folder.ends_with("/raw") {
+        return None;
+    }
+    let (number, kind) = file.split_once('_')?;
+    let known = ["c.txt", "s.txt", "m.xml", "w.txt"].contains(&kind);
+    let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+    if !known || !digits {
+        return None;
+    }
+    Some((folder, number.parse().ok()?, kind))
+}
+
+/// The program and version out of the comment of the archive.
+fn producer(comment: &str) -> Option<String> {
+    let text = comment.split(" Session Archive").next().unwrap_or_default();
+    let text = shown(text, 80);
+    (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests;
