@@ -1,25 +1,28 @@
 //! The pipeline: bytes, evidence, sign-in, findings, verdict.
+//!
+//! Each arrow is one call. What a reader should keep is told here, out of the table of hosts, so that
+//! readers need not know what a sign-in is.
 
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-use crate::evidence::Evidence;
+use crate::capture::{self, ReadOptions, Scope, Source};
+use crate::entra::{HostRole, hosts};
+use crate::evidence::{DiagnosticCode, Evidence, EvidenceBuilder, Input};
 use crate::finding::Finding;
 use crate::limits::Limits;
-use crate::signin::SignIn;
-use crate::time::Timestamp;
-use crate::verdict::Verdict;
+use crate::rules;
+use crate::signin::{self, SignIn};
+pub use crate::verdict::Selection;
+use crate::verdict::{self, Verdict};
 
-/// Which attempt the verdict is to follow, where the usual choice is not wanted.
-#[derive(Clone, Debug, Default)]
-pub struct Selection {
-    /// Only attempts of this user.
-    pub user: Option<String>,
-    /// This attempt, by its number.
-    pub attempt: Option<u32>,
-    /// Only attempts that were alive at or after this time.
-    pub since: Option<Timestamp>,
-    /// Only attempts that were alive at or before this time.
-    pub until: Option<Timestamp>,
+/// Something to analyse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CaseInput {
+    /// A file.
+    File(PathBuf),
+    /// Standard input.
+    Standard,
 }
 
 /// How to analyse.
@@ -48,4 +51,77 @@ pub struct Analysis {
     pub findings: Vec<Finding>,
     /// The verdict.
     pub verdict: Verdict,
+}
+
+/// Analyses inputs that belong to one case.
+pub fn analyze(inputs: Vec<CaseInput>, options: &AnalyzeOptions<'_>) -> Analysis {
+    let scope = scope(&options.limits);
+    let read = ReadOptions {
+        scope: &scope,
+        limits: &options.limits,
+        passwords: options.passwords,
+        cancel: options.cancel,
+    };
+    let mut builder = EvidenceBuilder::new();
+    for input in inputs {
+        let (name, source) = match input {
+            CaseInput::File(path) => {
+                let name = path.to_string_lossy().into_owned();
+                match Source::file(&path) {
+                    Ok(source) => (name, source),
+                    Err(error) => {
+                        let id = builder.add_input(Input::named(&name));
+                        let text = format!("could not be opened: {}", error.kind());
+                        builder.diagnose(DiagnosticCode::NotOpened, Some(id), &text);
+                        continue;
+                    }
+                }
+            }
+            CaseInput::Standard => ("standard input".to_owned(), Source::stdin()),
+        };
+        capture::open(&name, source, &read, options.hash, &mut builder);
+    }
+    conclude(builder.finish(), &options.selection)
+}
+
+/// From evidence to the verdict.
+pub fn conclude(evidence: Evidence, selection: &Selection) -> Analysis {
+    let signin = signin::reconstruct(&evidence);
+    let mut findings = rules::check(&rules::Case { evidence: &evidence, signin: &signin });
+    let verdict = verdict::decide(&evidence, &signin, &mut findings, selection);
+    Analysis { evidence, signin, findings, verdict }
+}
+
+/// Form fields that carry the result of a sign-in to an application.
+const FIELDS: &[&str] = &[
+    "SAMLResponse=",
+    "access_token=",
+    "error_description=",
+    "externalauthprovider",
+    "id_token=",
+    "id_token_hint=",
+    "session_state=",
+    "wresult=",
+];
+
+/// What readers keep: the hosts of the sign-in and what belongs to it by its path.
+pub fn scope(limits: &Limits) -> Scope {
+    let wanted = |role: HostRole| {
+        !matches!(
+            role,
+            HostRole::ConnectivityCheck
+                | HostRole::CrlOcsp
+                | HostRole::Graph
+                | HostRole::Resource
+                | HostRole::Telemetry
+        )
+    };
+    let rows = || hosts::patterns().filter(|row| wanted(row.role) && !row.is_path());
+    Scope::new(
+        rows().map(|row| row.pattern),
+        rows().filter(|row| row.role == HostRole::SigninCdn).map(|row| row.pattern),
+        ["/adfs/", "/federation/externalauthprovider"],
+        FIELDS,
+        limits.body,
+    )
 }

@@ -154,6 +154,13 @@ impl Text {
         self
     }
 
+    /// Adds the pieces of another text.
+    #[must_use]
+    pub fn with_text(mut self, other: &Self) -> Self {
+        self.0.extend(other.0.iter().cloned());
+        self
+    }
+
     /// The text with user names in the form that `redaction` allows; control bytes are gone.
     pub fn shown(&self, redaction: Redaction) -> String {
         use fmt::Write as _;

@@ -1,4 +1,21 @@
 //! The verdict of a case: which attempt counts, whose side it is, and what proves it.
+//!
+//! This is the only place that ranks. A finding is the cause only if an attempt was stopped by what it
+//! cites; among those the earliest in the chain counts: name, connection, proxy, TLS, page, challenge.
+//! It knows no rule by name and no report.
+//!
+//! Invariants: a side of `cannot_tell` comes with the next capture to take; a confidence is never high
+//! where something of the deciding step was not seen.
+
+mod choose;
+mod confidence;
+mod decide;
+mod guide;
+mod next_capture;
+mod summary;
+
+pub use choose::Selection;
+pub use decide::decide;
 
 use crate::evidence::HostName;
 use crate::finding::{Confidence, Refs, RuleId, Text};

@@ -14,6 +14,7 @@ pub struct Headers(pub(super) Vec<(Cow<'static, str>, Secret<Box<str>>)>);
 /// The fields kept of every exchange, sorted. Of hosts in scope all fields of a response are kept,
 /// because products on the path sign themselves with fields of their own.
 const KEPT: &[&str] = &[
+    "accept",
     "client-request-id",
     "content-length",
     "content-type",

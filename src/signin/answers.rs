@@ -55,7 +55,7 @@ pub(super) fn identifier(text: &str) -> Option<String> {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     // A run of mixed letters and digits is a token, not a name.
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    (fine && digits <= 4).then(|| text.to_owned())
+    (fine && digits <= 2).then(|| text.to_owned())
 }
 
 /// The object of a sign-in page, as far as it is used.
@@ -93,6 +93,8 @@ pub(super) struct Page {
     pub token_binding: bool,
     /// Where a federated user is sent.
     pub federation: Option<String>,
+    /// Addresses of an external MFA provider that the page hands the user to.
+    pub external: Vec<String>,
 }
 
 const PAGE_KEYS: &[&str] = &[
@@ -156,7 +158,34 @@ impl Page {
             .and_then(|answer| answer.get("Credentials")?.get("FederationRedirectUrl")?.as_str())
             .or_else(|| text("sFederationRedirectUrl"))
             .map(str::to_owned);
+        for value in map.values() {
+            external_addresses(value, 0, &mut page.external);
+        }
         Some(page)
+    }
+}
+
+/// Addresses that name the return address of external MFA providers.
+fn external_addresses(value: &Value, depth: u32, found: &mut Vec<String>) {
+    match value {
+        Value::String(text)
+            if found.len() < 4
+                && text.starts_with("https://")
+                && text.to_ascii_lowercase().contains("externalauthprovider") =>
+        {
+            found.push(text.clone());
+        }
+        Value::Array(items) if depth < 6 => {
+            for item in items {
+                external_addresses(item, depth.saturating_add(1), found);
+            }
+        }
+        Value::Object(map) if depth < 6 => {
+            for value in map.values() {
+                external_addresses(value, depth.saturating_add(1), found);
+            }
+        }
+        _ => {}
     }
 }
 

@@ -6,8 +6,8 @@ use super::correlate::{self, Group};
 use super::outcome::{self, Judgement};
 use super::sighting::{FoundCode, Grant, Sighting};
 use super::{
-    AttemptId, Carrier, Flow, Guid, Outcome, SignIn, SignInAttempt, Step, StepKind, StepResult,
-    StsError,
+    AttemptId, Carrier, Flow, Guid, GuideCause, MfaState, Outcome, SignIn, SignInAttempt, Step,
+    StepKind, StepResult, StsError,
 };
 use crate::entra::{self, HostRole, Nature, ResultClass, hosts};
 use crate::evidence::{Evidence, ExchangeId, Identity, Scheme};
@@ -100,6 +100,25 @@ fn attempt(
             }
         }
     }
+    let code = judgement.deciding_code.and_then(entra::error);
+    let value = judgement.result_value.as_deref().and_then(entra::result);
+    let value = value.filter(|row| row.outcome.is_some() && judgement.mfa == MfaState::Failed);
+    let page = judgement.policy_page.and_then(entra::policy_description);
+    let mut supports: Vec<GuideCause> = Vec::new();
+    let told = code
+        .filter(|row| row.is_verified())
+        .and_then(|row| row.guide)
+        .into_iter()
+        .chain(value.filter(|row| row.is_verified()).and_then(|row| row.guide))
+        .chain(
+            page.filter(|_| judgement.outcome == Outcome::BlockedByPolicy)
+                .and_then(|row| row.guide),
+        );
+    for cause in told {
+        if !supports.contains(&cause) {
+            supports.push(cause);
+        }
+    }
     let times = || group.members.iter().filter(|one| one.kind != StepKind::Telemetry);
     SignInAttempt {
         id,
@@ -123,6 +142,9 @@ fn attempt(
         deciding_code: judgement.deciding_code,
         policy_page: judgement.policy_page,
         blockage: judgement.blockage,
+        meaning: value.map(|row| row.meaning).or_else(|| code.map(|row| row.meaning)),
+        next_step: value.map(|row| row.next_step),
+        supports,
         decided_by: judgement.decided_by,
         unseen: judgement.unseen,
         doubts: judgement.doubts,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{MfaState, Outcome, Side, StepKind};
+use super::{GuideCause, MfaState, Outcome, Side, StepKind};
 use crate::evidence::{EvidenceRef, ExchangeId, HostName, Identity, Unseen};
 use crate::time::Timestamp;
 
@@ -305,6 +305,12 @@ pub struct SignInAttempt {
     pub policy_page: Option<u32>,
     /// What it needed and did not get.
     pub blockage: Option<Blockage>,
+    /// What the deciding code or result value means.
+    pub meaning: Option<&'static str>,
+    /// What is to be done about it.
+    pub next_step: Option<&'static str>,
+    /// Causes of the troubleshooting guide that its codes and values support.
+    pub supports: Vec<GuideCause>,
     /// Where what decided stands.
     pub decided_by: Vec<EvidenceRef>,
     /// Why the capture cannot tell more.
@@ -313,6 +319,13 @@ pub struct SignInAttempt {
     pub doubts: Vec<&'static str>,
     /// A later attempt that makes this one step aside.
     pub overridden_by: Option<AttemptId>,
+}
+
+impl SignInAttempt {
+    /// Whether MFA was asked for.
+    pub const fn was_asked(&self) -> bool {
+        !matches!(self.mfa, MfaState::NotAsked | MfaState::Unknown)
+    }
 }
 
 /// All attempts of a case.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::outcome::{Class, Judgement, Waiting, Walk};
 use super::sighting::Sighting;
-use super::{Blockage, FailureSide, MfaState, Outcome, Phase, Side};
+use super::{Blockage, FailureSide, Flow, MfaState, Outcome, Phase, Side};
 use crate::entra::{HostRole, StepKind, hosts};
 use crate::evidence::{Absence, CoverageProof, Evidence, Exchange, HostName, Unseen};
 use crate::time::Timestamp;
@@ -29,36 +29,45 @@ impl Walk<'_> {
         if let Some(candidate) = self.candidate.take() {
             let (at, outcome, side, code) =
                 (candidate.at, candidate.outcome, candidate.side, candidate.code);
-            let side = self.proven_side(outcome, code, side);
+            let (side, blockage) = self.proven_side(evidence, outcome, code, side);
             if outcome == Outcome::MfaNoAnswer {
                 self.doubts.push("the way to the phone is never in a capture");
             }
-            return self.finish(outcome, side, vec![at], code);
+            let mut judgement = self.finish(outcome, side, &[at], code);
+            judgement.blockage = blockage;
+            return judgement;
         }
         if let Some(at) = self.client_setting.or(self.script_report) {
             let begun = matches!(self.mfa, MfaState::Begun | MfaState::Passed);
             if !begun {
-                return self.finish(Outcome::PreventedByClient, Side::Application, vec![at], None);
+                return self.finish(Outcome::PreventedByClient, Side::Application, &[at], None);
             }
         }
         self.unfinished(evidence)
     }
 
-    fn completed(self) -> Judgement {
+    fn completed(mut self) -> Judgement {
         let at = self.completed.unwrap_or_default();
         let outcome = if self.challenged || self.mfa == MfaState::Passed {
             Outcome::MfaCompleted
         } else {
             Outcome::CompletedWithoutMfa
         };
-        let application =
-            self.obstacles.iter().copied().filter(|known| known.class == Class::Application);
-        let blocked: Vec<usize> = application.map(|known| known.at).collect();
+        if outcome == Outcome::CompletedWithoutMfa && self.flow == Flow::DeviceCode {
+            // The user signs in elsewhere, and what was asked there is not seen here.
+            self.mfa = MfaState::Unknown;
+        }
+        let blocked: Vec<usize> = self
+            .obstacles
+            .iter()
+            .filter(|known| known.class == Class::Application && self.is_network(known.at))
+            .map(|known| known.at)
+            .collect();
         if blocked.is_empty() {
-            return self.finish(outcome, Side::NothingWrong, vec![at], None);
+            return self.finish(outcome, Side::NothingWrong, &[at], None);
         }
         let blockage = self.blockage(&blocked, Phase::AfterMfa);
-        let mut judgement = self.finish(outcome, Side::Network, blocked, None);
+        let mut judgement = self.finish(outcome, Side::Network, &blocked, None);
         judgement.blockage = blockage;
         judgement
     }
@@ -95,6 +104,11 @@ impl Walk<'_> {
         Some(judgement)
     }
 
+    fn is_network(&self, at: usize) -> bool {
+        let failure = self.members.get(at).and_then(|one| one.failure);
+        failure.is_some_and(|failure| failure.side == FailureSide::Network)
+    }
+
     /// A failure at the very end of a capture may have been overcome right after it.
     fn doubt_of_retry(&self, blocking: &[usize]) -> Option<&'static str> {
         let last = self.members.get(*blocking.last()?)?;
@@ -127,22 +141,39 @@ impl Walk<'_> {
         })
     }
 
-    /// The side, where a failed host explains the code or the registration.
-    fn proven_side(&mut self, outcome: Outcome, code: Option<u32>, side: Side) -> Side {
+    /// The side, where a failed host explains the code or the registration, and that host.
+    fn proven_side(
+        &self,
+        evidence: &Evidence,
+        outcome: Outcome,
+        code: Option<u32>,
+        side: Side,
+    ) -> (Side, Option<Blockage>) {
         let class = match (outcome, code) {
             (_, Some(50_097 | 50_155 | 50_187 | 50_192 | 53_000 | 53_001)) => Class::Device,
             (Outcome::RegistrationRequired, _) => Class::Registration,
-            _ => return side,
+            _ => return (side, None),
         };
-        let network = self.obstacles.iter().any(|known| {
-            known.class == class
-                && self
-                    .members
-                    .get(known.at)
-                    .and_then(|one| one.failure)
-                    .is_some_and(|failure| failure.side == FailureSide::Network)
+        let blocking: Vec<usize> = self
+            .obstacles
+            .iter()
+            .filter(|known| known.class == class && self.is_network(known.at))
+            .map(|known| known.at)
+            .collect();
+        let phase = if self.challenged { Phase::AfterChallenge } else { Phase::BeforeChallenge };
+        if let Some(blockage) = self.blockage(&blocking, phase) {
+            return (Side::Network, Some(blockage));
+        }
+        let intercepted = self.members.iter().enumerate().find(|(_, one)| {
+            class == Class::Device
+                && one.role == Some(HostRole::DeviceCert)
+                && is_intercepted(evidence, &one.host)
         });
-        if network { Side::Network } else { side }
+        match intercepted {
+            // A client certificate does not pass a box that answers TLS itself.
+            Some((at, _)) => (Side::Network, self.blockage(&[at], phase)),
+            None => (side, None),
+        }
     }
 
     fn clone_finish(&self, outcome: Outcome, side: Side, decided: &[usize]) -> Judgement {
@@ -170,25 +201,11 @@ impl Walk<'_> {
         &self,
         outcome: Outcome,
         side: Side,
-        decided: Vec<usize>,
+        decided: &[usize],
         code: Option<u32>,
     ) -> Judgement {
-        let mut judgement = self.clone_finish(outcome, side, &decided);
+        let mut judgement = self.clone_finish(outcome, side, decided);
         judgement.deciding_code = code;
-        if side == Side::Network && judgement.blockage.is_none() {
-            let class = if outcome == Outcome::RegistrationRequired {
-                Class::Registration
-            } else {
-                Class::Device
-            };
-            let blocking: Vec<usize> = self
-                .obstacles
-                .iter()
-                .filter(|known| known.class == class)
-                .map(|known| known.at)
-                .collect();
-            judgement.blockage = self.blockage(&blocking, Phase::AfterChallenge);
-        }
         judgement
     }
 
@@ -207,14 +224,14 @@ impl Walk<'_> {
             Waiting::Page { since } => {
                 if self.has_methods == Some(false) {
                     let mut judgement =
-                        self.finish(Outcome::RegistrationRequired, Side::User, vec![since], None);
+                        self.finish(Outcome::RegistrationRequired, Side::User, &[since], None);
                     judgement.doubts.push("a policy may hide the user's methods");
                     return judgement;
                 }
                 match self.silence(evidence, since, SILENCE) {
                     Ok(_) => {
                         let mut judgement =
-                            self.finish(Outcome::MfaNotAttempted, Side::User, vec![since], None);
+                            self.finish(Outcome::MfaNotAttempted, Side::User, &[since], None);
                         if !self.script_seen {
                             judgement.doubts.push("the page's script is not in the capture");
                         }
@@ -225,11 +242,11 @@ impl Walk<'_> {
             }
             Waiting::Poll { since, last } => self.after_poll(evidence, since, last),
             Waiting::Code { since } => match self.silence(evidence, since, self.window) {
-                Ok(_) => self.finish(Outcome::MfaAbandoned, Side::User, vec![since], None),
+                Ok(_) => self.finish(Outcome::MfaAbandoned, Side::User, &[since], None),
                 Err(unseen) => cannot(&self, unseen, since),
             },
             Waiting::Elsewhere { since } => match self.silence(evidence, last, SILENCE) {
-                Ok(_) => self.finish(Outcome::MfaAbandoned, Side::User, vec![since], None),
+                Ok(_) => self.finish(Outcome::MfaAbandoned, Side::User, &[since], None),
                 Err(unseen) => cannot(&self, unseen, since),
             },
             Waiting::Finish { since } => cannot(&self, Unseen::CaptureEnded, since),
@@ -247,17 +264,16 @@ impl Walk<'_> {
         // The last poll before the end of the window is up to one interval early.
         let interval = self.interval(since, last);
         if self.left.is_none() && elapsed + interval >= self.window {
-            let mut judgement =
-                self.finish(Outcome::MfaNoAnswer, Side::User, vec![since, last], None);
+            let mut judgement = self.finish(Outcome::MfaNoAnswer, Side::User, &[since, last], None);
             judgement.doubts.push("the way to the phone is never in a capture");
             return judgement;
         }
         if let Some(left) = self.left {
-            return self.finish(Outcome::MfaAbandoned, Side::User, vec![since, left], None);
+            return self.finish(Outcome::MfaAbandoned, Side::User, &[since, left], None);
         }
         let quiet = (interval * 3).max(Duration::from_secs(15));
         match self.silence(evidence, last, quiet) {
-            Ok(_) => self.finish(Outcome::MfaAbandoned, Side::User, vec![since, last], None),
+            Ok(_) => self.finish(Outcome::MfaAbandoned, Side::User, &[since, last], None),
             Err(unseen) => {
                 let mut judgement =
                     self.clone_finish(Outcome::Undetermined, Side::CannotTell, &[last]);
@@ -328,16 +344,27 @@ fn navigates_away(evidence: &Evidence, from: &Sighting, at: Timestamp) -> bool {
         if part || exchange.response.is_err() || exchange.host() == &from.host {
             return false;
         }
-        let asked = exchange.request.headers.first("sec-fetch-dest").map(super::expose::text);
-        if let Some(asked) = asked {
+        let header = |name| super::expose::header(&exchange.request.headers, name);
+        if let Some(asked) = header("sec-fetch-dest") {
             asked == "document"
+        } else if let Some(accepted) = header("accept") {
+            // A navigation asks for HTML first.
+            accepted.trim_start().starts_with("text/html")
         } else {
             let html = exchange.response.as_ref().ok().is_some_and(|response| {
                 super::expose::header(&response.headers, "content-type")
                     .is_some_and(|kind| kind.to_ascii_lowercase().contains("text/html"))
             });
             html && exchange.request.method.as_ref() == "GET"
-                && (exchange.page != from.page_number || exchange.page.is_none())
+                && exchange.page.is_some()
+                && exchange.page != from.page_number
         }
+    })
+}
+
+/// Whether a product on the path answers TLS for this host.
+fn is_intercepted(evidence: &Evidence, host: &HostName) -> bool {
+    evidence.connections.iter().any(|connection| {
+        connection.server_name.as_ref() == Some(host) && super::interceptor(connection).is_some()
     })
 }

@@ -110,6 +110,9 @@ impl Group {
         if one.kind == StepKind::ExternalMethod && one.role != Some(HostRole::Sts) {
             self.external_host = Some(one.host.clone());
         }
+        if one.external_host.is_some() {
+            self.external_host.clone_from(&one.external_host);
+        }
         self.issued |= one.grant == Grant::Issued;
         self.arrived |= one.grant == Grant::Arrived;
         if self.issued && one.next_host.is_some() && one.grant == Grant::Issued {

@@ -8,7 +8,7 @@
 
 use super::expose;
 use crate::entra::{self, Fault, HostRole, failures, hosts, service, vendors};
-use crate::evidence::{Author, Exchange, NoResponse, Response, Scheme};
+use crate::evidence::{Author, Connection, Exchange, NoResponse, Response, Scheme, Stage};
 
 /// What went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -69,17 +69,37 @@ pub fn failure_of(exchange: &Exchange) -> Option<Failure> {
     match &exchange.response {
         Ok(response) => answered(exchange, response),
         Err(NoResponse::Cancelled | NoResponse::NotCaptured | NoResponse::Pending) => None,
-        Err(NoResponse::BlockedByClient { code } | NoResponse::Failed { code, .. }) => {
-            Some(named(code))
-        }
+        Err(NoResponse::BlockedByClient { code }) => Some(failures::browser(code).map_or_else(
+            || Failure::new(FailureKind::Fault(Fault::BlockedByClient), FailureSide::Client, true),
+            by_row,
+        )),
+        Err(NoResponse::Failed { stage, code }) => Some(named(*stage, code)),
     }
 }
 
-fn named(code: &str) -> Failure {
-    let Some(row) = failures::browser(code) else {
-        return Failure::new(FailureKind::Unnamed, FailureSide::Unknown, false);
+/// The fault behind a code of the capture; a code of no browser tells by its stage.
+fn named(stage: Stage, code: &str) -> Failure {
+    if let Some(row) = failures::browser(code) {
+        return by_row(row);
+    }
+    let (fault, certain) = match (stage, code) {
+        (_, "OFFLINE") => (Fault::Offline, true),
+        (Stage::Unknown, "TIMED_OUT") => (Fault::Timeout, false),
+        (Stage::Connect, "ECONNREFUSED" | "CONNECTION_REFUSED") => (Fault::ConnectRefused, true),
+        (Stage::Connect, "ETIMEDOUT" | "TIMED_OUT") => (Fault::ConnectTimeout, true),
+        (Stage::Receive, "ECONNRESET" | "CONNECTION_RESET") => (Fault::Reset, true),
+        (Stage::Dns, "EAI_AGAIN") => (Fault::NameLookupFailed, true),
+        (Stage::Dns, _) => (Fault::NameMissing, true),
+        (Stage::Connect, _) => (Fault::ConnectFailed, false),
+        (Stage::Proxy, _) => (Fault::ProxyUnreachable, false),
+        (Stage::Tls, "CERTIFICATE_INVALID") => (Fault::CertInvalid, true),
+        (Stage::Tls, _) => (Fault::TlsHandshake, false),
+        (Stage::Send | Stage::Receive, _) => (Fault::ClosedWithoutAnswer, true),
+        (Stage::Unknown, _) => {
+            return Failure::new(FailureKind::Unnamed, FailureSide::Unknown, false);
+        }
     };
-    by_row(row)
+    Failure::new(FailureKind::Fault(fault), FailureSide::Network, certain)
 }
 
 fn by_row(row: &entra::FailureRow) -> Failure {
@@ -275,4 +295,15 @@ fn elsewhere(response: &Response) -> Option<Failure> {
     }
     let vendor = vendor(response)?;
     Some(block(Some(vendor), true))
+}
+
+/// The product that answers TLS in place of a host, by the issuer of the certificate it shows; only
+/// products that are no capture tool.
+pub fn interceptor(connection: &Connection) -> Option<&'static entra::Vendor> {
+    let certificate = connection.tls.as_ref()?.certificate.as_ref()?;
+    if vendors::is_expected_issuer(&certificate.issuer) {
+        return None;
+    }
+    vendors::issuer(&certificate.issuer)
+        .filter(|vendor| vendor.is_usable() && !vendor.is_capture_tool() && !vendor.is_microsoft())
 }

@@ -206,6 +206,9 @@ impl Walk<'_> {
             None if one.kind == StepKind::ExternalMethod => Class::Federation,
             _ => return,
         };
+        if one.kind == StepKind::ExternalMethod && self.challenged {
+            self.mfa = MfaState::Begun;
+        }
         self.obstacles.push(Obstacle { at: index, class });
     }
 
@@ -406,7 +409,7 @@ impl Walk<'_> {
             self.poll(index);
             return;
         }
-        self.mfa = MfaState::Failed;
+        self.mfa = row.map_or(MfaState::Failed, |row| row.mfa_state);
         self.waiting = Waiting::Nothing;
         let decided = row.and_then(|row| Some((row.outcome?, row.side?)));
         let by_code = answer
@@ -518,13 +521,23 @@ impl Walk<'_> {
                 }
             }
             Nature::Failure => {
-                self.waiting = Waiting::Nothing;
-                self.completed = None;
                 let (outcome, side) = if row.is_verified() {
                     (row.effective_outcome(), row.effective_side())
                 } else {
                     (Outcome::OtherError, row.category.side())
                 };
+                if let Waiting::Finish { .. } = self.waiting {
+                    // The method was passed; whether that counted depends on who refused then.
+                    let lost = matches!(
+                        outcome,
+                        Outcome::MfaAbandoned
+                            | Outcome::MfaServiceFailed
+                            | Outcome::PreventedByClient
+                    );
+                    self.mfa = if lost { MfaState::Failed } else { MfaState::Passed };
+                }
+                self.waiting = Waiting::Nothing;
+                self.completed = None;
                 self.set(index, outcome, side, Some(code));
             }
         }
@@ -539,6 +552,10 @@ impl Walk<'_> {
                 self.away(index);
             }
             StepKind::Passkey => self.away(index),
+            _ if one.external_host.is_some() && !matches!(self.waiting, Waiting::Page { .. }) => {
+                self.challenge();
+                self.away(index);
+            }
             StepKind::ExternalMethod | StepKind::Continue | StepKind::FederationReturn => {
                 if matches!(self.waiting, Waiting::Elsewhere { .. }) && one.page.is_none() {
                     self.waiting = Waiting::Nothing;

@@ -87,6 +87,8 @@ pub(super) struct Sighting {
     pub client_setting: bool,
     /// A phone sign-in: 0 pending, 1 denied, 2 approved.
     pub authorization_state: Option<u64>,
+    /// The external MFA provider that a page hands the user to.
+    pub external_host: Option<HostName>,
     /// Words for the step.
     pub detail: String,
 }

@@ -115,6 +115,7 @@ fn blank(id: ExchangeId, exchange: &Exchange, kind: StepKind) -> Sighting {
         next_host: None,
         return_host: None,
         federation_host: None,
+        external_host: None,
         role: None,
         is_tunnel: false,
         file: exchange.request.url.path.rsplit('/').next().unwrap_or_default().to_owned(),
@@ -536,6 +537,10 @@ fn read_location(sighting: &mut Sighting, location: &Url) {
         add_correlation(sighting, value(&query, "client-request-id").and_then(Guid::parse));
         return;
     }
+    if is_external_handoff(&query) {
+        sighting.external_host = Some(location.host.clone());
+        return;
+    }
     let wsfed = value(&query, "wa") == Some("wsignin1.0") || value(&query, "SAMLRequest").is_some();
     if wsfed && sighting.kind != StepKind::AppReturn {
         sighting.federation_host = Some(location.host.clone());
@@ -740,6 +745,10 @@ fn read_page(sighting: &mut Sighting, exchange: &Exchange, body: &str) {
             .and_then(host_of)
             .filter(|host| !hosts::is_sign_in_service(host.as_str()))
     });
+    sighting.external_host = sighting.external_host.take().or_else(|| {
+        let mut hosts = page.external.iter().filter_map(|address| host_of(address));
+        hosts.find(|host| !hosts::is_sign_in_service(host.as_str()))
+    });
     sighting.page = Some(page);
 }
 
@@ -751,7 +760,7 @@ fn read_hidden_form(sighting: &mut Sighting, exchange: &Exchange, html: &markup:
     let target = html.action.as_deref().and_then(host_of);
     let own = target.as_ref().is_none_or(|host| host == exchange.host());
     if is_external_handoff(&html.fields) {
-        sighting.next_host = target;
+        sighting.external_host = target;
         return;
     }
     let to_service = target.as_ref().is_some_and(|host| hosts::is_sign_in_service(host.as_str()));

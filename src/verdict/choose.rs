@@ -1,0 +1,66 @@
+//! Which attempt the verdict follows.
+
+use crate::signin::{Outcome, SignIn, SignInAttempt};
+use crate::time::Timestamp;
+
+/// Which attempt the verdict is to follow, where the usual choice is not wanted.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// Only attempts of this user.
+    pub user: Option<String>,
+    /// This attempt, by its number.
+    pub attempt: Option<u32>,
+    /// Only attempts that were alive at or after this time.
+    pub since: Option<Timestamp>,
+    /// Only attempts that were alive at or before this time.
+    pub until: Option<Timestamp>,
+}
+
+impl Selection {
+    fn allows(&self, attempt: &SignInAttempt) -> bool {
+        let user = self
+            .user
+            .as_deref()
+            .is_none_or(|user| attempt.user.as_ref().is_some_and(|known| known.is(user)));
+        let since = self.since.is_none_or(|since| attempt.last.is_none_or(|last| last >= since));
+        let until = self.until.is_none_or(|until| attempt.first.is_none_or(|first| first <= until));
+        user && since && until && self.attempt.is_none_or(|number| attempt.id.0 == number)
+    }
+}
+
+/// Whether the attempt ended with the user signed in.
+pub(super) const fn is_success(attempt: &SignInAttempt) -> bool {
+    matches!(attempt.outcome, Outcome::CompletedWithoutMfa | Outcome::MfaCompleted)
+}
+
+/// The attempt that counts: the last failed one that no later one made unimportant; failing that, one
+/// that MFA was asked in and whose end is not seen; failing that, the last success.
+pub(super) fn choose<'a>(signin: &'a SignIn, selection: &Selection) -> Option<&'a SignInAttempt> {
+    let allowed: Vec<&SignInAttempt> =
+        signin.attempts.iter().filter(|attempt| selection.allows(attempt)).collect();
+    if selection.attempt.is_some() {
+        return allowed.first().copied();
+    }
+    let standing = || allowed.iter().copied().filter(|attempt| attempt.overridden_by.is_none());
+    let any_success = standing().any(is_success);
+    let failed = standing().rfind(|attempt| {
+        let unclear = attempt.outcome == Outcome::Undetermined;
+        // A silent look for a session that finds none is how every first visit begins.
+        let look = attempt.flow.is_without_prompt()
+            && attempt.outcome == Outcome::InteractionRequired
+            && !attempt.was_asked()
+            && any_success;
+        !is_success(attempt) && !unclear && !look
+    });
+    let unclear = || {
+        standing().rfind(|attempt| {
+            attempt.outcome == Outcome::Undetermined && (attempt.was_asked() || !any_success)
+        })
+    };
+    let success = || standing().rfind(|attempt| is_success(attempt));
+    failed
+        .or_else(unclear)
+        .or_else(success)
+        .or_else(|| allowed.iter().copied().rfind(|attempt| is_success(attempt)))
+        .or_else(|| allowed.last().copied())
+}

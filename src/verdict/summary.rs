@@ -1,0 +1,181 @@
+//! The one sentence that answers the question.
+
+use crate::finding::{Confidence, Piece, Text};
+use crate::signin::{Outcome, Phase, Side, SignInAttempt};
+
+/// What was seen, in a few words, where no finding says it.
+pub(super) const fn fact(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::CompletedWithoutMfa => "the application was given what it asked for",
+        Outcome::MfaCompleted => "after the challenge the application was given what it asked for",
+        Outcome::Undetermined => "the last of the sign-in that the capture shows",
+        _ => "what the outcome rests on",
+    }
+}
+
+/// How a cause may be named at a confidence.
+const fn degree(confidence: Confidence) -> &'static str {
+    match confidence {
+        Confidence::High => " was prevented",
+        Confidence::Medium => " was most likely prevented",
+        Confidence::Low => " may have been prevented",
+    }
+}
+
+fn of_code(text: Text, attempt: &SignInAttempt) -> Text {
+    match attempt.deciding_code {
+        Some(code) => {
+            let text = text.with(" (").with(Piece::Code(code)).with(")");
+            match attempt.meaning {
+                Some(meaning) => text.with(": ").with(Piece::Own(lower_first(meaning))),
+                None => text.with("."),
+            }
+        }
+        None => text.with("."),
+    }
+}
+
+fn lower_first(words: &str) -> String {
+    let mut characters = words.chars();
+    let first = characters.next();
+    let second = words.chars().nth(1);
+    // An abbreviation keeps its capitals.
+    if second.is_some_and(char::is_uppercase) {
+        return words.to_owned();
+    }
+    first.map(|c| c.to_lowercase().chain(characters).collect()).unwrap_or_default()
+}
+
+fn of_value(text: Text, attempt: &SignInAttempt) -> Text {
+    match (&attempt.result_value, attempt.deciding_code) {
+        (Some(value), None) => text.with(" (").with(Piece::Captured(value.clone())).with(")."),
+        (_, Some(code)) => text.with(" (").with(Piece::Code(code)).with(")."),
+        (None, None) => text.with("."),
+    }
+}
+
+fn network(attempt: &SignInAttempt, confidence: Confidence) -> Text {
+    let what = match attempt.blockage.as_ref().map(|blockage| blockage.phase) {
+        Some(Phase::BeforeChallenge) => "the sign-in",
+        Some(Phase::AfterMfa) => "MFA was passed, but reaching the application",
+        _ => "completing MFA",
+    };
+    let text = Text::of(what).with(degree(confidence));
+    let Some(blockage) = &attempt.blockage else { return text.with(".") };
+    let mut hosts = blockage.hosts.iter();
+    let text = match hosts.next() {
+        Some(host) => text.with(": requests to ").with(host),
+        None => return text.with("."),
+    };
+    let text = match hosts.next() {
+        Some(other) => text.with(" and ").with(other),
+        None => text,
+    };
+    text.with(" failed and nothing stood in for them.")
+}
+
+/// The answer for an attempt.
+pub(super) fn summary(attempt: &SignInAttempt, confidence: Confidence) -> Text {
+    match attempt.outcome {
+        Outcome::MfaCompleted if attempt.side == Side::Network => network(attempt, confidence),
+        Outcome::MfaCompleted => {
+            Text::of("MFA was asked for and passed; AADSTS50074 was a normal step here.")
+        }
+        Outcome::CompletedWithoutMfa => {
+            Text::of("The sign-in was completed and MFA was never asked for.")
+        }
+        Outcome::MfaPreventedByNetwork | Outcome::SignInPreventedByNetwork => {
+            network(attempt, confidence)
+        }
+        Outcome::RegistrationRequired if attempt.side == Side::Network => Text::of(
+            "The user has to register an MFA method, and the registration page could not be reached.",
+        ),
+        Outcome::RegistrationRequired => of_code(
+            Text::of("The user has no usable MFA method and was sent to register one"),
+            attempt,
+        ),
+        Outcome::BlockedByPolicy if attempt.side == Side::Network => of_code(
+            Text::of(
+                "A policy refused the sign-in because the device's certificate did not get through",
+            ),
+            attempt,
+        ),
+        Outcome::BlockedByPolicy if attempt.mfa == crate::signin::MfaState::Passed => {
+            of_code(Text::of("MFA was passed, and then a policy refused the sign-in"), attempt)
+        }
+        Outcome::BlockedByPolicy => of_code(Text::of("A policy refused the sign-in"), attempt),
+        Outcome::OtherError => {
+            of_code(Text::of("The sign-in failed for a reason other than MFA"), attempt)
+        }
+        Outcome::InteractionRequired => of_code(
+            Text::of("The application met an MFA demand on a request that cannot show a prompt"),
+            attempt,
+        ),
+        Outcome::MfaDenied => of_value(Text::of("The user refused the MFA request"), attempt),
+        Outcome::MfaWrongCode => of_value(Text::of("The MFA code was wrong"), attempt),
+        Outcome::MfaMethodFailed => {
+            of_value(Text::of("The user's MFA method could not be used"), attempt)
+        }
+        Outcome::MfaUserBlocked => of_value(Text::of("The user is blocked for MFA"), attempt),
+        Outcome::MfaServiceFailed => {
+            of_value(Text::of("The sign-in service reported a fault of its own"), attempt)
+        }
+        Outcome::MfaNoAnswer => {
+            of_value(Text::of("The MFA request got no answer from the user in time"), attempt)
+        }
+        Outcome::MfaAbandoned => Text::of(
+            "An MFA challenge was begun and then left: the page went away before an answer came.",
+        ),
+        Outcome::MfaNotAttempted => {
+            Text::of("The MFA page was shown and no challenge was begun: the user did not go on.")
+        }
+        Outcome::PreventedByClient => {
+            let text = Text::of("The browser or the application itself stopped the sign-in");
+            match attempt.blockage.as_ref().and_then(|blockage| blockage.hosts.first()) {
+                Some(host) => text.with(": a request to ").with(host).with(" was blocked there."),
+                None => text.with("."),
+            }
+        }
+        Outcome::Undetermined | Outcome::Unreadable | Outcome::NoSignIn => undetermined(attempt),
+    }
+}
+
+fn undetermined(attempt: &SignInAttempt) -> Text {
+    use crate::evidence::Unseen;
+    let asked = attempt.was_asked();
+    if let Some(blockage) = &attempt.blockage {
+        let text = match blockage.hosts.first() {
+            Some(host) => Text::of("Requests to ").with(host).with(" failed"),
+            None => Text::of("Requests failed"),
+        };
+        return text.with(", and the capture does not say why.");
+    }
+    match attempt.unseen.first() {
+        Some(Unseen::BodiesMissing) => Text::of(
+            "The answers that would show how the sign-in ended were not saved with this capture.",
+        ),
+        Some(Unseen::CaptureEnded) if asked => {
+            Text::of("The capture ends before the MFA challenge was over.")
+        }
+        Some(Unseen::CaptureEnded) => Text::of("The capture ends before the sign-in was over."),
+        Some(_) => Text::of("The capture does not show how the sign-in ended."),
+        None if attempt.mfa == crate::signin::MfaState::Failed => {
+            of_value(Text::of("MFA failed, and the capture does not say why"), attempt)
+        }
+        None => Text::of("The capture does not show how the sign-in ended."),
+    }
+}
+
+/// The answer when there is no attempt.
+pub(super) fn without_attempt(outcome: Outcome, any_capture: bool, records: u64) -> Text {
+    match outcome {
+        Outcome::Unreadable => Text::of(
+            "A sign-in is in this capture, but its connections were not decrypted, so it cannot be read.",
+        ),
+        _ if !any_capture => Text::of("No capture was found that can be read."),
+        _ if records == 0 => Text::of("The capture is empty: it holds no request at all."),
+        _ => Text::of("None of the ")
+            .with(records)
+            .with(" requests in the capture went to the sign-in service."),
+    }
+}
