@@ -2,10 +2,14 @@
 
 pub mod analyze;
 pub mod capture;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod entra;
 pub mod evidence;
 pub mod finding;
 pub mod limits;
+pub mod proto;
+pub mod report;
 pub mod rules;
 pub mod signin;
 pub mod time;

@@ -1,5 +1,5 @@
 //! The `mfatrace` program.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    mfatrace::cli::run()
 }

@@ -1,0 +1,125 @@
+//! The command line program.
+//!
+//! The only part of the crate that prints, looks at a clock or ends the process. It must not know
+//! how a capture is read or judged: it resolves options, runs the analysis and writes what the
+//! reports say.
+//!
+//! Invariants: results go to the standard output and everything else to the standard error; no
+//! password, secret or panic text is ever printed; the exit code is decided in one place.
+
+mod analyze;
+mod args;
+mod exit;
+mod options;
+
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Mutex;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use self::exit::Ending;
+
+/// Where the last fault of ours happened: a source file and a line, never its text.
+static FAULT: Mutex<Option<String>> = Mutex::new(None);
+
+/// Runs the program with the arguments of the process.
+pub fn run() -> ExitCode {
+    silence_panics();
+    catch_interrupt();
+    let args = match args::Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let usage = !matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+            // A closed pipe is not an error.
+            let _ = error.print();
+            return ExitCode::from(Ending { usage, ..Ending::default() }.code());
+        }
+    };
+    let ending = match options::Options::resolve(args) {
+        Ok(options) => analyze::run(&options),
+        Err(message) => {
+            complain(&message);
+            Ending { usage: true, ..Ending::default() }
+        }
+    };
+    ExitCode::from(ending.code())
+}
+
+/// The text of a panic may quote what was being read; only its place is kept.
+fn silence_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        let place = info.location().map(|location| {
+            let file = Path::new(location.file()).file_name().unwrap_or_default();
+            format!("{}:{}", file.to_string_lossy(), location.line())
+        });
+        if let Ok(mut fault) = FAULT.lock() {
+            *fault = place;
+        }
+    }));
+}
+
+/// Where the last panic happened.
+fn fault_place() -> String {
+    let place = FAULT.lock().ok().and_then(|fault| fault.clone());
+    place.unwrap_or_else(|| "an unknown place".to_owned())
+}
+
+/// On every system a run that is ended from the keyboard exits with 130.
+fn catch_interrupt() {
+    #[expect(clippy::exit, reason = "the handler runs on its own thread and must end the process")]
+    let end = || std::process::exit(i32::from(exit::INTERRUPTED));
+    // Without a handler the system ends the process, which is as good.
+    let _ = ctrlc::set_handler(end);
+}
+
+/// One line on the standard error.
+fn complain(message: &str) {
+    // There is no one left to tell when this fails.
+    let _ = writeln!(std::io::stderr().lock(), "mfatrace: {}", printable(message));
+}
+
+/// A path for a message.
+fn shown_path(path: &Path) -> String {
+    printable(&path.to_string_lossy())
+}
+
+/// A text for the terminal: names of files and members of archives may hold anything.
+fn printable(text: &str) -> String {
+    crate::report::model::harmless(text)
+}
+
+/// An error of the system in lower case and without its number.
+fn plain(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split_once(" (os error").map_or(text.as_str(), |(text, _)| text);
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| {
+        first.to_lowercase().chain(characters).collect::<String>()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_leaves_its_place_and_not_its_text() {
+        let before = std::panic::take_hook();
+        silence_panics();
+        let caught = std::panic::catch_unwind(|| panic!("hunter2"));
+        std::panic::set_hook(before);
+        assert!(caught.is_err());
+        let place = fault_place();
+        assert!(place.starts_with("mod.rs:") && !place.contains("hunter2"), "{place}");
+    }
+
+    #[test]
+    fn errors_read_as_ours_do() {
+        let error = std::fs::File::open("no/such/file").unwrap_err();
+        let text = plain(&error);
+        assert!(text.starts_with(|c: char| c.is_lowercase()) && !text.contains("os error"));
+    }
+}

@@ -1,0 +1,215 @@
+//! The facts as JSON, for those who ask for them.
+//!
+//! Connections, lookups and exchanges with the names of the schema. It must not show more than the
+//! types of the evidence do: a URL without its query, no header and no body.
+//!
+//! Invariant: one element for each fact, in the order of the evidence.
+
+use serde::Serialize;
+
+use super::json::{CAPTURED, RefJson};
+use crate::evidence::{
+    Answer, CertificateSummary, Connection, Evidence, Exchange, HostName, NameLookup, NoResponse,
+    Peer, Stage, TlsHandshake, shown,
+};
+use crate::time::{Span, Timestamp};
+
+/// The facts; each element is made when it is written, since there may be very many.
+#[derive(Serialize)]
+pub(super) struct EvidenceJson<'a> {
+    connections: Each<'a, Connection, ConnectionJson<'a>>,
+    lookups: Each<'a, NameLookup, LookupJson<'a>>,
+    exchanges: Each<'a, Exchange, ExchangeJson<'a>>,
+}
+
+impl<'a> EvidenceJson<'a> {
+    pub(super) fn of(evidence: &'a Evidence) -> Self {
+        Self {
+            connections: Each(&evidence.connections, ConnectionJson::of),
+            lookups: Each(&evidence.lookups, LookupJson::of),
+            exchanges: Each(&evidence.exchanges, ExchangeJson::of),
+        }
+    }
+}
+
+struct Each<'a, T, J>(&'a [T], fn(&'a T) -> J);
+
+impl<T, J: Serialize> Serialize for Each<'_, T, J> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(self.1))
+    }
+}
+
+#[derive(Serialize)]
+struct ConnectionJson<'a> {
+    transport: &'static str,
+    stream: Option<u32>,
+    client: Option<String>,
+    server: Option<String>,
+    server_name: Option<&'a HostName>,
+    opened: &'static str,
+    closed: &'static str,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    tls: Option<TlsJson>,
+    community_id: Option<String>,
+    ja4: Option<String>,
+    refs: [RefJson; 1],
+}
+
+impl<'a> ConnectionJson<'a> {
+    fn of(connection: &'a Connection) -> Self {
+        Self {
+            transport: connection.transport.as_str(),
+            stream: connection.stream.map(|stream| stream.0),
+            client: connection.client.map(|address| address.to_string()),
+            server: connection.server.map(|address| address.to_string()),
+            server_name: connection.server_name.as_ref(),
+            opened: connection.opened.as_str(),
+            closed: connection.closed.as_str(),
+            first: connection.span.map(Span::first),
+            last: connection.span.map(Span::last),
+            tls: connection.tls.as_deref().map(TlsJson::of),
+            community_id: None,
+            ja4: None,
+            refs: [RefJson::of(connection.at)],
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TlsJson {
+    version: Option<&'static str>,
+    alerts: Vec<AlertJson>,
+    certificate: Option<CertificateJson>,
+}
+
+#[derive(Serialize)]
+struct AlertJson {
+    from: &'static str,
+    description: u8,
+    fatal: bool,
+}
+
+#[derive(Serialize)]
+struct CertificateJson {
+    subject: String,
+    issuer: String,
+    names: Vec<String>,
+    not_before: Option<Timestamp>,
+    not_after: Option<Timestamp>,
+}
+
+impl TlsJson {
+    fn of(tls: &TlsHandshake) -> Self {
+        let certificate = |one: &CertificateSummary| CertificateJson {
+            subject: shown(&one.subject, CAPTURED),
+            issuer: shown(&one.issuer, CAPTURED),
+            names: one.names.iter().map(|name| shown(name, CAPTURED)).collect(),
+            not_before: one.not_before,
+            not_after: one.not_after,
+        };
+        Self {
+            version: tls.version.map(crate::evidence::TlsVersion::as_str),
+            alerts: tls
+                .alerts
+                .iter()
+                .map(|alert| AlertJson {
+                    from: match alert.from {
+                        Peer::Client => "client",
+                        Peer::Server => "server",
+                    },
+                    description: alert.description,
+                    fatal: alert.fatal,
+                })
+                .collect(),
+            certificate: tls.certificate.as_ref().map(certificate),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct LookupJson<'a> {
+    name: &'a HostName,
+    r#type: Option<&'static str>,
+    rcode: Option<u8>,
+    answers: Vec<String>,
+    transport: Option<&'static str>,
+    refs: [RefJson; 1],
+}
+
+impl<'a> LookupJson<'a> {
+    fn of(lookup: &'a NameLookup) -> Self {
+        let (rcode, answers) = match &lookup.answer {
+            Answer::Addresses(all) => (Some(0), all.iter().map(ToString::to_string).collect()),
+            Answer::Failed(code) => (Some(*code), Vec::new()),
+            Answer::None => (None, Vec::new()),
+        };
+        Self {
+            name: &lookup.name,
+            r#type: None,
+            rcode,
+            answers,
+            transport: None,
+            refs: [RefJson::of(lookup.at)],
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct ExchangeJson<'a> {
+    method: &'a str,
+    url: String,
+    status: Option<u16>,
+    error: Option<ErrorJson<'a>>,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    refs: [RefJson; 1],
+}
+
+/// Why there is no response.
+#[derive(Serialize)]
+struct ErrorJson<'a> {
+    kind: &'static str,
+    stage: Option<&'static str>,
+    code: Option<&'a str>,
+}
+
+impl<'a> ErrorJson<'a> {
+    fn of(reason: &'a NoResponse) -> Self {
+        let (kind, stage, code) = match reason {
+            NoResponse::BlockedByClient { code } => ("blocked_by_client", None, Some(code)),
+            NoResponse::Cancelled => ("cancelled", None, None),
+            NoResponse::Failed { stage, code } => ("failed", Some(stage_name(*stage)), Some(code)),
+            NoResponse::NotCaptured => ("not_captured", None, None),
+            NoResponse::Pending => ("pending", None, None),
+        };
+        Self { kind, stage, code: code.map(|code| &**code) }
+    }
+}
+
+const fn stage_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Connect => "connect",
+        Stage::Dns => "dns",
+        Stage::Proxy => "proxy",
+        Stage::Receive => "receive",
+        Stage::Send => "send",
+        Stage::Tls => "tls",
+        Stage::Unknown => "unknown",
+    }
+}
+
+impl<'a> ExchangeJson<'a> {
+    fn of(exchange: &'a Exchange) -> Self {
+        Self {
+            method: &exchange.request.method,
+            url: exchange.request.url.to_string(),
+            status: exchange.status(),
+            error: exchange.response.as_ref().err().map(ErrorJson::of),
+            first: exchange.started(),
+            last: exchange.ended(),
+            refs: [RefJson::of(exchange.at)],
+        }
+    }
+}

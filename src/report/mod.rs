@@ -1,0 +1,19 @@
+//! What an analysis says, in the forms people and programs read.
+//!
+//! A report is written from the evidence, the sign-in, the findings and the verdict; it adds words
+//! and order, and nothing else. It must not know how a capture is stored or how a rule decides, and
+//! it opens no file and looks at no clock.
+//!
+//! Invariants: equal input gives equal bytes; no secret can be written because none of the types
+//! that hold one prints it; whatever stems from a capture is made harmless for the medium.
+
+pub mod json;
+mod json_evidence;
+pub mod model;
+#[cfg(test)]
+pub(crate) mod samples;
+pub mod sign_in_log;
+#[cfg(feature = "cli")]
+pub mod text;
+
+pub use model::ReportInput;

@@ -1,0 +1,253 @@
+//! The end of the report: what is missing, the ids, the inputs, and what could not be read.
+//!
+//! It holds what is copied elsewhere: the mail that asks for the next capture, the queries for the
+//! sign-in log, the hashes. It must not repeat the verdict.
+//!
+//! Invariant: what is to be copied stands on whole lines without marks around it.
+
+use std::fmt::Write as _;
+
+use super::page::{Page, Tone};
+use super::{Detail, fact, says_no_capture};
+use crate::evidence::{Diagnostic, Format, Input};
+use crate::report::model::{
+    ReportInput, clock, counted, format_words, is_unread, record_words, sentence, size,
+};
+use crate::report::sign_in_log::SignInLog;
+use crate::signin::{Guid, Side};
+use crate::verdict::NextCapture;
+
+/// Writes what the capture cannot show, and the mail that asks for the next one.
+pub(super) fn missing(page: &mut Page, report: &ReportInput<'_>) {
+    unseen(page, report);
+    if let Some(next) = &report.verdict.next_capture {
+        mail(page, report, next);
+    }
+}
+
+/// Writes the closing sections; `brief` leaves out what a healthy sign-in does not need.
+pub(super) fn write(page: &mut Page, report: &ReportInput<'_>, brief: bool) {
+    ids(page, report, brief);
+    inputs(page, report);
+    diagnostics(page, report);
+    page.blank();
+    page.text(0, &format!("mfatrace {}. {}", report.tool_version, footer(report)), Tone::Faint);
+}
+
+const fn footer(report: &ReportInput<'_>) -> &'static str {
+    match report.redaction {
+        crate::evidence::Redaction::None => {
+            "All times are UTC. User names are shown in full; no secret is in this report."
+        }
+        crate::evidence::Redaction::Secrets => {
+            "All times are UTC. User names are masked; no secret is in this report."
+        }
+        crate::evidence::Redaction::Strict => {
+            "All times are UTC. Users have numbers for names; no secret is in this report."
+        }
+    }
+}
+
+/// The whole report when no input is a capture: a line for each.
+pub(super) fn without_capture(page: &mut Page, report: &ReportInput<'_>, detail: Detail) {
+    if report.evidence.inputs.is_empty() {
+        page.text(0, "Nothing was given that could be read.", Tone::Doubt);
+    }
+    for input in &report.evidence.inputs {
+        let told: Vec<&Diagnostic> = report
+            .evidence
+            .diagnostics
+            .iter()
+            .filter(|one| one.input == Some(input.id) && !says_no_capture(one.code))
+            .collect();
+        let words = match (&input.looks_like, told.first()) {
+            (Some(like), _) => format!("{}: not a capture. It looks like {like}", input.name),
+            (None, Some(one)) => format!("{}: not read. {}", input.name, about(input, one)),
+            (None, None) => format!(
+                "{}: not a capture that mfatrace reads (HAR or Fiddler archive).",
+                input.name
+            ),
+        };
+        page.text(0, &words, Tone::Doubt);
+        if detail != Detail::Brief
+            && let Some(hash) = &input.sha256
+        {
+            page.text(2, &format!("SHA-256, {}:", size(input.bytes)), Tone::Faint);
+            page.whole(2, hash);
+        }
+    }
+}
+
+/// The text of a diagnostic without the name that stands before it already.
+fn about<'a>(input: &Input, diagnostic: &'a Diagnostic) -> &'a str {
+    let text = diagnostic.text.as_str();
+    text.strip_prefix(input.name.as_str()).map_or(text, |rest| rest.trim_start_matches([':', ' ']))
+}
+
+fn unseen(page: &mut Page, report: &ReportInput<'_>) {
+    if report.verdict.unseen.is_empty() {
+        return;
+    }
+    page.heading("What this capture cannot show");
+    for text in &report.verdict.unseen {
+        page.row(&[("  o", Tone::Faint)], 4, &sentence(text, report.redaction), Tone::Plain);
+    }
+}
+
+fn mail(page: &mut Page, report: &ReportInput<'_>, next: &NextCapture) {
+    page.heading("The next capture, to paste into a mail");
+    page.whole(0, &"-".repeat(72));
+    page.text(0, "Hello,", Tone::Plain);
+    page.blank();
+    page.text(
+        0,
+        if report.verdict.side == Side::CannotTell {
+            "the recording we have does not show why the sign-in did not get through multifactor \
+             authentication. Please take one more."
+        } else {
+            "the recording we have does not prove why the sign-in did not get through multifactor \
+             authentication. Please take one more."
+        },
+        Tone::Plain,
+    );
+    page.blank();
+    let missing = sentence(&next.missing, report.redaction);
+    for (label, text) in [
+        ("Missing:", missing.as_str()),
+        ("Tool:", next.tool),
+        ("Start:", next.start),
+        ("Stop:", next.stop),
+    ] {
+        page.row(&[(label, Tone::Plain)], 10, text, Tone::Plain);
+    }
+    page.blank();
+    for (number, step) in (1_usize..).zip(&next.steps) {
+        page.row(&[(&format!("{number:>2}."), Tone::Plain)], 4, step, Tone::Plain);
+    }
+    page.blank();
+    page.text(
+        0,
+        "The recording can hold passwords and session cookies. Please send it only the way we \
+         agreed on, and sign out and change the password afterwards if one was typed.",
+        Tone::Plain,
+    );
+    page.whole(0, &"-".repeat(72));
+}
+
+fn ids(page: &mut Page, report: &ReportInput<'_>, brief: bool) {
+    let Some(attempt) = report.attempt() else { return };
+    let log = SignInLog::of(report);
+    page.heading("Ids for the sign-in log");
+    guids(page, "Correlation", &log.correlation_ids, usize::MAX);
+    guids(page, "Request", &log.request_ids, if brief { 3 } else { 10 });
+    if let Some(tenant) = &attempt.tenant {
+        fact(page, "  Tenant", tenant);
+    }
+    if let Some(application) = &attempt.application {
+        fact(page, "  Application", application.as_str());
+    }
+    if let Some(resource) = &attempt.resource {
+        fact(page, "  Resource", resource);
+    }
+    guids(page, "Policy", &attempt.policy_ids, usize::MAX);
+    if brief {
+        return;
+    }
+    page.blank();
+    for (number, step) in (1_usize..).zip(&log.portal) {
+        page.row(&[(&format!("  {number}."), Tone::Faint)], 5, step, Tone::Plain);
+    }
+    if let Some(kql) = &log.kql {
+        page.blank();
+        page.text(2, "Log Analytics (KQL):", Tone::Faint);
+        for line in kql.lines() {
+            page.whole(4, line);
+        }
+    }
+    if !log.graph.is_empty() {
+        page.blank();
+        page.text(
+            2,
+            "Microsoft Graph, below https://graph.microsoft.com/v1.0/auditLogs/:",
+            Tone::Faint,
+        );
+        for request in &log.graph {
+            page.whole(4, request.strip_prefix("/auditLogs/").unwrap_or(request));
+        }
+    }
+}
+
+fn guids(page: &mut Page, label: &str, ids: &[Guid], most: usize) {
+    let mut label = format!("  {label}");
+    for id in ids.iter().take(most) {
+        fact(page, &label, id.as_str());
+        label.clear();
+    }
+    if let Some(more) = ids.len().checked_sub(most).filter(|more| *more > 0) {
+        fact(page, "", &format!("and {more} more (all are in the JSON report)"));
+    }
+}
+
+fn inputs(page: &mut Page, report: &ReportInput<'_>) {
+    page.heading("Inputs");
+    for input in &report.evidence.inputs {
+        page.name(&[(&format!("  {}", input.id.0), Tone::Faint)], 5, &input.name);
+        page.text(5, &described(report, input), Tone::Plain);
+        if let Some((first, last)) = input.first.zip(input.last) {
+            page.text(5, &format!("{} to {}", clock(first), clock(last)), Tone::Plain);
+        }
+        for (label, hash) in [
+            ("SHA-256:", &input.sha256),
+            ("SHA-256 of the file it came in:", &input.container_sha256),
+        ] {
+            if let Some(hash) = hash {
+                page.text(5, label, Tone::Faint);
+                page.whole(5, hash);
+            }
+        }
+    }
+}
+
+fn described(report: &ReportInput<'_>, input: &Input) -> String {
+    let why = |one: &Diagnostic| one.input == Some(input.id) && is_unread(one.code);
+    if input.records == 0 && report.evidence.diagnostics.iter().any(why) {
+        return "not read; see below why".to_owned();
+    }
+    let mut words = format_words(input.format).to_owned();
+    if let Some(like) = &input.looks_like {
+        let _ = write!(words, "; it looks like {like}");
+    }
+    if let Some(producer) = &input.producer {
+        let _ = write!(words, " written by {producer}");
+    }
+    if input.format != Format::Unrecognised {
+        let _ = write!(words, ", {}", counted(input.records, record_words(input.format)));
+    }
+    let _ = write!(words, ", {}", size(input.bytes));
+    if !input.container.is_empty() {
+        let _ = write!(words, ", packed as {}", input.container.join(" in "));
+    }
+    words
+}
+
+fn diagnostics(page: &mut Page, report: &ReportInput<'_>) {
+    let told: Vec<&Diagnostic> =
+        report.evidence.diagnostics.iter().filter(|one| !says_no_capture(one.code)).collect();
+    if told.is_empty() {
+        return;
+    }
+    page.heading("What could not be read");
+    for one in told {
+        let mut words = String::new();
+        if let Some(input) = one.input {
+            let _ = write!(words, "input {}", input.0);
+            if let Some(offset) = one.offset {
+                let _ = write!(words, ", byte {offset}");
+            }
+            words.push_str(": ");
+        }
+        words.push_str(&one.text);
+        let _ = write!(words, " ({})", one.code.as_str());
+        page.row(&[("  o", Tone::Faint)], 4, &words, Tone::Plain);
+    }
+}
