@@ -1,0 +1,195 @@
+//! The import law, the bans and the sizes that the house rests on.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "test support")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What each module may import of the crate. `finding` may import the vocabulary of `entra`, so that a
+/// rule's side and cause are typed.
+const LAW: &[(&str, &[&str])] = &[
+    (
+        "analyze",
+        &[
+            "capture", "entra", "evidence", "finding", "limits", "rules", "signin", "time",
+            "verdict",
+        ],
+    ),
+    ("capture", &["evidence", "limits", "proto", "time"]),
+    ("cli", &["analyze", "evidence", "finding", "limits", "report", "signin", "time", "verdict"]),
+    ("entra", &[]),
+    ("evidence", &["limits", "time"]),
+    ("finding", &["entra", "evidence", "time"]),
+    ("limits", &[]),
+    ("manual", &[]),
+    ("proto", &["limits", "time"]),
+    ("report", &["entra", "evidence", "finding", "signin", "time", "verdict"]),
+    ("rules", &["entra", "evidence", "finding", "signin", "time"]),
+    ("signin", &["entra", "evidence", "time"]),
+    ("time", &[]),
+    ("verdict", &["evidence", "finding", "signin", "time"]),
+];
+
+/// Paths of the standard library that only some files may name.
+const BANNED: &[&str] = &[
+    "std::fs",
+    "std::thread",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "std::process",
+    "SystemTime",
+    "Instant",
+];
+
+/// Where those may be named.
+const ALLOWED: &[&str] =
+    &["src/capture/source.rs", "src/capture/source/", "src/cli/", "src/main.rs"];
+
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+fn all_sources() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    sources(&root.join("src"), &mut files);
+    files.sort();
+    files
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
+            (name, fs::read_to_string(&path).unwrap())
+        })
+        .collect()
+}
+
+/// The code of a file: comments gone, and everything from its tests on.
+fn code(text: &str) -> String {
+    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+    text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+fn module(name: &str) -> &str {
+    let rest = name.strip_prefix("src/").unwrap_or(name);
+    rest.split(['/', '.']).next().unwrap_or_default()
+}
+
+/// The modules that a text names through `crate::`, groups in braces included.
+fn imports(code: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for part in code.split("crate::").skip(1) {
+        let names: Vec<&str> = match part.strip_prefix('{') {
+            Some(group) => group.split('}').next().unwrap_or_default().split(',').collect(),
+            None => vec![part],
+        };
+        for name in names {
+            let name: String = name
+                .trim()
+                .chars()
+                .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
+                .collect();
+            if !name.is_empty() {
+                found.push(name);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn modules_import_what_the_law_allows() {
+    let law: BTreeMap<&str, &[&str]> = LAW.iter().copied().collect();
+    let mut wrong = Vec::new();
+    for (name, text) in all_sources() {
+        let here = module(&name);
+        if matches!(here, "lib" | "main") {
+            continue;
+        }
+        let allowed = law.get(here).unwrap_or_else(|| panic!("{name}: no law for this module"));
+        for import in imports(&code(&text)) {
+            if import != here
+                && law.contains_key(import.as_str())
+                && !allowed.contains(&import.as_str())
+            {
+                wrong.push(format!("{name} imports {import}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_law_catches_a_breach() {
+    assert_eq!(
+        imports("use crate::{time, capture::Scope};\nlet x = crate::rules::find;"),
+        ["time", "capture", "rules"]
+    );
+    assert_eq!(imports("// nothing"), Vec::<String>::new());
+}
+
+#[test]
+fn files_clocks_threads_and_processes_stay_at_the_edge() {
+    let mut wrong = Vec::new();
+    for (name, text) in all_sources() {
+        if ALLOWED.iter().any(|allowed| name.starts_with(allowed)) {
+            continue;
+        }
+        let code = code(&text);
+        for banned in BANNED {
+            if code.contains(banned) {
+                wrong.push(format!("{name} names {banned}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn files_are_of_a_size_that_can_be_read() {
+    let mut wrong = Vec::new();
+    for (name, text) in all_sources() {
+        let lines = text.split("#[cfg(test)]").next().unwrap_or_default().lines().count();
+        if lines > 900 && !name.ends_with("tests.rs") {
+            wrong.push(format!("{name}: {lines} lines"));
+        }
+    }
+    assert!(wrong.is_empty(), "split these: {wrong:#?}");
+}
+
+#[test]
+fn only_the_command_line_prints_and_exits() {
+    let mut wrong = Vec::new();
+    for (name, text) in all_sources() {
+        if name.starts_with("src/cli/") {
+            continue;
+        }
+        let code = code(&text);
+        for banned in ["println!", "eprintln!", "print!(", "process::exit", "stdout()", "stderr()"]
+        {
+            if code.contains(banned) {
+                wrong.push(format!("{name} uses {banned}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn no_module_is_a_shell_or_a_drawer() {
+    for (name, text) in all_sources() {
+        let stem = Path::new(&name).file_stem().unwrap().to_string_lossy().into_owned();
+        assert!(
+            !matches!(stem.as_str(), "utils" | "common" | "helpers" | "misc"),
+            "{name}: name it for what it is"
+        );
+        assert!(text.starts_with("//!"), "{name}: a module says what it is for");
+        assert!(!code(&text).trim().is_empty() || text.contains("include_str!"), "{name} is empty");
+    }
+}

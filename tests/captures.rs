@@ -1,0 +1,114 @@
+//! Every capture of the corpus gives the outcome, side, host and findings that its label says.
+#![expect(clippy::unwrap_used, reason = "test support")]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use mfatrace::analyze::Analysis;
+
+/// The verdict, the steps and the findings of one capture in a few lines.
+fn compact(analysis: &Analysis) -> String {
+    let verdict = &analysis.verdict;
+    let mut text = String::new();
+    writeln!(
+        text,
+        "{} {} host={} cause={} confidence={}",
+        verdict.outcome,
+        verdict.side,
+        verdict.host.as_ref().map_or("-", |host| host.as_str()),
+        verdict.cause.map_or("-", |cause| cause.0),
+        verdict.confidence.as_str(),
+    )
+    .unwrap();
+    for attempt in &analysis.signin.attempts {
+        let steps: Vec<String> = attempt
+            .steps
+            .iter()
+            .map(|step| {
+                let times = if step.count > 1 { format!("x{}", step.count) } else { String::new() };
+                format!("{}:{}{times}", step.kind.as_str(), step.result.as_str())
+            })
+            .collect();
+        let flow = attempt.flow.as_str();
+        writeln!(text, "  {} {flow} {} {}", attempt.id, attempt.outcome, steps.join(" ")).unwrap();
+    }
+    let rules: BTreeSet<String> = analysis
+        .findings
+        .iter()
+        .map(|finding| format!("{}:{}", finding.meta.id.0, finding.severity.as_str()))
+        .collect();
+    writeln!(text, "  {}", rules.into_iter().collect::<Vec<_>>().join(" ")).unwrap();
+    text
+}
+
+#[test]
+fn labels_hold() {
+    let rows = support::manifest();
+    let mut wrong = Vec::new();
+    for row in &rows {
+        let analysis = support::run_row(row);
+        let verdict = &analysis.verdict;
+        let mfa = analysis
+            .verdict
+            .attempt
+            .and_then(|id| analysis.signin.attempt(id))
+            .map(|attempt| attempt.mfa.as_str().to_owned());
+        let host = verdict.host.as_ref().map(|host| host.as_str().to_owned());
+        let got = (verdict.outcome.as_str(), verdict.side.as_str());
+        let mut bad = got != (row.outcome.as_str(), row.side.as_str());
+        bad |= row.host.is_some() && host != row.host;
+        bad |= row.mfa.is_some() && mfa.is_some() && mfa != row.mfa;
+        let found: BTreeSet<&str> =
+            analysis.findings.iter().map(|finding| finding.meta.id.0).collect();
+        let missing: Vec<&String> =
+            row.expect.iter().filter(|rule| !found.contains(rule.as_str())).collect();
+        let forbidden: Vec<&String> =
+            row.forbid.iter().filter(|rule| found.contains(rule.as_str())).collect();
+        if bad || !missing.is_empty() || !forbidden.is_empty() {
+            wrong.push(format!(
+                "{}\n    {}\n    want {} {} host={:?} mfa={:?}\n    got  {} {} host={host:?} mfa={mfa:?} \
+                 missing={missing:?} forbidden={forbidden:?}",
+                row.path, row.story, row.outcome, row.side, row.host, row.mfa, got.0, got.1
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {} wrong:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
+}
+
+#[test]
+fn files_are_the_ones_that_were_labelled() {
+    use sha2::Digest as _;
+    for row in support::manifest() {
+        let bytes = std::fs::read(support::root().join("captures").join(&row.path)).unwrap();
+        let hash = data_encoding::HEXLOWER.encode(&sha2::Sha256::digest(&bytes));
+        assert_eq!(hash, row.sha256, "{}", row.path);
+    }
+}
+
+#[test]
+fn verdicts_are_as_reviewed() {
+    let mut by_family: BTreeMap<String, String> = BTreeMap::new();
+    for row in support::manifest() {
+        let family = row.path.split('/').next().unwrap_or_default().to_owned();
+        let text = compact(&support::run_row(&row));
+        let _ = write!(by_family.entry(family).or_default(), "{}\n  {text}", row.path);
+    }
+    for (family, text) in by_family {
+        insta::assert_snapshot!(family, text);
+    }
+}
+
+#[test]
+fn a_healthy_capture_has_no_network_verdict_and_no_error() {
+    for row in support::manifest().iter().filter(|row| row.side == "nothing_wrong") {
+        let analysis = support::run_row(row);
+        assert_ne!(analysis.verdict.side.as_str(), "network", "{}", row.path);
+        let standing = |finding: &&mfatrace::finding::Finding| {
+            finding.severity == mfatrace::finding::Severity::Error
+        };
+        let errors: Vec<_> = analysis.findings.iter().filter(standing).collect();
+        assert!(errors.is_empty(), "{}: {errors:?}", row.path);
+    }
+}
