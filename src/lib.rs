@@ -8,6 +8,7 @@ pub mod entra;
 pub mod evidence;
 pub mod finding;
 pub mod limits;
+pub mod manual;
 pub mod proto;
 pub mod report;
 pub mod rules;

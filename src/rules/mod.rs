@@ -10,10 +10,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::entra::{HostRole, hosts};
+use crate::entra::{self, HostRole, ResultClass, StepKind, hosts};
 use crate::evidence::{Absence, Evidence, EvidenceRef, Exchange, ExchangeId, HostName, InputId};
 use crate::finding::{Confidence, Finding, Findings, Piece, Refs, RuleMeta, Severity, Text};
-use crate::signin::{Failure, FailureKind, SignIn, SignInAttempt, failure_of};
+use crate::signin::{
+    Failure, FailureKind, MfaState, Outcome, SignIn, SignInAttempt, StepResult, failure_of,
+};
 use crate::time::Timestamp;
 
 /// Declares a rule: its documentation, its data and its type.
@@ -46,7 +48,40 @@ macro_rules! rule {
     };
 }
 
+mod cap_bodies_missing;
+mod cap_capture_tool_decrypts;
+mod cap_ends_early;
+mod cap_starts_late;
+mod cap_truncated;
+mod cap_tunnels_only;
 mod dns_name_missing;
+mod mfa_left;
+mod mfa_no_answer;
+mod mfa_not_begun;
+mod mfa_not_registered;
+mod mfa_prompt_impossible;
+mod mfa_result;
+mod net_blocked_by_client;
+mod net_offline;
+mod net_page_script_failed;
+mod proxy_auth_required;
+mod proxy_block_page;
+mod proxy_refused_connect;
+mod proxy_unreachable;
+mod proxy_upstream_failed;
+mod sts_error_code;
+mod sts_mfa_challenge;
+mod sts_normal_interrupt;
+mod sts_service_fault;
+mod tcp_blocked_locally;
+mod tcp_connect_refused;
+mod tcp_connect_unanswered;
+mod tcp_connection_cut;
+mod tcp_unreachable;
+mod tls_certificate_refused;
+mod tls_client_certificate;
+mod tls_handshake_failed;
+mod tls_interception;
 
 /// Everything a rule may look at.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +105,42 @@ pub trait Rule: Meta + Sync {
 }
 
 /// All rules, in the order of their families.
-pub static RULES: &[&dyn Rule] = &[&dns_name_missing::DnsNameMissing];
+pub static RULES: &[&dyn Rule] = &[
+    &cap_bodies_missing::CapBodiesMissing,
+    &cap_tunnels_only::CapTunnelsOnly,
+    &cap_ends_early::CapEndsEarly,
+    &cap_starts_late::CapStartsLate,
+    &cap_capture_tool_decrypts::CapCaptureToolDecrypts,
+    &cap_truncated::CapTruncated,
+    &dns_name_missing::DnsNameMissing,
+    &tcp_connect_unanswered::TcpConnectUnanswered,
+    &tcp_connect_refused::TcpConnectRefused,
+    &tcp_connection_cut::TcpConnectionCut,
+    &tcp_unreachable::TcpUnreachable,
+    &tcp_blocked_locally::TcpBlockedLocally,
+    &proxy_refused_connect::ProxyRefusedConnect,
+    &proxy_auth_required::ProxyAuthRequired,
+    &proxy_upstream_failed::ProxyUpstreamFailed,
+    &proxy_block_page::ProxyBlockPage,
+    &proxy_unreachable::ProxyUnreachable,
+    &tls_certificate_refused::TlsCertificateRefused,
+    &tls_interception::TlsInterception,
+    &tls_handshake_failed::TlsHandshakeFailed,
+    &tls_client_certificate::TlsClientCertificate,
+    &net_blocked_by_client::NetBlockedByClient,
+    &net_offline::NetOffline,
+    &net_page_script_failed::NetPageScriptFailed,
+    &sts_mfa_challenge::StsMfaChallenge,
+    &sts_error_code::StsErrorCode,
+    &sts_service_fault::StsServiceFault,
+    &sts_normal_interrupt::StsNormalInterrupt,
+    &mfa_not_begun::MfaNotBegun,
+    &mfa_result::MfaResult,
+    &mfa_left::MfaLeft,
+    &mfa_not_registered::MfaNotRegistered,
+    &mfa_prompt_impossible::MfaPromptImpossible,
+    &mfa_no_answer::MfaNoAnswer,
+];
 
 /// Ids that were used once and must not be used again.
 pub const RETIRED: &[&str] = &[];
@@ -102,8 +172,7 @@ pub(crate) struct FailedHost<'a> {
     /// The exchanges, in order of time; never empty.
     pub exchanges: Vec<ExchangeId>,
     pub refs: Refs,
-    pub first: Option<Timestamp>,
-    /// Whether an attempt could not go on for want of one of them.
+    /// Whether an attempt that still counts could not go on for want of one of them.
     pub decisive: bool,
     pub attempt: Option<usize>,
 }
@@ -135,13 +204,12 @@ impl<'a> Case<'a> {
                 certain: failure.certain,
                 exchanges: Vec::new(),
                 refs: Refs::one(exchange.at),
-                first: exchange.started(),
                 decisive: false,
                 attempt: stopped,
             });
             entry.exchanges.push(id);
             entry.refs.add(exchange.at);
-            entry.decisive |= stopped.is_some();
+            entry.decisive |= stopped.is_some_and(|index| !self.is_overridden(index));
             entry.attempt = entry.attempt.or(stopped);
             entry.vendor = entry.vendor.or(failure.vendor);
         }
@@ -160,6 +228,23 @@ impl<'a> Case<'a> {
         self.signin.attempts.iter().enumerate()
     }
 
+    /// Whether another attempt made this one unimportant.
+    pub(crate) fn is_overridden(&self, index: usize) -> bool {
+        self.signin.attempts.get(index).is_some_and(|attempt| attempt.overridden_by.is_some())
+    }
+
+    /// Whether the host of this exchange gave the same program an answer of its own afterwards.
+    pub(crate) fn answered_after(&self, id: ExchangeId) -> bool {
+        let Some(failed) = self.evidence.exchange(id) else { return false };
+        self.evidence.numbered().any(|(later, exchange)| {
+            later > id
+                && exchange.host() == failed.host()
+                && exchange.process == failed.process
+                && exchange.response.is_ok()
+                && failure_of(exchange).is_none()
+        })
+    }
+
     /// An exchange by its place.
     pub(crate) fn exchange_at(&self, at: EvidenceRef) -> Option<&'a Exchange> {
         self.evidence.exchanges.iter().find(|exchange| exchange.at == at)
@@ -168,9 +253,15 @@ impl<'a> Case<'a> {
 
 /// Whether a failure at this host is worth a finding although no attempt was stopped by it.
 fn is_of_interest(exchange: &Exchange) -> bool {
-    let role = hosts::host(exchange.host().as_str()).map(|row| row.role);
-    match role {
-        Some(HostRole::SigninCdn) => hosts::is_script_cdn(exchange.host().as_str()),
+    let host = exchange.host().as_str();
+    let pictures = hosts::host(host).is_some_and(|row| row.role == HostRole::SigninCdn);
+    is_sign_in_host(host) || !pictures && hosts::path(&exchange.request.url.path).is_some()
+}
+
+/// Whether a sign-in page or a step of a sign-in is served from this host.
+pub(crate) fn is_sign_in_host(host: &str) -> bool {
+    match hosts::host(host).map(|row| row.role) {
+        Some(HostRole::SigninCdn) => hosts::is_script_cdn(host),
         Some(
             HostRole::Sts
             | HostRole::StsAlias
@@ -179,7 +270,7 @@ fn is_of_interest(exchange: &Exchange) -> bool {
             | HostRole::Passkey
             | HostRole::Federation,
         ) => true,
-        _ => hosts::path(&exchange.request.url.path).is_some(),
+        _ => false,
     }
 }
 
@@ -213,5 +304,432 @@ pub(crate) fn report_failed_hosts(
             attempt: one.attempt,
             decisive: false,
         });
+    }
+}
+
+/// A finding about an attempt, with the usual severity of its rule; it drops where another attempt
+/// made this one unimportant.
+pub(crate) fn about_attempt(
+    meta: &'static RuleMeta,
+    (index, attempt): (usize, &SignInAttempt),
+    refs: Refs,
+    summary: Text,
+) -> Finding {
+    let overridden = attempt.overridden_by.is_some();
+    Finding {
+        meta,
+        severity: if overridden { Severity::Info } else { meta.severity },
+        confidence: Confidence::High,
+        host: None,
+        summary,
+        advice: None,
+        refs,
+        attempt: Some(index),
+        decisive: false,
+    }
+}
+
+/// What decided an attempt, or else its last step; `None` when there is neither.
+pub(crate) fn deciding_refs(attempt: &SignInAttempt) -> Option<Refs> {
+    let last = attempt.steps.last().map(|step| step.refs.as_slice()).unwrap_or_default();
+    let decided = attempt.decided_by.as_slice();
+    Refs::all(if decided.is_empty() { last } else { decided }.iter().copied())
+}
+
+/// The result value with which a challenge failed, where it is final.
+pub(crate) fn failed_result(attempt: &SignInAttempt) -> Option<&str> {
+    let value = attempt.result_value.as_deref().filter(|_| attempt.mfa == MfaState::Failed)?;
+    let waits = entra::result(value)
+        .is_some_and(|row| matches!(row.class, ResultClass::Ok | ResultClass::Pending));
+    (!waits).then_some(value)
+}
+
+/// Whether the failed result of the challenge is also what the attempt came to.
+pub(crate) fn is_decided_by_result(attempt: &SignInAttempt) -> bool {
+    let Some(value) = failed_result(attempt) else { return false };
+    if attempt.blockage.is_some() || attempt.deciding_code.is_some() {
+        return false;
+    }
+    match entra::result(value).and_then(|row| row.outcome) {
+        Some(outcome) => outcome == attempt.outcome,
+        None => attempt.steps.iter().any(|step| {
+            matches!(step.kind, StepKind::MfaBegin | StepKind::MfaCode | StepKind::MfaPoll)
+                && step.result == StepResult::Failed
+                && step.refs.iter().any(|one| attempt.decided_by.contains(one))
+        }),
+    }
+}
+
+/// Whether the user got in.
+pub(crate) const fn is_success(attempt: &SignInAttempt) -> bool {
+    matches!(attempt.outcome, Outcome::CompletedWithoutMfa | Outcome::MfaCompleted)
+}
+
+/// How sure a statement about an attempt is that something may speak against.
+pub(crate) const fn unless_doubted(attempt: &SignInAttempt) -> Confidence {
+    if attempt.doubts.is_empty() { Confidence::High } else { Confidence::Medium }
+}
+
+/// A count as a piece of a text.
+pub(crate) fn count(number: usize) -> Piece {
+    Piece::Number(u64::try_from(number).unwrap_or(u64::MAX))
+}
+
+/// Captures made up for the tests of the rules.
+#[cfg(test)]
+mod support {
+    use std::time::Duration;
+
+    use super::{Case, check};
+    use crate::evidence::{
+        Author, Body, Closed, Connection, EvidenceBuilder, EvidenceRef, Exchange, Headers, Input,
+        InputId, Locator, Missing, NoResponse, Opened, Redaction, Request, Response, Scheme, Stage,
+        TlsHandshake, Transport, Url, Vantage, Via,
+    };
+    use crate::signin::reconstruct;
+    use crate::time::{Span, Timestamp};
+
+    pub(super) const NONE: [&str; 0] = [];
+    pub(super) const AUTHORIZE: &str = "/common/oauth2/v2.0/authorize";
+    pub(super) const MFA_PAGE: &str = r#"$Config={"pgid":"ConvergedTFA","arrUserProofs":
+        [{"authMethodId":"PhoneAppNotification","isDefault":true}],"urlPost":"/common/SAS/ProcessAuth"}"#;
+    const HOST: &str = "https://login.microsoftonline.com";
+
+    /// A finding as plain text.
+    #[derive(Debug)]
+    pub(super) struct Found {
+        pub severity: &'static str,
+        pub confidence: &'static str,
+        pub summary: String,
+        pub advice: Option<String>,
+    }
+
+    /// A capture in the making; one second passes with each exchange.
+    #[derive(Default)]
+    pub(super) struct Capture {
+        exchanges: Vec<Made>,
+        connections: Vec<(String, String, bool)>,
+        now: i64,
+        blind: u32,
+        lost: u64,
+    }
+
+    struct Made {
+        at: i64,
+        method: &'static str,
+        url: String,
+        form: Option<String>,
+        answer: Answer,
+    }
+
+    enum Answer {
+        Status(u16),
+        Body(u16, &'static str, String),
+        Location(String),
+        Without,
+        Failed(&'static str),
+    }
+
+    impl Capture {
+        pub(super) fn new() -> Self {
+            Self { now: 1_700_000_000, ..Self::default() }
+        }
+
+        pub(super) fn wait(&mut self, seconds: i64) {
+            self.now += seconds;
+        }
+
+        fn add(&mut self, method: &'static str, url: String, form: Option<&str>, answer: Answer) {
+            let form = form.map(str::to_owned);
+            self.exchanges.push(Made { at: self.now, method, url, form, answer });
+            self.now += 1;
+        }
+
+        pub(super) fn get(&mut self, url: &str, status: u16) {
+            self.add("GET", url.to_owned(), None, Answer::Status(status));
+        }
+
+        pub(super) fn failed(&mut self, url: &str, code: &'static str) {
+            self.add("GET", url.to_owned(), None, Answer::Failed(code));
+        }
+
+        pub(super) fn tunnel(&mut self, host: &str, status: u16) {
+            self.add("CONNECT", format!("{host}:443"), None, Answer::Status(status));
+        }
+
+        pub(super) fn page(&mut self, method: &'static str, path: &str, config: &str) {
+            let body = format!("<html><script>{config};</script></html>");
+            self.add(method, format!("{HOST}{path}"), None, Answer::Body(200, "text/html", body));
+        }
+
+        pub(super) fn without_body(&mut self, method: &'static str, path: &str) {
+            self.add(method, format!("{HOST}{path}"), None, Answer::Without);
+        }
+
+        pub(super) fn authorize(&mut self) {
+            self.page(
+                "GET",
+                AUTHORIZE,
+                r#"$Config={"pgid":"ConvergedSignIn","urlPost":"/common/login"}"#,
+            );
+        }
+
+        fn sas(
+            &mut self,
+            method: &'static str,
+            path: &str,
+            value: &str,
+            success: bool,
+            retry: bool,
+        ) {
+            let body = format!(
+                r#"{{"Success":{success},"ResultValue":"{value}","Retry":{retry},"AuthMethodId":"PhoneAppNotification"}}"#
+            );
+            let answer = Answer::Body(200, "application/json", body);
+            self.add(method, format!("{HOST}{path}"), None, answer);
+        }
+
+        pub(super) fn begin(&mut self, value: &str, success: bool) {
+            self.sas("POST", "/common/SAS/BeginAuth", value, success, false);
+        }
+
+        pub(super) fn poll(&mut self, value: &str, retry: bool) {
+            self.sas("GET", "/common/SAS/EndAuth", value, value == "Success", retry);
+        }
+
+        pub(super) fn challenge(&mut self) {
+            self.authorize();
+            self.page("POST", "/common/login", MFA_PAGE);
+            self.begin("Success", true);
+        }
+
+        pub(super) fn grant(&mut self) {
+            let location =
+                "https://app.example/signin?code=hunter2&state=x1&session_state=y".to_owned();
+            let url = format!("{HOST}/common/SAS/ProcessAuth");
+            self.add("POST", url, None, Answer::Location(location));
+        }
+
+        pub(super) fn healthy(&mut self) {
+            self.challenge();
+            self.poll("AuthenticationPending", true);
+            self.poll("Success", false);
+            self.grant();
+        }
+
+        pub(super) fn token_error(&mut self, form: &str, body: &str) {
+            let url = format!("{HOST}/common/oauth2/v2.0/token");
+            let answer = Answer::Body(400, "application/json", body.to_owned());
+            self.add("POST", url, Some(form), answer);
+        }
+
+        pub(super) fn connection(&mut self, host: &str, issuer: &str, by_tool: bool) {
+            self.connections.push((host.to_owned(), issuer.to_owned(), by_tool));
+        }
+
+        pub(super) fn blind(&mut self, tunnels: u32) {
+            self.blind = tunnels;
+        }
+
+        pub(super) fn cut(&mut self, lost: u64) {
+            self.lost = lost;
+        }
+
+        fn evidence(&self) -> crate::evidence::Evidence {
+            let mut builder = EvidenceBuilder::new();
+            let input = builder.add_input(Input::named("made-up.har"));
+            let mut missing = 0;
+            for (index, made) in self.exchanges.iter().enumerate() {
+                let place = Locator::HarEntry(u32::try_from(index).unwrap());
+                let at = EvidenceRef { input, at: place };
+                missing += u32::from(matches!(made.answer, Answer::Without));
+                let exchange = exchange(&mut builder, made, at);
+                builder.add_exchange(exchange);
+            }
+            for (index, (host, issuer, by_tool)) in self.connections.iter().enumerate() {
+                let place = Locator::SazSession(u32::try_from(index).unwrap());
+                let connection = connection(&mut builder, host, issuer, *by_tool, input, place);
+                builder.add_connection(connection);
+            }
+            let coverage = builder.coverage_mut(input).unwrap();
+            coverage.vantage = Vantage::Browser;
+            coverage.bodies_missing = missing;
+            coverage.blind_tunnels = self.blind;
+            coverage.records_lost = self.lost;
+            coverage.truncated = self.lost > 0;
+            builder.finish()
+        }
+
+        fn all(&self) -> Vec<(&'static str, Found)> {
+            let evidence = self.evidence();
+            let signin = reconstruct(&evidence);
+            let case = Case { evidence: &evidence, signin: &signin };
+            check(&case)
+                .into_iter()
+                .map(|finding| {
+                    let found = Found {
+                        severity: finding.severity.as_str(),
+                        confidence: finding.confidence.as_str(),
+                        summary: finding.summary.shown(Redaction::Strict),
+                        advice: finding.advice.map(|text| text.shown(Redaction::Strict)),
+                    };
+                    (finding.meta.id.0, found)
+                })
+                .collect()
+        }
+
+        /// The ids of all findings.
+        pub(super) fn rules(&self) -> Vec<&'static str> {
+            self.all().into_iter().map(|(id, _)| id).collect()
+        }
+
+        /// The findings of one rule.
+        pub(super) fn found(&self, rule: &str) -> Vec<Found> {
+            self.all().into_iter().filter(|(id, _)| *id == rule).map(|(_, found)| found).collect()
+        }
+
+        pub(super) fn summaries(&self, rule: &str) -> Vec<String> {
+            self.found(rule).into_iter().map(|found| found.summary).collect()
+        }
+    }
+
+    fn exchange(builder: &mut EvidenceBuilder, made: &Made, at: EvidenceRef) -> Exchange {
+        let url = if made.method == "CONNECT" {
+            builder.authority(&made.url).unwrap()
+        } else {
+            builder.url(&made.url).unwrap()
+        };
+        let mut headers = Headers::default();
+        let body = match &made.form {
+            Some(form) => {
+                let kind = "application/x-www-form-urlencoded";
+                builder.header(&mut headers, "content-type", kind, true);
+                builder.body(form.clone().into_bytes(), false)
+            }
+            None => Body::Empty,
+        };
+        let start = Timestamp::from_nanoseconds(made.at * 1_000_000_000);
+        let response = response(builder, &made.answer, &url);
+        Exchange {
+            connection: None,
+            request: Request { method: made.method.into(), url, headers, body, body_length: None },
+            response,
+            span: Some(Span::new(start, start.plus(Duration::from_millis(200)))),
+            server: None,
+            via: Via::Unknown,
+            process: None,
+            page: Some(1),
+            from_cache: false,
+            in_scope: true,
+            at,
+        }
+    }
+
+    fn response(
+        builder: &mut EvidenceBuilder,
+        answer: &Answer,
+        url: &Url,
+    ) -> Result<Response, NoResponse> {
+        let mut headers = Headers::default();
+        if url.scheme != Scheme::Authority && url.host.as_str().ends_with("microsoftonline.com") {
+            let id = "0f0f0f0f-1111-2222-3333-444444440100";
+            builder.header(&mut headers, "x-ms-request-id", id, true);
+        }
+        let (status, body, location) = match answer {
+            Answer::Failed(code) => {
+                return Err(NoResponse::Failed { stage: Stage::Unknown, code: (*code).into() });
+            }
+            Answer::Status(status) => (*status, Body::Empty, None),
+            Answer::Without => (200, Body::Missing(Missing::NotSaved), None),
+            Answer::Location(location) => (302, Body::Empty, builder.url(location)),
+            Answer::Body(status, kind, body) => {
+                builder.header(&mut headers, "content-type", kind, true);
+                (*status, builder.body(body.clone().into_bytes(), false), None)
+            }
+        };
+        Ok(Response { status, headers, body, location, author: Author::Network })
+    }
+
+    fn connection(
+        builder: &mut EvidenceBuilder,
+        host: &str,
+        issuer: &str,
+        by_capture_tool: bool,
+        input: InputId,
+        at: Locator,
+    ) -> Connection {
+        let certificate =
+            crate::evidence::CertificateSummary { issuer: issuer.to_owned(), ..Default::default() };
+        Connection {
+            transport: Transport::Tcp,
+            stream: None,
+            client: None,
+            server: None,
+            server_name: builder.host(host),
+            opened: Opened::Established { rtt: None },
+            closed: Closed::CaptureEnd,
+            tls: Some(Box::new(TlsHandshake {
+                certificate: Some(certificate),
+                by_capture_tool,
+                ..TlsHandshake::default()
+            })),
+            span: None,
+            at: EvidenceRef { input, at },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::support::*;
+
+    #[test]
+    fn a_healthy_sign_in_has_nothing_but_information() {
+        let mut capture = Capture::new();
+        capture.failed("https://browser.events.data.microsoft.com/x", "net::ERR_BLOCKED_BY_CLIENT");
+        capture.failed("https://aadcdn.msftauthimages.net/logo", "net::ERR_NAME_NOT_RESOLVED");
+        capture.failed("https://login.live.com/Me.htm", "net::ERR_CONNECTION_RESET");
+        capture.healthy();
+        assert_eq!(capture.rules(), ["STS001"]);
+        assert_eq!(capture.found("STS001")[0].severity, "info");
+    }
+
+    #[test]
+    fn every_fault_has_one_rule() {
+        for (code, rule) in [
+            ("net::ERR_NAME_NOT_RESOLVED", "DNS001"),
+            ("net::ERR_CONNECTION_TIMED_OUT", "TCP001"),
+            ("net::ERR_CONNECTION_REFUSED", "TCP002"),
+            ("net::ERR_CONNECTION_RESET", "TCP003"),
+            ("net::ERR_QUIC_PROTOCOL_ERROR", "TCP003"),
+            ("net::ERR_ADDRESS_UNREACHABLE", "TCP004"),
+            ("net::ERR_NETWORK_ACCESS_DENIED", "TCP005"),
+            ("net::ERR_TUNNEL_CONNECTION_FAILED", "PRX001"),
+            ("net::ERR_PROXY_AUTH_UNSUPPORTED", "PRX002"),
+            ("net::ERR_PROXY_CONNECTION_FAILED", "PRX005"),
+            ("net::ERR_CERT_AUTHORITY_INVALID", "TLS001"),
+            ("net::ERR_SSL_PROTOCOL_ERROR", "TLS003"),
+            ("net::ERR_BAD_SSL_CLIENT_AUTH_CERT", "TLS004"),
+            ("net::ERR_BLOCKED_BY_CLIENT", "NET001"),
+            ("net::ERR_INTERNET_DISCONNECTED", "NET002"),
+        ] {
+            let mut capture = Capture::new();
+            capture.failed("https://login.microsoftonline.com/common/oauth2/v2.0/authorize", code);
+            assert_eq!(capture.rules(), [rule], "{code}");
+            assert_eq!(capture.found(rule)[0].severity, "error", "{code}");
+        }
+    }
+
+    #[test]
+    fn a_fault_that_was_overcome_is_information() {
+        let mut capture = Capture::new();
+        capture.failed("https://aadcdn.msauth.net/x.js", "net::ERR_CONNECTION_RESET");
+        capture.failed(
+            "https://login.microsoftonline.com/common/oauth2/v2.0/authorize",
+            "net::ERR_QUIC_PROTOCOL_ERROR",
+        );
+        capture.healthy();
+        assert_eq!(capture.rules(), ["TCP003", "STS001"]);
+        assert_eq!(capture.found("TCP003")[0].severity, "info");
     }
 }

@@ -165,27 +165,44 @@ impl Page {
     }
 }
 
-/// Addresses that name the return address of external MFA providers.
+/// Addresses of external MFA providers: those that name the provider's return address in their query,
+/// or stand beside it in one object.
 fn external_addresses(value: &Value, depth: u32, found: &mut Vec<String>) {
+    let next = depth.saturating_add(1);
     match value {
-        Value::String(text)
-            if found.len() < 4
-                && text.starts_with("https://")
-                && text.to_ascii_lowercase().contains("externalauthprovider") =>
-        {
+        Value::String(text) if is_address(text) && names_return(value, depth) => {
             found.push(text.clone());
         }
         Value::Array(items) if depth < 6 => {
             for item in items {
-                external_addresses(item, depth.saturating_add(1), found);
+                external_addresses(item, next, found);
             }
         }
         Value::Object(map) if depth < 6 => {
+            if names_return(value, depth) {
+                let beside = map.values().filter_map(Value::as_str).filter(|text| is_address(text));
+                found.extend(beside.map(str::to_owned));
+            }
             for value in map.values() {
-                external_addresses(value, depth.saturating_add(1), found);
+                external_addresses(value, next, found);
             }
         }
         _ => {}
+    }
+}
+
+fn is_address(text: &str) -> bool {
+    text.starts_with("https://")
+}
+
+/// Whether the return address of external providers stands in a value.
+fn names_return(value: &Value, depth: u32) -> bool {
+    let next = depth.saturating_add(1);
+    match value {
+        Value::String(text) => text.to_ascii_lowercase().contains("externalauthprovider"),
+        Value::Array(items) if depth < 6 => items.iter().any(|item| names_return(item, next)),
+        Value::Object(map) if depth < 6 => map.values().any(|value| names_return(value, next)),
+        _ => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Makes attempts out of groups and what was judged of them: steps, codes, ids, users.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::correlate::{self, Group};
 use super::outcome::{self, Judgement};
@@ -10,7 +10,7 @@ use super::{
     StepKind, StepResult, StsError,
 };
 use crate::entra::{self, HostRole, Nature, ResultClass, hosts};
-use crate::evidence::{Evidence, ExchangeId, Identity, Scheme};
+use crate::evidence::{Evidence, Exchange, ExchangeId, Identity, Scheme};
 use crate::time::Timestamp;
 
 /// Request ids kept of one attempt.
@@ -58,17 +58,22 @@ fn is_essential(one: &Sighting) -> bool {
     }
 }
 
-/// Tunnels to sign-in hosts whose contents nobody decrypted.
+/// Tunnels to sign-in hosts whose contents nobody decrypted: no exchange inside them is in the capture.
 fn encrypted(evidence: &Evidence) -> Vec<ExchangeId> {
-    let blind = |input| {
-        evidence.coverage.of(input).is_some_and(crate::evidence::InputCoverage::is_tunnels_only)
-    };
+    let tunnel = |exchange: &Exchange| exchange.request.url.scheme == Scheme::Authority;
+    let readable: BTreeSet<_> = evidence
+        .exchanges
+        .iter()
+        .filter(|exchange| !tunnel(exchange))
+        .map(|exchange| (exchange.at.input, exchange.host()))
+        .collect();
     evidence
         .numbered()
         .filter(|(_, exchange)| {
-            exchange.request.url.scheme == Scheme::Authority
+            tunnel(exchange)
+                && exchange.status().is_some_and(|status| status < 300)
                 && hosts::is_sign_in_service(exchange.host().as_str())
-                && blind(exchange.at.input)
+                && !readable.contains(&(exchange.at.input, exchange.host()))
         })
         .map(|(id, _)| id)
         .collect()

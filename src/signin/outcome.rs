@@ -552,6 +552,16 @@ impl Walk<'_> {
                 self.away(index);
             }
             StepKind::Passkey => self.away(index),
+            StepKind::Registration if self.completed.is_none() && self.candidate.is_none() => {
+                // The page that sent the user there is not in the capture, or had no settings.
+                if self.body_missing.take().is_some() || self.challenged {
+                    self.challenge();
+                    self.waiting = Waiting::Nothing;
+                    self.set(index, Outcome::RegistrationRequired, Side::User, None);
+                    self.doubts
+                        .push("the page that sent the user to register is not in the capture");
+                }
+            }
             _ if one.external_host.is_some() && !matches!(self.waiting, Waiting::Page { .. }) => {
                 self.challenge();
                 self.away(index);

@@ -793,6 +793,9 @@ fn describe_failure(sighting: &mut Sighting) {
         Kind::Service { status } => format!("status {status} from the service"),
         Kind::Unnamed => "failed, no reason given".to_owned(),
     };
+    let script =
+        sighting.role == Some(HostRole::SigninCdn) && hosts::is_script_cdn(sighting.host.as_str());
+    let words = if script { format!("script of the page: {words}") } else { words };
     sighting.detail = match failure.vendor {
         Some(vendor) => format!("{words} ({vendor})"),
         None => words,

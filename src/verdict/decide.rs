@@ -2,7 +2,7 @@
 
 use super::choose::{Selection, choose};
 use super::{Statement, Verdict, confidence, guide, next_capture, summary};
-use crate::evidence::{Evidence, Format, Unseen};
+use crate::evidence::{Evidence, EvidenceRef, Format, Unseen};
 use crate::finding::{Confidence, Family, Finding, Piece, Refs, Severity, Text};
 use crate::signin::{
     AttemptId, GuideCause, MfaState, Outcome, Side, SignIn, SignInAttempt, StepKind,
@@ -28,9 +28,16 @@ fn of_attempt(
     attempt: &SignInAttempt,
 ) -> Verdict {
     let index = signin.attempts.iter().position(|one| one.id == attempt.id);
-    let cause = cause_of(evidence, findings, attempt, index);
+    let blocked = blocked(evidence, attempt);
+    let cause = cause_of(findings, attempt, index, &blocked);
     for (number, finding) in findings.iter_mut().enumerate() {
-        finding.decisive = Some(number) == cause;
+        // Of a host and its stand-in both failures decided.
+        let together = cause.is_some()
+            && attempt.blockage.is_some()
+            && (Family::Dns..=Family::Net).contains(&finding.meta.family)
+            && finding.severity >= Severity::Warning
+            && finding.refs.iter().any(|one| blocked.contains(&one));
+        finding.decisive = Some(number) == cause || together;
     }
     let cause = cause.and_then(|number| findings.get(number));
     let hosts = attempt
@@ -59,7 +66,7 @@ fn of_attempt(
         .chain(overridden(signin, attempt))
         .collect();
     let next = (attempt.side == Side::CannotTell)
-        .then(|| next_capture::next_capture(evidence, Some(attempt)));
+        .then(|| next_capture::next_capture(evidence, signin, Some(attempt)));
     Verdict {
         side: attempt.side,
         outcome: attempt.outcome,
@@ -78,20 +85,24 @@ fn of_attempt(
     }
 }
 
-/// The finding that names the cause: it cites what stopped the attempt, and comes first in the chain.
-fn cause_of(
-    evidence: &Evidence,
-    findings: &[Finding],
-    attempt: &SignInAttempt,
-    index: Option<usize>,
-) -> Option<usize> {
-    let blocked: Vec<_> = attempt
+/// Where the exchanges stand that stopped the attempt.
+fn blocked(evidence: &Evidence, attempt: &SignInAttempt) -> Vec<EvidenceRef> {
+    attempt
         .blockage
         .iter()
         .flat_map(|blockage| &blockage.exchanges)
         .filter_map(|id| evidence.exchange(*id))
         .map(|exchange| exchange.at)
-        .collect();
+        .collect()
+}
+
+/// The finding that names the cause: it cites what stopped the attempt, and comes first in the chain.
+fn cause_of(
+    findings: &[Finding],
+    attempt: &SignInAttempt,
+    index: Option<usize>,
+    blocked: &[EvidenceRef],
+) -> Option<usize> {
     let first_host = attempt.blockage.as_ref().and_then(|blockage| blockage.hosts.first());
     let usable = |finding: &&Finding| {
         finding.severity >= Severity::Warning && finding.meta.family != Family::Cap
@@ -215,7 +226,11 @@ fn ruled_out(
 
 fn unseen(attempt: &SignInAttempt) -> Vec<Text> {
     let mut unseen: Vec<Text> = attempt.unseen.iter().map(|one| Text::of(words(*one))).collect();
-    if attempt.was_asked() && attempt.outcome != Outcome::MfaCompleted {
+    let open = matches!(
+        attempt.outcome,
+        Outcome::MfaAbandoned | Outcome::MfaNoAnswer | Outcome::Undetermined
+    );
+    if open && attempt.was_asked() {
         unseen.push(Text::of(
             "the way between the service and the phone is in no capture of a computer",
         ));
@@ -282,7 +297,7 @@ fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding
         } else {
             Vec::new()
         },
-        next_capture: Some(next_capture::next_capture(evidence, None)),
+        next_capture: Some(next_capture::next_capture(evidence, signin, None)),
     }
 }
 

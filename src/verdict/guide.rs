@@ -41,9 +41,7 @@ fn answer(cause: GuideCause, attempt: &SignInAttempt) -> (GuideAnswer, Text) {
             if attempt.outcome == Outcome::RegistrationRequired {
                 (Supported, Text::of("the user was sent to register a method"))
             } else if !attempt.methods.is_empty() {
-                let text = Text::of("the MFA page offered ")
-                    .with(u64::try_from(attempt.methods.len()).unwrap_or(u64::MAX))
-                    .with(" registered method(s): ")
+                let text = Text::of("the MFA page offered registered methods: ")
                     .with(Piece::Captured(attempt.methods.join(", ")));
                 (Contradicted, text)
             } else if matches!(attempt.mfa, MfaState::Begun | MfaState::Passed) {

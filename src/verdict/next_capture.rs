@@ -3,12 +3,16 @@
 use super::NextCapture;
 use crate::evidence::{Evidence, Format, Unseen, Vantage};
 use crate::finding::Text;
-use crate::signin::{Outcome, SignInAttempt};
+use crate::signin::{Outcome, SignIn, SignInAttempt};
 
 /// What is missing and how to get it.
-pub(super) fn next_capture(evidence: &Evidence, attempt: Option<&SignInAttempt>) -> NextCapture {
+pub(super) fn next_capture(
+    evidence: &Evidence,
+    signin: &SignIn,
+    attempt: Option<&SignInAttempt>,
+) -> NextCapture {
     let unseen = attempt.and_then(|attempt| attempt.unseen.first().copied());
-    let tunnels = evidence.coverage.inputs.iter().any(|one| one.is_tunnels_only());
+    let tunnels = !signin.encrypted.is_empty();
     let stopped = attempt.is_some_and(|attempt| attempt.blockage.is_some());
     match unseen {
         Some(Unseen::BodiesMissing) => bodies(),

@@ -56,9 +56,9 @@ fn of_value(text: Text, attempt: &SignInAttempt) -> Text {
 
 fn network(attempt: &SignInAttempt, confidence: Confidence) -> Text {
     let what = match attempt.blockage.as_ref().map(|blockage| blockage.phase) {
-        Some(Phase::BeforeChallenge) => "the sign-in",
+        Some(Phase::BeforeChallenge) => "The sign-in",
         Some(Phase::AfterMfa) => "MFA was passed, but reaching the application",
-        _ => "completing MFA",
+        _ => "Completing MFA",
     };
     let text = Text::of(what).with(degree(confidence));
     let Some(blockage) = &attempt.blockage else { return text.with(".") };

@@ -1,0 +1,53 @@
+//! NET002: the computer was offline or asleep.
+
+use super::{Case, Meta, Rule, report_failed_hosts};
+use crate::entra::{Fault, Side};
+use crate::finding::Findings;
+use crate::signin::FailureKind;
+
+rule! {
+    /// ## What it finds
+    /// A request to a sign-in host failed because the computer had no network, changed its
+    /// network, or slept.
+    ///
+    /// ## Why it breaks sign-in
+    /// Polls of an MFA challenge go on for up to two minutes; a change of Wi-Fi or VPN or a
+    /// closed lid in that time ends them.
+    ///
+    /// ## Evidence it needs
+    /// The fault that the browser names. It is an error only where an attempt could not go on; a
+    /// failure that a later try or another host made good is information.
+    ///
+    /// ## What looks like it
+    /// A computer that just woke up and tries again a second later; a firewall that drops traffic
+    /// (then other hosts work and the browser does not call itself offline).
+    ///
+    /// ## What to do
+    /// Ask what happened on the computer at that time: lid, Wi-Fi, VPN. The WLAN and power
+    /// reports of Windows (`netsh wlan show wlanreport`, `powercfg /sleepstudy`) show it.
+    ///
+    /// ## References
+    /// Chromium `net_error_list.h`.
+    pub(crate) struct NetOffline {
+        id: "NET002", name: "net-offline", family: Net, severity: Error,
+        side: Some(Side::Application), guide: None,
+        advice: "Repeat the sign-in with a network that stays up, and keep the computer awake until it is done.",
+    }
+}
+
+impl Rule for NetOffline {
+    fn check(&self, case: &Case<'_>, out: &mut Findings) {
+        let failed = case.failed_hosts(|failure| {
+            matches!(
+                failure.kind,
+                FailureKind::Fault(Fault::Offline | Fault::NetworkChanged | Fault::Suspended)
+            )
+        });
+        report_failed_hosts(
+            self.meta(),
+            failed,
+            " was asked while the computer was offline, changed its network or slept",
+            out,
+        );
+    }
+}

@@ -1,0 +1,52 @@
+//! PRX004: something on the way answers in place of a sign-in host.
+
+use super::{Case, Meta, Rule, report_failed_hosts};
+use crate::entra::{GuideCause, Side};
+use crate::finding::Findings;
+use crate::signin::FailureKind;
+
+rule! {
+    /// ## What it finds
+    /// A page of a proxy, a filter or a captive portal came in place of the answer of a sign-in
+    /// host. Where the page, its headers or its address give the product away, it is named.
+    ///
+    /// ## Why it breaks sign-in
+    /// The browser asked for a script or for JSON and got a page in HTML. The MFA page then stays
+    /// blank, or its poll fails, without any error of the network.
+    ///
+    /// ## Evidence it needs
+    /// An answer that lacks every mark of the sign-in service, or that names a product, or HTML
+    /// where a script was asked for. Confidence is high where the product is known. It is an
+    /// error only where an attempt could not go on; a failure that a later try or another host
+    /// made good is information.
+    ///
+    /// ## What looks like it
+    /// An error page of the service itself (it has the service's headers); a 401 challenge; a
+    /// page of an identity provider; an export that keeps no headers.
+    ///
+    /// ## What to do
+    /// Open the cited answer: such pages usually name the rule and a ticket number. Allow the
+    /// host in that product and exempt it from decryption. At a captive portal, let the user sign
+    /// in to the network first.
+    ///
+    /// ## References
+    /// Public signatures of the products, in the table of this program; RFC 8910 (captive
+    /// portals); Microsoft 365 network connectivity principles.
+    pub(crate) struct ProxyBlockPage {
+        id: "PRX004", name: "proxy-block-page", family: Prx, severity: Error,
+        side: Some(Side::Network), guide: Some(GuideCause::Network),
+        advice: "Find the request in the log of the proxy or filter and allow the host; the time and the address are in the evidence.",
+    }
+}
+
+impl Rule for ProxyBlockPage {
+    fn check(&self, case: &Case<'_>, out: &mut Findings) {
+        let failed = case.failed_hosts(|failure| matches!(failure.kind, FailureKind::BlockPage));
+        report_failed_hosts(
+            self.meta(),
+            failed,
+            " was answered by a page of something on the way",
+            out,
+        );
+    }
+}

@@ -1,0 +1,54 @@
+//! PRX005: the proxy itself cannot be used.
+
+use super::{Case, Meta, Rule, report_failed_hosts};
+use crate::entra::{Fault, GuideCause, Side};
+use crate::finding::Findings;
+use crate::signin::FailureKind;
+
+rule! {
+    /// ## What it finds
+    /// The client could not use its proxy: the proxy did not answer, its name was not found, its
+    /// certificate was refused, or the PAC file could not be loaded or run.
+    ///
+    /// ## Why it breaks sign-in
+    /// All traffic that should go through the proxy fails, sign-in included. It often shows after
+    /// a move to another network or when a VPN is off.
+    ///
+    /// ## Evidence it needs
+    /// The fault that the browser or Fiddler names. It is an error only where an attempt could
+    /// not go on; a failure that a later try or another host made good is information.
+    ///
+    /// ## What looks like it
+    /// A proxy that refuses a single host or asks for credentials (each has its own rule); a
+    /// computer without any network.
+    ///
+    /// ## What to do
+    /// Read the settings that are in force (`netsh winhttp show proxy`, the browser's own page),
+    /// open the PAC address by hand, and test the port of the proxy.
+    ///
+    /// ## References
+    /// RFC 9110 section 3.7 (intermediaries); Chromium `net_error_list.h`; messages of Fiddler
+    /// for a failed gateway.
+    pub(crate) struct ProxyUnreachable {
+        id: "PRX005", name: "proxy-unreachable", family: Prx, severity: Error,
+        side: Some(Side::Network), guide: Some(GuideCause::Network),
+        advice: "Check the proxy settings and the PAC file of the computer, and whether the proxy they name can be reached.",
+    }
+}
+
+impl Rule for ProxyUnreachable {
+    fn check(&self, case: &Case<'_>, out: &mut Findings) {
+        let failed = case.failed_hosts(|failure| {
+            matches!(
+                failure.kind,
+                FailureKind::Fault(Fault::ProxyUnreachable | Fault::PacFailed | Fault::ProxyCert)
+            )
+        });
+        report_failed_hosts(
+            self.meta(),
+            failed,
+            " was not asked: the proxy could not be used",
+            out,
+        );
+    }
+}

@@ -1,0 +1,45 @@
+//! PRX003: a proxy cannot reach a sign-in host.
+
+use super::{Case, Meta, Rule, report_failed_hosts};
+use crate::entra::{GuideCause, Side};
+use crate::finding::Findings;
+use crate::signin::FailureKind;
+
+rule! {
+    /// ## What it finds
+    /// A proxy or gateway answered 502, 503 or 504 in place of a sign-in host.
+    ///
+    /// ## Why it breaks sign-in
+    /// The client did reach the proxy, but the proxy did not reach the service: its own name
+    /// resolution, its firewall or its line is at fault.
+    ///
+    /// ## Evidence it needs
+    /// An answer with one of these codes to a CONNECT request, or one that bears no mark of the
+    /// sign-in service. It is an error only where an attempt could not go on; a failure that a
+    /// later try or another host made good is information.
+    ///
+    /// ## What looks like it
+    /// The service's own 503 carries the service's headers and has its own rule; a single 502
+    /// that the next try made good.
+    ///
+    /// ## What to do
+    /// Test from the proxy machine (`curl -v` to the host), look at its DNS and at the firewall
+    /// behind it, and try a client without the proxy.
+    ///
+    /// ## References
+    /// RFC 9110 sections 15.6.3 to 15.6.5; Microsoft 365 URLs and IP address ranges, ids 56 and
+    /// 59.
+    pub(crate) struct ProxyUpstreamFailed {
+        id: "PRX003", name: "proxy-upstream-failed", family: Prx, severity: Error,
+        side: Some(Side::Network), guide: Some(GuideCause::Network),
+        advice: "Check from the proxy itself whether it can resolve and reach the host on port 443.",
+    }
+}
+
+impl Rule for ProxyUpstreamFailed {
+    fn check(&self, case: &Case<'_>, out: &mut Findings) {
+        let failed =
+            case.failed_hosts(|failure| matches!(failure.kind, FailureKind::ProxyUpstream));
+        report_failed_hosts(self.meta(), failed, " could not be reached by the proxy", out);
+    }
+}

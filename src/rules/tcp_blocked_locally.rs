@@ -1,0 +1,47 @@
+//! TCP005: the computer itself refuses the connection.
+
+use super::{Case, Meta, Rule, report_failed_hosts};
+use crate::entra::{Fault, GuideCause, Side};
+use crate::finding::Findings;
+use crate::signin::FailureKind;
+
+rule! {
+    /// ## What it finds
+    /// The operating system refused to open a connection to a sign-in host:
+    /// `ERR_NETWORK_ACCESS_DENIED`, or `AccessDenied` and its like in the text that Fiddler
+    /// writes for a failed connection.
+    ///
+    /// ## Why it breaks sign-in
+    /// The packet never left the computer, so nothing on the network can help. Host firewalls and
+    /// agents of security products stop single programs or single addresses in this way.
+    ///
+    /// ## Evidence it needs
+    /// A failed request with such a fault. It is an error only where an attempt could not go on;
+    /// a failure that a later try or another host made good is information.
+    ///
+    /// ## What looks like it
+    /// A program that may not use the network on purpose, such as a browser under test; a proxy
+    /// that refuses (then the answer of the proxy is there).
+    ///
+    /// ## What to do
+    /// Read the log of the host firewall and of the security agent at the time of the finding;
+    /// `netsh wfp show netevents` lists what the filtering platform of Windows dropped.
+    ///
+    /// ## References
+    /// Windows Sockets error codes (WSAEACCES, 10013); Chromium `net_error_list.h`; messages of
+    /// Fiddler for a failed connection.
+    pub(crate) struct TcpBlockedLocally {
+        id: "TCP005", name: "tcp-blocked-locally", family: Tcp, severity: Error,
+        side: Some(Side::Network), guide: Some(GuideCause::Network),
+        advice: "Look at the firewall and the security software of this computer for a rule that stops the program or the host.",
+    }
+}
+
+impl Rule for TcpBlockedLocally {
+    fn check(&self, case: &Case<'_>, out: &mut Findings) {
+        let failed = case.failed_hosts(|failure| {
+            matches!(failure.kind, FailureKind::Fault(Fault::LocalFirewall | Fault::AccessDenied))
+        });
+        report_failed_hosts(self.meta(), failed, " was refused by the computer itself", out);
+    }
+}

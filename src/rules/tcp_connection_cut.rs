@@ -1,0 +1,63 @@
+//! TCP003: a connection to a sign-in host is cut.
+
+use super::{Case, Meta, Rule, report_failed_hosts};
+use crate::entra::{Fault, GuideCause, Side};
+use crate::finding::Findings;
+use crate::signin::FailureKind;
+
+rule! {
+    /// ## What it finds
+    /// A connection to a sign-in host was made and then broke before the whole answer had come:
+    /// reset, closed, aborted, cut short, or broken inside HTTP/2 or QUIC.
+    ///
+    /// ## Why it breaks sign-in
+    /// The page or the MFA poll is lost. Filters that go by the name of the host let the
+    /// connection open and reset it after the first bytes of the client, which looks just like
+    /// this.
+    ///
+    /// ## Evidence it needs
+    /// A failed request with such a fault. It is an error only where an attempt could not go on;
+    /// a failure that a later try or another host made good is information. A fault of QUIC is
+    /// told only where an attempt was stopped by it, because clients go on over TCP.
+    ///
+    /// ## What looks like it
+    /// An idle connection that closed between two requests and was tried again; a page that was
+    /// left while it loaded; QUIC that is blocked while TCP works; a network that changed in
+    /// mid-sign-in.
+    ///
+    /// ## What to do
+    /// Try from another network. If it works there, take a packet capture on both sides of the
+    /// firewall: who sent the reset is seen in its TTL. Exempt the sign-in hosts from inspection
+    /// and data loss rules.
+    ///
+    /// ## References
+    /// RFC 9293 section 3.10.7 (segments with RST); RFC 9113 section 5.4 (errors of HTTP/2);
+    /// Chromium `net_error_list.h`.
+    pub(crate) struct TcpConnectionCut {
+        id: "TCP003", name: "tcp-connection-cut", family: Tcp, severity: Error,
+        side: Some(Side::Network), guide: Some(GuideCause::Network),
+        advice: "Repeat the sign-in from another network and look in the firewall or filter for resets of connections to the host.",
+    }
+}
+
+impl Rule for TcpConnectionCut {
+    fn check(&self, case: &Case<'_>, out: &mut Findings) {
+        let mut failed = case.failed_hosts(|failure| {
+            matches!(
+                failure.kind,
+                FailureKind::Fault(
+                    Fault::AbortedConnection
+                        | Fault::ClosedWithoutAnswer
+                        | Fault::Http2
+                        | Fault::Incomplete
+                        | Fault::InvalidResponse
+                        | Fault::Quic
+                        | Fault::Reset
+                )
+            )
+        });
+        // Clients go on over TCP where QUIC fails.
+        failed.retain(|one| one.kind != FailureKind::Fault(Fault::Quic) || one.decisive);
+        report_failed_hosts(self.meta(), failed, " cut the connection", out);
+    }
+}

@@ -1,0 +1,67 @@
+//! TLS001: the client refuses the certificate of a sign-in host.
+
+use super::{Case, Meta, Rule, report_failed_hosts};
+use crate::entra::{Fault, GuideCause, Side};
+use crate::finding::Findings;
+use crate::signin::FailureKind;
+
+rule! {
+    /// ## What it finds
+    /// The client broke off because it did not accept the certificate it was shown for a sign-in
+    /// host: unknown issuer, wrong name, out of date, revoked, weak, not in the public logs, or
+    /// not the pinned one.
+    ///
+    /// ## Why it breaks sign-in
+    /// The real certificates of these hosts are good. A refused one is most often that of a TLS
+    /// inspection whose root the client does not trust, or it fails because the computer has a
+    /// wrong clock or an old list of roots.
+    ///
+    /// ## Evidence it needs
+    /// The fault that the browser or Fiddler names. It is an error only where an attempt could
+    /// not go on; a failure that a later try or another host made good is information.
+    ///
+    /// ## What looks like it
+    /// A wrong clock makes good certificates look out of date, at every host; a system without
+    /// `DigiCert Global Root G2` refuses the real certificate; blocked status servers make a
+    /// check of revocation fail.
+    ///
+    /// ## What to do
+    /// Open the address in the same browser and read the issuer. Inspection: exempt the host, or
+    /// install the root of the product on the client. Otherwise check the clock and the root
+    /// store.
+    ///
+    /// ## References
+    /// RFC 5280 section 6 (path validation); Microsoft notices on TLS certificate changes
+    /// (`DigiCert Global Root G2`); Chromium `net_error_list.h`.
+    pub(crate) struct TlsCertificateRefused {
+        id: "TLS001", name: "tls-certificate-refused", family: Tls, severity: Error,
+        side: Some(Side::Network), guide: Some(GuideCause::Network),
+        advice: "Look at the issuer of the certificate that the client was shown; exempt the host from TLS inspection or install the missing root.",
+    }
+}
+
+impl Rule for TlsCertificateRefused {
+    fn check(&self, case: &Case<'_>, out: &mut Findings) {
+        let failed = case.failed_hosts(|failure| {
+            matches!(
+                failure.kind,
+                FailureKind::Fault(
+                    Fault::CertDate
+                        | Fault::CertInvalid
+                        | Fault::CertName
+                        | Fault::CertPinned
+                        | Fault::CertRevoked
+                        | Fault::CertTransparency
+                        | Fault::CertUntrusted
+                        | Fault::CertWeak
+                )
+            )
+        });
+        report_failed_hosts(
+            self.meta(),
+            failed,
+            " showed a certificate that the client did not accept",
+            out,
+        );
+    }
+}

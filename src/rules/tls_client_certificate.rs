@@ -1,0 +1,50 @@
+//! TLS004: a client certificate was asked for and could not be used.
+
+use super::{Case, Meta, Rule, report_failed_hosts};
+use crate::entra::{Fault, GuideCause, Side};
+use crate::finding::Findings;
+use crate::signin::FailureKind;
+
+rule! {
+    /// ## What it finds
+    /// A sign-in host asked the client for a certificate, and none was sent, it was refused, or
+    /// its key could not be used.
+    ///
+    /// ## Why it breaks sign-in
+    /// Device sign-in and certificate sign-in prove themselves in the TLS handshake. Without the
+    /// certificate the device claim is missing, and a policy that wants a managed device refuses.
+    ///
+    /// ## Evidence it needs
+    /// The fault that the browser or Fiddler names. It is an error only where an attempt could
+    /// not go on; a failure that a later try or another host made good is information.
+    ///
+    /// ## What looks like it
+    /// A user who closed the choice of certificates; a server that asks but does not insist; a
+    /// capture tool that decrypts, which itself keeps the certificate from being used.
+    ///
+    /// ## What to do
+    /// Take the host out of inspection (a proxy cannot pass on a client certificate), repeat
+    /// without a decrypting capture tool, and look at the device with `dsregcmd /status`.
+    ///
+    /// ## References
+    /// RFC 8446 section 4.3.2 (certificate request); Microsoft: plan device identity, hosts to be
+    /// left out of TLS inspection; Chromium `net_error_list.h`.
+    pub(crate) struct TlsClientCertificate {
+        id: "TLS004", name: "tls-client-certificate", family: Tls, severity: Error,
+        side: Some(Side::Network), guide: Some(GuideCause::Network),
+        advice: "Exempt the host from TLS inspection, and check that the computer holds the certificate and its private key.",
+    }
+}
+
+impl Rule for TlsClientCertificate {
+    fn check(&self, case: &Case<'_>, out: &mut Findings) {
+        let failed = case
+            .failed_hosts(|failure| matches!(failure.kind, FailureKind::Fault(Fault::ClientCert)));
+        report_failed_hosts(
+            self.meta(),
+            failed,
+            " did not get the client certificate it asked for",
+            out,
+        );
+    }
+}

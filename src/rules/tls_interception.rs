@@ -1,0 +1,265 @@
+//! TLS002: the certificate of a sign-in host is not the service's own.
+
+use std::collections::BTreeMap;
+
+use super::{Case, Meta, Rule};
+use crate::entra::{Certainty, Fault, GuideCause, HostRole, Side, Vendor, hosts, vendors};
+use crate::evidence::{Connection, EvidenceRef, HostName};
+use crate::finding::{Confidence, Finding, Findings, Piece, Refs, Severity, Text};
+use crate::signin::{FailureKind, failure_of};
+
+rule! {
+    /// ## What it finds
+    /// The certificate that came for a sign-in host was issued by neither `DigiCert` nor
+    /// Microsoft, so something on the way or on the computer decrypts the traffic. A known
+    /// product is named; a proxy of the organisation and an antivirus program on the computer are
+    /// told apart.
+    ///
+    /// ## Why it breaks sign-in
+    /// Decryption that the client trusts does not by itself disturb a password or a push. It does
+    /// break device and user certificates, because no inspection can pass them on, and then a
+    /// policy that wants a managed device refuses the sign-in.
+    ///
+    /// ## Evidence it needs
+    /// The issuer of a certificate, from the connection of a browser or from the text that
+    /// Fiddler keeps of the connection behind it. It is information; a warning at a host that
+    /// asks for certificates; an error only where an attempt was stopped at that host by TLS or
+    /// by a lost connection. An issuer that is in no list has low confidence.
+    ///
+    /// ## What looks like it
+    /// The root of the capture tool itself, which has its own rule. A host of an identity
+    /// provider may have any public issuer, so there only known products count. Under TLS 1.3 a
+    /// packet capture does not show the certificate at all.
+    ///
+    /// ## What to do
+    /// Read the issuer with the user of the product. Exempt `login.microsoftonline.com`,
+    /// `login.microsoft.com`, `login.windows.net`, `device.login.microsoftonline.com`,
+    /// `enterpriseregistration.windows.net` and the `certauth` hosts. If the issuer is unknown,
+    /// compare with the certificate seen from another network.
+    ///
+    /// ## References
+    /// Microsoft: plan device identity and tenant restrictions (hosts to be left out of TLS
+    /// inspection); certificate change notices of the login hosts; public issuer names of the
+    /// products, in the table of this program.
+    pub(crate) struct TlsInterception {
+        id: "TLS002", name: "tls-interception", family: Tls, severity: Info,
+        side: Some(Side::Network), guide: Some(GuideCause::Network),
+        advice: "Exempt the sign-in hosts from TLS inspection, above all those that ask for a device or user certificate.",
+    }
+}
+
+impl Rule for TlsInterception {
+    fn check(&self, case: &Case<'_>, out: &mut Findings) {
+        let mut found: BTreeMap<(&HostName, Who), Refs> = BTreeMap::new();
+        for connection in &case.evidence.connections {
+            let Some(host) = connection.server_name.as_ref() else { continue };
+            let Some(who) = who(connection, host) else { continue };
+            found
+                .entry((host, who))
+                .and_modify(|refs| refs.add(connection.at))
+                .or_insert_with(|| Refs::one(connection.at));
+        }
+        for ((host, who), mut refs) in found {
+            let stopped = stopped_at(case, host);
+            let certificates = hosts::is_certificate_host(host.as_str());
+            let refused = if certificates { refused_device(case) } else { None };
+            let severity = match stopped {
+                Some((index, _)) if !case.is_overridden(index) => Severity::Error,
+                _ if certificates => Severity::Warning,
+                _ => self.meta().severity,
+            };
+            if let Some((_, exchanges)) = &stopped {
+                for at in exchanges {
+                    refs.add(*at);
+                }
+            }
+            let (summary, confidence) = describe(host, who);
+            let advice = (who == Who::Unknown).then(|| {
+                Text::of(
+                    "Read the issuer in the cited place and ask whether the organisation runs it.",
+                )
+            });
+            out.push(Finding {
+                meta: self.meta(),
+                severity,
+                confidence,
+                host: Some(host.clone()),
+                summary,
+                advice,
+                refs,
+                attempt: stopped.map(|(index, _)| index).or(refused),
+                decisive: false,
+            });
+        }
+    }
+}
+
+/// Who issued a certificate that the service did not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Who {
+    /// Security software on the computer.
+    Antivirus(&'static str, Certainty),
+    /// A proxy or filter.
+    Proxy(&'static str, Certainty),
+    /// In no list.
+    Unknown,
+}
+
+/// Who stands between, if the certificate is not the service's own.
+fn who(connection: &Connection, host: &HostName) -> Option<Who> {
+    let tls = connection.tls.as_ref()?;
+    let issuer = tls.certificate.as_ref()?.issuer.trim();
+    let role = hosts::host(host.as_str())?.role;
+    if issuer.is_empty() || !super::is_sign_in_host(host.as_str()) {
+        return None;
+    }
+    if vendors::is_expected_issuer(issuer) || vendors::is_capture_tool_issuer(issuer) {
+        return None;
+    }
+    let known = vendors::issuer(issuer).filter(|vendor| vendor.is_usable());
+    if known.is_some_and(Vendor::is_microsoft) {
+        return None;
+    }
+    match known {
+        Some(vendor) if vendor.is_antivirus() => {
+            Some(Who::Antivirus(vendor.name, certainty(vendor)))
+        }
+        Some(vendor) => Some(Who::Proxy(vendor.name, certainty(vendor))),
+        // Other hosts may have any public issuer.
+        None => matches!(
+            role,
+            HostRole::Sts | HostRole::StsAlias | HostRole::DeviceCert | HostRole::MfaRegistration
+        )
+        .then_some(Who::Unknown),
+    }
+}
+
+/// A sign without a public source is not certain.
+fn certainty(vendor: &Vendor) -> Certainty {
+    if vendor.is_verified() { vendor.confidence } else { Certainty::Medium }
+}
+
+fn describe(host: &HostName, who: Who) -> (Text, Confidence) {
+    let text = Text::default().with(host);
+    match who {
+        Who::Antivirus(name, sure) => (
+            text.with(" is decrypted on the computer itself by security software (")
+                .with(Piece::Literal(name))
+                .with(")"),
+            confidence(sure),
+        ),
+        Who::Proxy(name, sure) => (
+            text.with(" is decrypted on the way by a proxy or filter (")
+                .with(Piece::Literal(name))
+                .with(")"),
+            confidence(sure),
+        ),
+        Who::Unknown => (
+            text.with(" showed a certificate whose issuer is not recognised; please check it"),
+            Confidence::Low,
+        ),
+    }
+}
+
+const fn confidence(sure: Certainty) -> Confidence {
+    match sure {
+        Certainty::High => Confidence::High,
+        Certainty::Low | Certainty::Medium => Confidence::Medium,
+    }
+}
+
+/// The attempt that was stopped at this host in a way that an inspection can cause.
+fn stopped_at(case: &Case<'_>, host: &HostName) -> Option<(usize, Vec<EvidenceRef>)> {
+    case.attempts().find_map(|(index, attempt)| {
+        let blockage = attempt.blockage.as_ref()?;
+        let exchanges: Vec<_> = blockage
+            .exchanges
+            .iter()
+            .filter_map(|id| case.evidence.exchange(*id))
+            .filter(|exchange| exchange.host() == host)
+            .filter(|exchange| failure_of(exchange).is_some_and(|failure| is_by_tls(failure.kind)))
+            .map(|exchange| exchange.at)
+            .collect();
+        (!exchanges.is_empty()).then_some((index, exchanges))
+    })
+}
+
+const fn is_by_tls(kind: FailureKind) -> bool {
+    matches!(
+        kind,
+        FailureKind::BlockPage
+            | FailureKind::Fault(
+                Fault::CertDate
+                    | Fault::CertInvalid
+                    | Fault::CertName
+                    | Fault::CertPinned
+                    | Fault::CertRevoked
+                    | Fault::CertTransparency
+                    | Fault::CertUntrusted
+                    | Fault::CertWeak
+                    | Fault::ClientCert
+                    | Fault::ClosedWithoutAnswer
+                    | Fault::Ech
+                    | Fault::Reset
+                    | Fault::TlsHandshake
+                    | Fault::TlsProtocol
+                    | Fault::TlsVersion
+            )
+    )
+}
+
+/// The attempt that was refused for want of a device claim, which an inspection takes away.
+fn refused_device(case: &Case<'_>) -> Option<usize> {
+    case.attempts()
+        .find(|(_, attempt)| {
+            attempt.overridden_by.is_none()
+                && matches!(
+                    attempt.deciding_code,
+                    Some(50_097 | 50_155 | 50_187 | 50_192 | 53_000 | 53_001)
+                )
+        })
+        .map(|(index, _)| index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::support::Found;
+    use super::super::support::*;
+
+    const ZSCALER: &str = "CN=Zscaler Root CA, O=Zscaler Inc., C=US";
+
+    fn found(host: &str, issuer: &str, by_tool: bool) -> Vec<Found> {
+        let mut capture = Capture::new();
+        capture.connection(host, issuer, by_tool);
+        capture.found("TLS002")
+    }
+
+    #[test]
+    fn products_are_named_and_told_apart() {
+        let one = found("login.microsoftonline.com", ZSCALER, true);
+        assert_eq!(one[0].confidence, "high");
+        assert_eq!(one[0].severity, "info");
+        assert!(one[0].summary.contains("proxy or filter (Zscaler)"), "{}", one[0].summary);
+        let one = found("login.microsoftonline.com", "CN=ESET SSL Filter CA, O=ESET", false);
+        assert_eq!(one[0].confidence, "medium");
+        assert!(one[0].summary.contains("on the computer itself"), "{}", one[0].summary);
+        let one = found("device.login.microsoftonline.com", ZSCALER, false);
+        assert_eq!(one[0].severity, "warning");
+    }
+
+    #[test]
+    fn an_unknown_issuer_counts_at_hosts_of_the_service_only() {
+        let one = found("login.microsoftonline.com", "CN=Contoso Root", false);
+        assert_eq!((one[0].confidence, one[0].severity), ("low", "info"));
+        assert!(found("contoso.okta.com", "CN=Some Public CA, O=Some", false).is_empty());
+        assert!(found("www.example.org", ZSCALER, false).is_empty());
+    }
+
+    #[test]
+    fn the_right_issuer_and_the_capture_tool_are_silent() {
+        let right = "CN=DigiCert Global G2 TLS RSA SHA256 2020 CA1, O=DigiCert Inc, C=US";
+        assert!(found("login.microsoftonline.com", right, true).is_empty());
+        let tool = "CN=DO_NOT_TRUST_FiddlerRoot, O=DO_NOT_TRUST";
+        assert!(found("login.microsoftonline.com", tool, false).is_empty());
+    }
+}

@@ -1,0 +1,46 @@
+//! What the README shows is what the program prints.
+#![expect(clippy::unwrap_used, reason = "test support")]
+
+use std::path::Path;
+use std::process::Command;
+
+/// The command in the comment above a block of output, and the block.
+fn example(readme: &str) -> (Vec<String>, String) {
+    let (_, rest) = readme.split_once("<!-- output of: mfatrace ").unwrap();
+    let (command, rest) = rest.split_once(" -->").unwrap();
+    let (_, rest) = rest.split_once("```text\n").unwrap();
+    let (block, _) = rest.split_once("```").unwrap();
+    (command.split_whitespace().map(str::to_owned).collect(), block.to_owned())
+}
+
+#[test]
+fn the_example_is_real_output() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let path = root.join("README.md");
+    let readme = std::fs::read_to_string(&path).unwrap();
+    let (arguments, shown) = example(&readme);
+    let output = Command::new(env!("CARGO_BIN_EXE_mfatrace"))
+        .args(&arguments)
+        .current_dir(root)
+        .env("COLUMNS", "80")
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let printed = String::from_utf8(output.stdout).unwrap();
+    if std::env::var_os("UPDATE").is_some() && shown != printed {
+        std::fs::write(&path, readme.replace(&format!("```text\n{shown}"), &format!("```text\n{printed}")))
+            .unwrap();
+        return;
+    }
+    assert_eq!(shown, printed, "UPDATE=1 rewrites the README");
+}
+
+#[test]
+fn the_commands_of_the_readme_name_files_that_exist() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    let capture = readme.split("cargo run --release -- ").nth(1).unwrap();
+    let capture = capture.split_whitespace().next().unwrap();
+    assert!(root.join(capture).is_file(), "{capture}");
+    assert!(root.join(".ci/check.sh").is_file());
+}
