@@ -28,8 +28,11 @@ fn the_example_is_real_output() {
     assert!(output.status.success());
     let printed = String::from_utf8(output.stdout).unwrap();
     if std::env::var_os("UPDATE").is_some() && shown != printed {
-        std::fs::write(&path, readme.replace(&format!("```text\n{shown}"), &format!("```text\n{printed}")))
-            .unwrap();
+        std::fs::write(
+            &path,
+            readme.replace(&format!("```text\n{shown}"), &format!("```text\n{printed}")),
+        )
+        .unwrap();
         return;
     }
     assert_eq!(shown, printed, "UPDATE=1 rewrites the README");

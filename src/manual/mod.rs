@@ -1,9 +1,18 @@
-//! The manual: pages that are read, not run.
+//! Longer texts: the rules, the decisions and the changes.
 //!
-//! The table of rules is made from the rules themselves; a test keeps it current. Nothing here is
-//! code, and nothing of the program may use it.
+//! Nothing here is code. The reference of the rules is generated from their documentation, and a test
+//! says when it is out of date.
+//!
+//! Invariant: what stands here also stands in the repository as Markdown.
 
-/// All rules: what each looks for, and what to do about it.
-pub mod rules {
-    #![doc = include_str!("rules.md")]
-}
+/// Why things are as they are, as questions and answers.
+#[doc = include_str!("decisions.md")]
+pub mod decisions {}
+
+/// The rules, generated from their documentation.
+#[doc = include_str!("rules.md")]
+pub mod rules {}
+
+/// What changed.
+#[doc = include_str!("../../CHANGELOG.md")]
+pub mod changes {}

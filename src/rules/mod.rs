@@ -51,6 +51,7 @@ macro_rules! rule {
 mod cap_bodies_missing;
 mod cap_capture_tool_decrypts;
 mod cap_ends_early;
+mod cap_failure_unnamed;
 mod cap_starts_late;
 mod cap_truncated;
 mod cap_tunnels_only;
@@ -112,6 +113,7 @@ pub static RULES: &[&dyn Rule] = &[
     &cap_starts_late::CapStartsLate,
     &cap_capture_tool_decrypts::CapCaptureToolDecrypts,
     &cap_truncated::CapTruncated,
+    &cap_failure_unnamed::CapFailureUnnamed,
     &dns_name_missing::DnsNameMissing,
     &tcp_connect_unanswered::TcpConnectUnanswered,
     &tcp_connect_refused::TcpConnectRefused,

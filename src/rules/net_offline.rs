@@ -1,7 +1,7 @@
 //! NET002: the computer was offline or asleep.
 
 use super::{Case, Meta, Rule, report_failed_hosts};
-use crate::entra::{Fault, Side};
+use crate::entra::{Fault, GuideCause, Side};
 use crate::finding::Findings;
 use crate::signin::FailureKind;
 
@@ -30,7 +30,7 @@ rule! {
     /// Chromium `net_error_list.h`.
     pub(crate) struct NetOffline {
         id: "NET002", name: "net-offline", family: Net, severity: Error,
-        side: Some(Side::Application), guide: None,
+        side: Some(Side::Network), guide: Some(GuideCause::Network),
         advice: "Repeat the sign-in with a network that stays up, and keep the computer awake until it is done.",
     }
 }

@@ -38,7 +38,7 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
 /// A group of nothing but look-ups, scripts and telemetry that worked is no attempt.
 fn is_attempt(group: &Group) -> bool {
     group.members.iter().any(|one| {
-        one.failure.is_some() && is_essential(one)
+        one.failure.is_some() && is_essential(one) && !is_overcome_tunnel(group, one)
             || !matches!(
                 one.kind,
                 StepKind::Other
@@ -48,6 +48,18 @@ fn is_attempt(group: &Group) -> bool {
                     | StepKind::SeamlessSso
             )
     })
+}
+
+/// Whether a refused tunnel was opened at a later try, as after a proxy's question for credentials.
+fn is_overcome_tunnel(group: &Group, one: &Sighting) -> bool {
+    one.is_tunnel
+        && group.members.iter().any(|later| {
+            later.is_tunnel
+                && later.answered
+                && later.failure.is_none()
+                && later.host == one.host
+                && later.started >= one.started
+        })
 }
 
 fn is_essential(one: &Sighting) -> bool {
@@ -141,7 +153,14 @@ fn attempt(
         errors: errors(group),
         outcome: judgement.outcome,
         side: judgement.side,
-        mfa: judgement.mfa,
+        // Where only tunnels are seen, what was asked inside the service's own is not.
+        mfa: if group.members.iter().all(|one| {
+            one.is_tunnel && !matches!(one.role, Some(HostRole::Sts | HostRole::StsAlias))
+        }) {
+            MfaState::Unknown
+        } else {
+            judgement.mfa
+        },
         methods: judgement.methods,
         result_value: judgement.result_value,
         deciding_code: judgement.deciding_code,

@@ -145,6 +145,14 @@ impl Group {
         self.input == one.input && near
     }
 
+    /// Whether a tunnel to the same host was refused before.
+    fn lacks_tunnel(&self, one: &Sighting) -> bool {
+        self.input == one.input
+            && self.members.iter().any(|member| {
+                member.is_tunnel && member.failure.is_some() && member.host == one.host
+            })
+    }
+
     fn is_silent(&self) -> bool {
         self.flow.is_some_and(Flow::is_without_prompt)
     }
@@ -212,6 +220,9 @@ fn latest(groups: &[Group], fits: impl Fn(&Group) -> bool) -> Option<usize> {
 }
 
 fn home(groups: &[Group], one: &Sighting) -> Home {
+    if one.is_tunnel && one.failure.is_none() {
+        return latest(groups, |group| group.lacks_tunnel(one)).map_or(Home::None, Home::Group);
+    }
     let restarts = |group: &Group| {
         let silent = one.flow.is_some_and(Flow::is_without_prompt);
         one.starts && (silent != group.is_silent() || group.issued && one.kind != StepKind::Token)

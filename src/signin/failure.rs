@@ -88,10 +88,15 @@ fn named(stage: Stage, code: &str) -> Failure {
         (Stage::Connect, "ECONNREFUSED" | "CONNECTION_REFUSED") => (Fault::ConnectRefused, true),
         (Stage::Connect, "ETIMEDOUT" | "TIMED_OUT") => (Fault::ConnectTimeout, true),
         (Stage::Receive, "ECONNRESET" | "CONNECTION_RESET") => (Fault::Reset, true),
-        (Stage::Dns, "EAI_AGAIN") => (Fault::NameLookupFailed, true),
+        (Stage::Dns, "EAI_AGAIN" | "LOOKUP_FAILED") => (Fault::NameLookupFailed, true),
         (Stage::Dns, _) => (Fault::NameMissing, true),
+        (Stage::Connect, "UNREACHABLE" | "EHOSTUNREACH" | "ENETUNREACH") => {
+            (Fault::Unreachable, true)
+        }
         (Stage::Connect, _) => (Fault::ConnectFailed, false),
         (Stage::Proxy, _) => (Fault::ProxyUnreachable, false),
+        (Stage::Receive, "CLOSED_AFTER_CONNECT") => (Fault::ClosedWithoutAnswer, false),
+        (Stage::Tls, "SECURITY_BROKEN") => (Fault::CertUntrusted, false),
         (Stage::Tls, "CERTIFICATE_INVALID") => (Fault::CertInvalid, true),
         (Stage::Tls, _) => (Fault::TlsHandshake, false),
         (Stage::Send | Stage::Receive, _) => (Fault::ClosedWithoutAnswer, true),

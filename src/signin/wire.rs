@@ -43,7 +43,7 @@ pub(super) fn sight(id: ExchangeId, exchange: &Exchange) -> Option<Sighting> {
         )
     );
     if exchange.request.url.scheme == Scheme::Authority {
-        return tunnel(id, exchange, role).filter(|_| relevant);
+        return relevant.then(|| tunnel(id, exchange, role));
     }
     let at_service = matches!(role, Some(HostRole::Sts | HostRole::StsAlias));
     let url = &exchange.request.url;
@@ -126,16 +126,14 @@ fn blank(id: ExchangeId, exchange: &Exchange, kind: StepKind) -> Sighting {
     }
 }
 
-/// A CONNECT request is part of a sign-in only when it fails: what travels in a good one is seen in
-/// the exchanges inside.
-fn tunnel(id: ExchangeId, exchange: &Exchange, role: Option<HostRole>) -> Option<Sighting> {
-    let failure = failure_of(exchange)?;
+/// A CONNECT request. A good one matters only after a failed one to the same host: what travels in it
+/// is seen in the exchanges inside.
+fn tunnel(id: ExchangeId, exchange: &Exchange, role: Option<HostRole>) -> Sighting {
     let mut sighting = blank(id, exchange, StepKind::Other);
     sighting.role = role;
     sighting.is_tunnel = true;
-    sighting.failure = Some(failure);
     describe_failure(&mut sighting);
-    Some(sighting)
+    sighting
 }
 
 /// Which step an exchange with a host outside the service is; `None` when it is none.

@@ -37,6 +37,11 @@ impl<'a> Leaf<'a> {
         self.given().is_some_and(|raw| raw != "false")
     }
 
+    /// Whether the member is there and says `null`.
+    pub(super) fn is_null(self) -> bool {
+        self.0 == Some("null")
+    }
+
     /// Whether it is an object without members.
     pub(super) fn is_empty_object(self) -> bool {
         let inside = self.0.and_then(|raw| raw.strip_prefix('{')?.strip_suffix('}'));
@@ -272,6 +277,7 @@ object! {
         served_from_cache: Leaf<'a> = "_served_from_cache",
         service_worker: Leaf<'a> = "_fetchedViaServiceWorker",
         security: Security<'a> = "_securityDetails" | "securityDetails",
+        security_state: Leaf<'a> = "_securityState",
     }
 }
 
@@ -295,7 +301,7 @@ object! {
         content: Content<'a> = "content",
         redirect: Leaf<'a> = "redirectURL",
         body_size: Leaf<'a> = "bodySize",
-        error: Leaf<'a> = "_error",
+        error: Leaf<'a> = "_error" | "_charlesErrorMessage",
         failure: Leaf<'a> = "_failureText",
     }
 }

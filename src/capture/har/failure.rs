@@ -44,12 +44,18 @@ const SYSTEM: &[(&str, Stage)] = &[
 
 /// English sentences of browsers and libraries, in lower case, and the code that stands for them.
 const SENTENCES: &[(&str, &str, Stage)] = &[
+    ("temporary failure in name resolution", "LOOKUP_FAILED", Stage::Dns),
     ("hostname could not be found", "HOST_NOT_FOUND", Stage::Dns),
     ("server with the specified hostname", "HOST_NOT_FOUND", Stage::Dns),
     ("name or service not known", "HOST_NOT_FOUND", Stage::Dns),
     ("getaddrinfo", "HOST_NOT_FOUND", Stage::Dns),
     ("could not connect", "COULD_NOT_CONNECT", Stage::Connect),
     ("connection refused", "CONNECTION_REFUSED", Stage::Connect),
+    ("[errno 111]", "CONNECTION_REFUSED", Stage::Connect),
+    ("[errno 110]", "TIMED_OUT", Stage::Connect),
+    ("[errno 101]", "UNREACHABLE", Stage::Connect),
+    ("[errno 113]", "UNREACHABLE", Stage::Connect),
+    ("[errno 104]", "CONNECTION_RESET", Stage::Receive),
     ("certificate", "CERTIFICATE_INVALID", Stage::Tls),
     ("ssl error", "TLS_FAILED", Stage::Tls),
     ("tls error", "TLS_FAILED", Stage::Tls),
@@ -58,6 +64,8 @@ const SENTENCES: &[(&str, &str, Stage)] = &[
     ("proxy", "PROXY_FAILED", Stage::Proxy),
     ("network connection was lost", "CONNECTION_LOST", Stage::Receive),
     ("connection reset", "CONNECTION_RESET", Stage::Receive),
+    ("connection closed", "CONNECTION_CLOSED", Stage::Receive),
+    ("closed connection", "CONNECTION_CLOSED", Stage::Receive),
     ("socket hang up", "CONNECTION_CLOSED", Stage::Receive),
     ("timed out", "TIMED_OUT", Stage::Unknown),
     ("timeout", "TIMED_OUT", Stage::Unknown),
@@ -188,6 +196,17 @@ mod tests {
         let text = "A server with the specified hostname could not be found.";
         assert_eq!(classify(&[text]), Some(failed(Stage::Dns, "HOST_NOT_FOUND")));
         assert_eq!(classify(&["", "cancelled"]), Some(NoResponse::Cancelled));
+        let cases = [
+            ("[Errno 111] Connect call failed ('192.0.2.1', 443)", Stage::Connect),
+            ("[Errno -3] Temporary failure in name resolution", Stage::Dns),
+            ("Certificate verify failed: unable to get local issuer certificate", Stage::Tls),
+            ("server closed connection", Stage::Receive),
+            ("TLS handshake failed: connection closed", Stage::Tls),
+        ];
+        for (text, want) in cases {
+            let found = classify(&[text]);
+            assert!(matches!(&found, Some(NoResponse::Failed { stage, .. }) if *stage == want));
+        }
         let localised = "Es konnte keine Verbindung hergestellt werden: hunter2";
         assert_eq!(classify(&[localised]), Some(failed(Stage::Unknown, UNNAMED)));
         assert_eq!(classify(&["", " "]), None);

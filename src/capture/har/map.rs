@@ -282,10 +282,7 @@ impl<'a> Mapper<'a> {
                 Some(failure) => (Err(failure), false),
                 None if is_served(response, from_cache) => (Err(NoResponse::NotCaptured), false),
                 None if !response.present => (Err(NoResponse::NotCaptured), true),
-                None => {
-                    let failed = failure::failed(Stage::Unknown, failure::UNNAMED);
-                    (Err(failed), !has_zero_timings(&entry.timings))
-                }
+                None => without_words(entry),
             };
         };
         // A connection that broke after the head of the answer left no answer to read.
@@ -506,6 +503,36 @@ fn has_zero_timings(timings: &Timings<'_>) -> bool {
     ];
     timings.present && all.into_iter().filter_map(milliseconds).all(|length| length.is_zero())
 }
+
+/// Why there is no response, where no text says it, and whether that has to wait for the end.
+///
+/// Firefox never writes an error. A request that it gave up has neither a security state nor a type
+/// of content; one that failed has both, and its timings tell how far it came. Chromium writes
+/// `_error: null` of a request whose end it did not see.
+fn without_words(entry: &Entry<'_>) -> (NoResponseResult, bool) {
+    let response = &entry.response;
+    if response.error.is_null() {
+        return (Err(NoResponse::NotCaptured), false);
+    }
+    let state = entry.security_state.filled();
+    let content = &response.content;
+    if state.is_none() && content.encoding.is_given() && content.kind.escaped().is_none() {
+        return (Err(NoResponse::Cancelled), false);
+    }
+    let took = |leaf| milliseconds(leaf).is_some_and(|length| !length.is_zero());
+    let timings = &entry.timings;
+    let failed = match state.as_deref() {
+        Some("broken") => failure::failed(Stage::Tls, "SECURITY_BROKEN"),
+        Some(_) if took(timings.connect) && !took(timings.wait) => {
+            failure::failed(Stage::Receive, "CLOSED_AFTER_CONNECT")
+        }
+        _ => failure::failed(Stage::Unknown, failure::UNNAMED),
+    };
+    let waits = state.is_none() && !has_zero_timings(timings);
+    (Err(failed), waits)
+}
+
+type NoResponseResult = Result<Response, NoResponse>;
 
 /// Whether fields of the response show that there was one, though it has no status.
 fn is_served(response: &ResponsePart<'_>, from_cache: bool) -> bool {
