@@ -43,7 +43,7 @@ fn of_attempt(
     let hosts = attempt
         .blockage
         .as_ref()
-        .filter(|_| matches!(attempt.side, Side::Network | Side::Application | Side::CannotTell))
+        .filter(|_| matches!(attempt.side, Side::Network | Side::Application))
         .map(|blockage| blockage.hosts.clone())
         .unwrap_or_default();
     let confidence = confidence::confidence(evidence, attempt, cause);
