@@ -1,5 +1,5 @@
 //! The import law, the bans and the sizes that the house rests on.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "test support")]
+#![expect(clippy::unwrap_used, reason = "test support")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,5 +1,5 @@
 //! Real captures that nobody here made: all of them are read, and none of them gives a false alarm.
-#![expect(clippy::unwrap_used, reason = "test support")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test support")]
 
 mod support;
 
@@ -35,13 +35,13 @@ fn counted_sessions(bytes: &[u8]) -> u64 {
     let mut found = BTreeSet::new();
     for at in memchr::memmem::find_iter(bytes, b"PK\x01\x02") {
         let Some(header) = bytes.get(at..at + 46) else { continue };
-        let length = usize::from(header[28]) | usize::from(header[29]) << 8;
+        let length = usize::from(u16::from_le_bytes([header[28], header[29]]));
         let Some(name) = bytes.get(at + 46..at + 46 + length) else { continue };
         let name = String::from_utf8_lossy(name).to_lowercase().replace('\\', "/");
         let number = name.strip_prefix("raw/").and_then(|name| name.strip_suffix("_c.txt"));
         found.extend(number.and_then(|number| number.parse::<u64>().ok()));
     }
-    found.len() as u64
+    u64::try_from(found.len()).unwrap()
 }
 
 /// Token requests of applications in their own name, with the code that answered.

@@ -361,18 +361,19 @@ impl Walk<'_> {
                     None => self.poll(index),
                 }
             }
-            StepKind::MfaFinish if one.page.is_none() || one.grant != Grant::None => {
-                if matches!(self.waiting, Waiting::Finish { .. })
-                    || one.grant != Grant::None
-                    || one.next_host.is_some()
-                {
-                    self.mfa = MfaState::Passed;
-                    self.waiting = Waiting::Nothing;
-                    self.candidate = None;
-                }
+            StepKind::MfaFinish if self.is_finished_by(one) => {
+                self.mfa = MfaState::Passed;
+                self.waiting = Waiting::Nothing;
+                self.candidate = None;
             }
             _ => {}
         }
+    }
+
+    /// Whether the answer to the hand-over shows that the service took the result.
+    fn is_finished_by(&self, one: &Sighting) -> bool {
+        let moved_on = matches!(self.waiting, Waiting::Finish { .. }) || one.next_host.is_some();
+        one.grant != Grant::None || one.page.is_none() && moved_on
     }
 
     fn begun(&mut self, index: usize, one: &Sighting) {
@@ -552,29 +553,30 @@ impl Walk<'_> {
                 self.away(index);
             }
             StepKind::Passkey => self.away(index),
-            StepKind::Registration if self.completed.is_none() && self.candidate.is_none() => {
+            StepKind::Registration
+                if self.completed.is_none()
+                    && self.candidate.is_none()
+                    && (self.body_missing.is_some() || self.challenged) =>
+            {
                 // The page that sent the user there is not in the capture, or had no settings.
-                if self.body_missing.take().is_some() || self.challenged {
-                    self.challenge();
-                    self.waiting = Waiting::Nothing;
-                    self.set(index, Outcome::RegistrationRequired, Side::User, None);
-                    self.doubts
-                        .push("the page that sent the user to register is not in the capture");
-                }
+                self.body_missing = None;
+                self.challenge();
+                self.waiting = Waiting::Nothing;
+                self.set(index, Outcome::RegistrationRequired, Side::User, None);
+                self.doubts.push("the page that sent the user to register is not in the capture");
             }
             _ if one.external_host.is_some() && !matches!(self.waiting, Waiting::Page { .. }) => {
                 self.challenge();
                 self.away(index);
             }
-            StepKind::ExternalMethod | StepKind::Continue | StepKind::FederationReturn => {
-                if matches!(self.waiting, Waiting::Elsewhere { .. }) && one.page.is_none() {
-                    self.waiting = Waiting::Nothing;
-                }
-                if let Waiting::Finish { .. } = self.waiting
-                    && one.page.is_none()
-                {
-                    self.waiting = Waiting::Nothing;
-                }
+            StepKind::ExternalMethod | StepKind::Continue | StepKind::FederationReturn
+                if one.page.is_none()
+                    && matches!(
+                        self.waiting,
+                        Waiting::Elsewhere { .. } | Waiting::Finish { .. }
+                    ) =>
+            {
+                self.waiting = Waiting::Nothing;
             }
             _ => {}
         }

@@ -2,7 +2,7 @@
 
 use super::choose::{Selection, choose};
 use super::{Statement, Verdict, confidence, guide, next_capture, summary};
-use crate::evidence::{Evidence, EvidenceRef, Format, Unseen};
+use crate::evidence::{Evidence, EvidenceRef, Format, InputCoverage, Unseen};
 use crate::finding::{Confidence, Family, Finding, Piece, Refs, Severity, Text};
 use crate::signin::{
     AttemptId, GuideCause, MfaState, Outcome, Side, SignIn, SignInAttempt, StepKind,
@@ -190,15 +190,10 @@ fn ruled_out(
         attempt.outcome,
         Outcome::MfaNoAnswer | Outcome::Undetermined | Outcome::MfaAbandoned
     );
-    if attempt.side != Side::Network && attempt.side != Side::CannotTell && told {
-        if let Some(refs) = answered {
-            out.push(Statement {
-                text: Text::of(
-                    "the network: the service's own MFA answers reached the client to the end",
-                ),
-                refs: Some(refs),
-            });
-        }
+    let other_side = !matches!(attempt.side, Side::Network | Side::CannotTell);
+    if let Some(refs) = answered.filter(|_| other_side && told) {
+        let words = "the network: the service's own MFA answers reached the client to the end";
+        out.push(Statement { text: Text::of(words), refs: Some(refs) });
     }
     if attempt.mfa == MfaState::Passed {
         let refs = Refs::all(
@@ -254,7 +249,7 @@ fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding
     let captures = evidence.inputs.iter().filter(|input| input.format != Format::Unrecognised);
     let records: u64 = captures.clone().map(|input| input.records).sum();
     let any_capture = captures.count() > 0;
-    let blind = evidence.coverage.inputs.iter().any(|one| one.is_tunnels_only());
+    let blind = evidence.coverage.inputs.iter().any(InputCoverage::is_tunnels_only);
     let (outcome, confidence) = if !signin.encrypted.is_empty() {
         (Outcome::Unreadable, Confidence::High)
     } else if !any_capture {

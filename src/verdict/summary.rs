@@ -158,11 +158,10 @@ fn undetermined(attempt: &SignInAttempt) -> Text {
             Text::of("The capture ends before the MFA challenge was over.")
         }
         Some(Unseen::CaptureEnded) => Text::of("The capture ends before the sign-in was over."),
-        Some(_) => Text::of("The capture does not show how the sign-in ended."),
         None if attempt.mfa == crate::signin::MfaState::Failed => {
             of_value(Text::of("MFA failed, and the capture does not say why"), attempt)
         }
-        None => Text::of("The capture does not show how the sign-in ended."),
+        _ => Text::of("The capture does not show how the sign-in ended."),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the integration tests share: the corpus and one way to analyse.
 #![allow(dead_code, reason = "each test uses what it needs")]
-#![expect(clippy::unwrap_used, reason = "test support")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test support")]
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -98,13 +98,13 @@ pub(crate) fn public(folder: &str) -> Option<PathBuf> {
     let required = std::env::var_os("MFATRACE_REQUIRE").is_some();
     let Some(path) = std::env::var_os("MFATRACE_CAPTURES").map(PathBuf::from) else {
         assert!(!required, "MFATRACE_CAPTURES is not set");
-        eprintln!("skipped: MFATRACE_CAPTURES is not set");
+        println!("skipped: MFATRACE_CAPTURES is not set");
         return None;
     };
     let path = path.join(folder);
     if !path.is_dir() {
         assert!(!required, "{} is missing", path.display());
-        eprintln!("skipped: {} is missing", path.display());
+        println!("skipped: {} is missing", path.display());
         return None;
     }
     Some(path)
