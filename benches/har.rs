@@ -100,9 +100,9 @@ impl Numbers {
     }
 
     fn word(&mut self, length: u64) -> String {
-        const LETTERS: &[u8; 64] =
-            b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-        (0..length).map(|_| char::from(LETTERS[usize::try_from(self.below(64)).unwrap()])).collect()
+        const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+        let mut letter = || LETTERS.get(usize::try_from(self.below(64)).unwrap());
+        (0..length).map(|_| char::from(*letter().unwrap())).collect()
     }
 }
 

@@ -30,6 +30,7 @@ const NAME: usize = 200;
 /// What the directory of a zip says about one member.
 struct Member {
     name: String,
+    is_folder: bool,
     is_protected: bool,
     codec: Option<Codec>,
     at: Option<u64>,
@@ -99,7 +100,9 @@ impl Walk<'_, '_> {
                 self.bad_member(place, "a member cannot be found where the archive says it is");
                 continue;
             };
-            let Some(member) = member.filter(|member| !is_noise(&member.name)) else { continue };
+            if member.is_folder || is_noise(&member.name) {
+                continue;
+            }
             let inside = place.member("zip", &member.name);
             if member.is_protected {
                 match self.decrypt(&inside, archive, index) {
@@ -246,7 +249,8 @@ impl Walk<'_, '_> {
             }
             // What the member's reader left, and the padding to a whole block.
             let rest = left.load(Ordering::Relaxed);
-            let padding = as_u64(BLOCK).saturating_sub(size % as_u64(BLOCK)) % as_u64(BLOCK);
+            let whole = size.checked_next_multiple_of(as_u64(BLOCK)).unwrap_or(u64::MAX);
+            let padding = whole.saturating_sub(size);
             let skipped = rest.saturating_add(padding);
             let gone = io::copy(&mut shared.clone().take(skipped), &mut io::sink())?;
             if gone < rest {
@@ -257,23 +261,21 @@ impl Walk<'_, '_> {
     }
 }
 
-/// One member of a zip; the inner `None` is a folder.
-fn member(archive: &mut ZipArchive<SharedSeek>, index: usize) -> Option<Option<Member>> {
+/// One member of a zip, if it can be found.
+fn member(archive: &mut ZipArchive<SharedSeek>, index: usize) -> Option<Member> {
     let file = archive.by_index_raw(index).ok()?;
-    if file.is_dir() {
-        return Some(None);
-    }
     let name = match file.name() {
         Ok(name) => name.into_owned(),
         Err(_) => String::from_utf8_lossy(file.name_raw()).into_owned(),
     };
-    Some(Some(Member {
+    Some(Member {
         name,
+        is_folder: file.is_dir(),
         is_protected: file.encrypted(),
         codec: codec(file.compression()),
         at: file.data_start(),
         size: file.compressed_size(),
-    }))
+    })
 }
 
 fn codec(method: CompressionMethod) -> Option<Codec> {

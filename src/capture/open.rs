@@ -333,3 +333,6 @@ fn stream_code(error: &io::Error) -> DiagnosticCode {
         None => DiagnosticCode::ReadFailed,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -155,8 +155,14 @@ impl Source {
 
     /// The same source with a bound on the bytes read; past it the source ends.
     #[must_use]
-    pub const fn with_limit(mut self, limit: Option<u64>) -> Self {
+    pub fn with_limit(mut self, limit: Option<u64>) -> Self {
         self.limit = limit;
+        if let Some(limit) = limit.and_then(|limit| usize::try_from(limit).ok())
+            && limit < self.rest().len()
+        {
+            self.end = self.at.saturating_add(limit);
+            self.limited = true;
+        }
         self
     }
 
@@ -186,12 +192,15 @@ impl Source {
         self.limited
     }
 
-    /// The next bytes without consuming them: `n`, or fewer where the stream ends.
+    /// The next bytes without consuming them: `n`, or fewer where the stream ends or breaks.
     pub fn peek(&mut self, n: usize) -> io::Result<&[u8]> {
         while self.rest().len() < n {
             let missing = n.saturating_sub(self.rest().len());
-            if self.append(missing.max(FIRST_CHUNK))? == 0 {
-                break;
+            match self.append(missing.max(FIRST_CHUNK)) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if self.rest().is_empty() => return Err(error),
+                Err(_) => break,
             }
         }
         let rest = self.rest();
@@ -217,21 +226,18 @@ impl Source {
         }
         // The hasher may still hold the chunk; then a new one takes its place.
         let end = kept.saturating_add(wanted);
-        match Arc::get_mut(&mut self.chunk) {
-            Some(chunk) => {
-                chunk.copy_within(self.at..self.end, 0);
-                if chunk.len() < end {
-                    chunk.resize(end, 0);
-                }
+        if let Some(chunk) = Arc::get_mut(&mut self.chunk) {
+            chunk.copy_within(self.at..self.end, 0);
+            if chunk.len() < end {
+                chunk.resize(end, 0);
             }
-            None => {
-                let mut fresh = vec![0; end];
-                let old = self.chunk.get(self.at..self.end).unwrap_or_default();
-                if let Some(space) = fresh.get_mut(..old.len()) {
-                    space.copy_from_slice(old);
-                }
-                self.chunk = Arc::new(fresh);
+        } else {
+            let mut fresh = vec![0; end];
+            let old = self.chunk.get(self.at..self.end).unwrap_or_default();
+            if let Some(space) = fresh.get_mut(..old.len()) {
+                space.copy_from_slice(old);
             }
+            self.chunk = Arc::new(fresh);
         }
         (self.at, self.end) = (0, kept);
         let Some(chunk) = Arc::get_mut(&mut self.chunk) else { return Ok(0) };
@@ -253,15 +259,13 @@ impl Source {
             hash.add(&self.chunk, kept..filled);
         }
         let came = filled.saturating_sub(kept);
-        match outcome {
-            // What came before the error is given first; the error comes again with the next call.
-            Err(error) if came == 0 => Err(error),
-            Err(error) => {
-                self.inner = Inner::Stream(Box::new(Broken(Some(error))));
-                Ok(came)
-            }
-            Ok(()) => Ok(came),
+        if let Err(error) = outcome {
+            // What came before the error is given first; the error comes with every later call.
+            let broken = Broken::new(&error);
+            self.inner = Inner::Stream(Box::new(broken));
+            return if came > 0 { Ok(came) } else { Err(error) };
         }
+        Ok(came)
     }
 
     fn within_limit(&self, wanted: usize) -> usize {
@@ -391,24 +395,33 @@ impl Read for Source {
     }
 }
 
-/// A stream that failed, and says so once more.
-struct Broken(Option<io::Error>);
+/// A stream that failed, and says so every time.
+struct Broken(io::ErrorKind, Option<StreamError>);
 
-impl Read for Broken {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-        self.0.take().map_or(Ok(0), Err)
+impl Broken {
+    fn new(error: &io::Error) -> Self {
+        Self(error.kind(), StreamError::of(error))
     }
 }
 
+impl Read for Broken {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(self.1.map_or_else(|| self.0.into(), io::Error::from))
+    }
+}
+
+/// A chunk, and what of it is to be hashed.
+type Piece = (Arc<Vec<u8>>, Range<usize>);
+
 /// A hash that is computed on a thread of its own.
 struct Hash {
-    sender: Option<SyncSender<(Arc<Vec<u8>>, Range<usize>)>>,
+    sender: Option<SyncSender<Piece>>,
     thread: JoinHandle<Option<String>>,
 }
 
 impl Hash {
     fn start() -> Self {
-        let (sender, receiver) = sync_channel::<(Arc<Vec<u8>>, Range<usize>)>(HASH_QUEUE);
+        let (sender, receiver) = sync_channel::<Piece>(HASH_QUEUE);
         let thread = std::thread::spawn(move || {
             let mut hasher = Sha256::new();
             for (chunk, range) in receiver {
@@ -549,13 +562,13 @@ mod tests {
 
     #[test]
     fn what_came_before_an_error_is_given() {
-        let broken = Broken(Some(StreamError::Damaged.into()));
+        let broken = Broken::new(&StreamError::Damaged.into());
         let mut source = Source::stream(Box::new(b"abc".as_slice().chain(broken)));
         let mut read = Vec::new();
         let error = source.read_to_end(&mut read).unwrap_err();
-        assert_eq!(
-            (read.as_slice(), StreamError::of(&error)),
-            (b"abc".as_slice(), Some(StreamError::Damaged))
-        );
+        assert_eq!(read, b"abc");
+        assert_eq!(StreamError::of(&error), Some(StreamError::Damaged));
+        let again = source.read(&mut [0]).unwrap_err();
+        assert_eq!(StreamError::of(&again), Some(StreamError::Damaged));
     }
 }

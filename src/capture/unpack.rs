@@ -18,6 +18,8 @@ use crate::limits::{self, Budget};
 
 /// Bytes of compressed data read at once.
 const PIECE: usize = 64 << 10;
+/// Bytes asked of a decoder at once: one that meets damage loses what it has made in that call.
+const STEP: usize = 16 << 10;
 /// Memory that a decoder of xz may take, in KiB: its window and a little more.
 const XZ_MEMORY: u32 = 66 << 10;
 
@@ -92,7 +94,9 @@ pub(super) struct Expanded {
 
 impl Read for Expanded {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = as_u64(self.stream.read(buffer).map_err(plain)?);
+        let piece = buffer.len().min(STEP);
+        let piece = buffer.get_mut(..piece).unwrap_or_default();
+        let count = as_u64(self.stream.read(piece).map_err(plain)?);
         self.produced = self.produced.saturating_add(count);
         let consumed = self.consumed.load(Ordering::Relaxed);
         if !self.budget.charge(count) || !self.budget.allows_ratio(consumed, self.produced) {

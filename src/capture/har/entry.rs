@@ -13,6 +13,8 @@ use std::marker::PhantomData;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+/// Members that a list usually has: room for them is made at once.
+const USUAL: usize = 16;
 /// Members kept of one list: more header fields than this are an attack on memory.
 const LIST: usize = 2_000;
 
@@ -83,7 +85,8 @@ impl<'a> Leaf<'a> {
     /// A number of bytes; writers put -1 where they do not know.
     pub(super) fn size(self) -> Option<u64> {
         let text = self.escaped().or(self.0)?.trim();
-        text.parse().ok().or_else(|| text.strip_suffix(".0").and_then(|whole| whole.parse().ok()))
+        // Some write a fraction, which is nothing to go by.
+        text.parse().ok().or_else(|| text.split_once('.')?.0.parse().ok())
     }
 }
 
@@ -210,6 +213,9 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
                 let mut members = Vec::new();
                 while members.len() < LIST {
                     let Some(member) = list.next_element()? else { return Ok(members) };
+                    if members.is_empty() {
+                        members.reserve(USUAL);
+                    }
                     members.push(member);
                 }
                 while list.next_element::<IgnoredAny>()?.is_some() {}

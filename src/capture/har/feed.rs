@@ -205,8 +205,7 @@ mod tests {
             let mut source = Source::bytes(utf16(text, big_endian)).with_chunk(3);
             let mut feed = Utf16::new(&mut source, big_endian);
             let (mut read, mut offsets) = (Vec::new(), Vec::new());
-            loop {
-                let Some(byte) = feed.fill().unwrap().first().copied() else { break };
+            while let Some(byte) = feed.fill().unwrap().first().copied() {
                 offsets.push(feed.offset());
                 read.push(byte);
                 feed.consume(1);

@@ -27,7 +27,7 @@ const REMEMBERED: usize = 10_000;
 /// A request that began or was last seen this shortly before the end was still under way.
 const LAST_SECONDS: Duration = Duration::from_secs(5);
 /// No exchange takes longer; a larger number is a mistake of the writer.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(7 * 24);
 /// Characters kept of a name in a certificate.
 const NAME: usize = 200;
 /// Schemes whose URLs are no requests over a network.
@@ -266,7 +266,7 @@ impl<'a> Mapper<'a> {
         from_cache: bool,
     ) -> (Result<Response, NoResponse>, bool) {
         let response = &entry.response;
-        let status = response.status.number().and_then(status);
+        let status = status(response.status);
         let texts = [
             entry.error.filled(),
             entry.failure.filled(),
@@ -424,10 +424,8 @@ impl<'a> Mapper<'a> {
                 }
                 return;
             }
-            Scheme::Https if self.readable.len() < REMEMBERED => {
-                if !self.readable.contains(host) {
-                    self.readable.insert(host.clone());
-                }
+            Scheme::Https if self.readable.len() < REMEMBERED && !self.readable.contains(host) => {
+                self.readable.insert(host.clone());
             }
             _ => {}
         }
@@ -450,7 +448,7 @@ impl<'a> Mapper<'a> {
 /// A header field, by a name in lower case.
 fn field<'a>(fields: &List<Field<'a>>, wanted: &str) -> Option<Leaf<'a>> {
     let same = |field: &&Field<'a>| {
-        field.name.escaped().is_some_and(|name| name.trim().eq_ignore_ascii_case(wanted))
+        field.name.escaped().is_some_and(|name| name.eq_ignore_ascii_case(wanted))
     };
     fields.0.iter().find(same).map(|field| field.value)
 }
@@ -465,9 +463,8 @@ fn method(leaf: Leaf<'_>) -> Box<str> {
 }
 
 /// A status code; writers put 0, -1 or -2 where there was none.
-fn status(number: f64) -> Option<u16> {
-    let whole = format!("{number:.0}");
-    whole.parse().ok().filter(|status| (100..1000).contains(status))
+fn status(leaf: Leaf<'_>) -> Option<u16> {
+    leaf.size().and_then(|size| u16::try_from(size).ok()).filter(|code| (100..1000).contains(code))
 }
 
 fn entry_status_text<'a>(
@@ -584,7 +581,7 @@ fn via(timings: &Timings<'_>) -> Via {
 
 fn handshake(security: &Security<'_>, subject: String, issuer: String) -> TlsHandshake {
     let time = |leaf: Leaf<'_>| {
-        let seconds: i64 = format!("{:.0}", leaf.number()?).parse().ok()?;
+        let seconds = i64::try_from(leaf.size()?).ok()?;
         Timestamp::from_milliseconds(seconds.checked_mul(1000)?)
     };
     let names = security.names.0.iter().take(100).filter_map(|name| name.text_up_to(NAME));

@@ -24,14 +24,19 @@ const KEY: usize = 64;
 const SMALL_VALUE: usize = 64 << 10;
 /// How often reading is taken up again inside a damaged entry; each may go over the limit's bytes.
 const RESUMPTIONS: u32 = 32;
+/// Bytes looked at to read entries where they lie: at first and after damage, then more and more.
+const FIRST_WINDOW: usize = 4 << 10;
+const LAST_WINDOW: usize = 4 << 20;
 /// A gathering buffer larger than this is given back after use.
 const KEPT_BUFFER: usize = 8 << 20;
 
 /// Goes through one HAR.
+#[expect(clippy::struct_excessive_bools, reason = "four independent facts about the file")]
 pub(super) struct Walk<'a, F> {
     feed: Returnable<F>,
     mapper: Mapper<'a>,
     limit: usize,
+    window: usize,
     buffer: Vec<u8>,
     key: Vec<u8>,
     records: u64,
@@ -59,12 +64,6 @@ enum Flow {
     Stop,
 }
 
-/// What became of the attempt to read an entry where it lies.
-enum Direct {
-    Done(usize),
-    Gather,
-}
-
 impl<'a, F: Feed> Walk<'a, F> {
     pub(super) fn new(feed: F, mapper: Mapper<'a>) -> Self {
         let limit = usize::try_from(mapper.options.limits.har_entry).unwrap_or(usize::MAX);
@@ -72,6 +71,7 @@ impl<'a, F: Feed> Walk<'a, F> {
             feed: Returnable::new(feed),
             mapper,
             limit,
+            window: FIRST_WINDOW,
             buffer: Vec::new(),
             key: Vec::new(),
             records: 0,
@@ -343,40 +343,63 @@ impl<'a, F: Feed> Walk<'a, F> {
         self.diagnose(DiagnosticCode::HarEntry, offset, Some(1), text);
     }
 
+    /// Reads the entries that lie whole in the piece at hand, or else the next one alone.
     fn entry(&mut self) -> Result<Flow, HarError> {
-        match self.direct()? {
-            Direct::Done(count) => {
-                self.feed.consume(count);
-                self.records = self.records.saturating_add(1);
-                Ok(Flow::On)
-            }
-            Direct::Gather => self.gather(),
-        }
+        if self.direct()? { Ok(Flow::On) } else { self.gather() }
     }
 
     fn index(&self) -> u32 {
         u32::try_from(self.records).unwrap_or(u32::MAX)
     }
 
-    /// Reads the entry where it lies, if all of it is there and nothing is wrong with it.
-    fn direct(&mut self) -> Result<Direct, HarError> {
-        let (index, limit, learn) = (self.index(), self.limit, self.key.is_empty());
+    /// Reads entries where they lie, as long as all of one is there and nothing is wrong with it;
+    /// gives whether there was one.
+    fn direct(&mut self) -> Result<bool, HarError> {
         let offset = self.feed.offset();
         let piece = self
             .feed
             .fill()
             .map_err(|error| HarError { offset, kind: HarErrorKind::Read(error) })?;
-        let mut stream = serde_json::Deserializer::from_slice(piece).into_iter::<Entry<'_>>();
-        let Some(Ok(entry)) = stream.next() else { return Ok(Direct::Gather) };
-        let count = stream.byte_offset();
-        if count > limit {
-            return Ok(Direct::Gather);
+        let piece = piece.get(..self.window).unwrap_or(piece);
+        let text = match std::str::from_utf8(piece) {
+            Ok(text) => text,
+            Err(error) => {
+                let valid = piece.get(..error.valid_up_to()).unwrap_or_default();
+                std::str::from_utf8(valid).unwrap_or_default()
+            }
+        };
+        let mut taken = 0_usize;
+        let mut is_damaged = false;
+        loop {
+            let rest = text.get(taken..).unwrap_or_default();
+            let entry = rest.trim_start_matches(|c: char| c == ',' || c.is_ascii_whitespace());
+            if !entry.starts_with('{') || self.mapper.options.is_cancelled() {
+                break;
+            }
+            let mut stream = serde_json::Deserializer::from_str(entry).into_iter::<Entry<'_>>();
+            let found = match stream.next() {
+                Some(Ok(found)) if stream.byte_offset() <= self.limit => found,
+                Some(Err(error)) => {
+                    is_damaged = !error.is_eof();
+                    break;
+                }
+                _ => break,
+            };
+            let index = u32::try_from(self.records).unwrap_or(u32::MAX);
+            self.mapper.entry(index, &found, false);
+            self.records = self.records.saturating_add(1);
+            if self.key.is_empty()
+                && let Some(key) = first_key(entry.as_bytes())
+            {
+                self.key = key.to_vec();
+            }
+            let blank = rest.len().saturating_sub(entry.len());
+            taken = taken.saturating_add(blank).saturating_add(stream.byte_offset());
         }
-        self.mapper.entry(index, &entry, false);
-        if learn && let Some(key) = first_key(piece) {
-            self.key = key.to_vec();
-        }
-        Ok(Direct::Done(count))
+        let wider = self.window.saturating_mul(4).min(LAST_WINDOW);
+        self.window = if is_damaged { FIRST_WINDOW } else { wider };
+        self.feed.consume(taken);
+        Ok(taken > 0)
     }
 
     /// Gathers the entry and reads it, or finds out what is wrong with it.
@@ -402,7 +425,7 @@ impl<'a, F: Feed> Walk<'a, F> {
         if buffer.capacity() <= KEPT_BUFFER {
             self.buffer = buffer;
         }
-        flow
+        Ok(flow)
     }
 
     fn gathered(
@@ -411,7 +434,7 @@ impl<'a, F: Feed> Walk<'a, F> {
         offset: u64,
         complete: bool,
         gathering: &Gathering,
-    ) -> Result<Flow, HarError> {
+    ) -> Flow {
         let size = gathering.size;
         if gathering.lean {
             let text = format!(
@@ -423,15 +446,15 @@ impl<'a, F: Feed> Walk<'a, F> {
         if gathering.hopeless {
             if !complete {
                 self.is_cut = true;
-                return Ok(Flow::Stop);
+                return Flow::Stop;
             }
             self.bad_entry(offset, "it is too large even without its long texts");
-            return Ok(Flow::On);
+            return Flow::On;
         }
         let index = self.index();
         if complete && self.learn_and_read(bytes, index, offset, gathering.lean) {
             self.records = self.records.saturating_add(1);
-            return Ok(Flow::On);
+            return Flow::On;
         }
         let error = if complete {
             let fixed = repaired(&String::from_utf8_lossy(bytes));
@@ -439,7 +462,7 @@ impl<'a, F: Feed> Walk<'a, F> {
                 Ok(entry) => {
                     self.mapper.entry(index, &entry, gathering.lean);
                     self.records = self.records.saturating_add(1);
-                    return Ok(Flow::On);
+                    return Flow::On;
                 }
                 Err(error) => Some(error),
             }
@@ -457,11 +480,11 @@ impl<'a, F: Feed> Walk<'a, F> {
             self.feed.put_back(bytes.get(next..).unwrap_or_default());
             let resumed = offset.saturating_add(as_u64(next));
             self.bad_entry(offset, &format!("it is not closed; resumed at byte {resumed}"));
-            return Ok(Flow::On);
+            return Flow::On;
         }
         let Some(error) = error else {
             self.is_cut = true;
-            return Ok(Flow::Stop);
+            return Flow::Stop;
         };
         // The text of the error may quote the file: its place and kind may not.
         let kind = match error.classify() {
@@ -471,7 +494,7 @@ impl<'a, F: Feed> Walk<'a, F> {
         };
         let (line, column) = (error.line(), error.column());
         self.bad_entry(offset, &format!("{kind} (line {line}, column {column} of it)"));
-        Ok(Flow::On)
+        Flow::On
     }
 
     /// Reads gathered bytes, replacing what is not UTF-8; `false` when they are no JSON.
@@ -481,22 +504,16 @@ impl<'a, F: Feed> Walk<'a, F> {
         {
             self.key = key.to_vec();
         }
-        if let Ok(entry) = serde_json::from_slice::<Entry<'_>>(bytes) {
-            self.mapper.entry(index, &entry, lean);
-            return true;
+        let text = String::from_utf8_lossy(bytes);
+        if matches!(text, Cow::Owned(_)) {
+            let says = format!(
+                "byte {offset}: entry {index} holds bytes that are not UTF-8; they were replaced"
+            );
+            self.diagnose(DiagnosticCode::InvalidText, offset, None, says);
         }
-        let Cow::Owned(text) = String::from_utf8_lossy(bytes) else { return false };
-        let says = format!(
-            "byte {offset}: entry {index} holds bytes that are not UTF-8; they were replaced"
-        );
-        self.diagnose(DiagnosticCode::InvalidText, offset, None, says);
-        match serde_json::from_str::<Entry<'_>>(&text) {
-            Ok(entry) => {
-                self.mapper.entry(index, &entry, lean);
-                true
-            }
-            Err(_) => false,
-        }
+        let Ok(entry) = serde_json::from_str::<Entry<'_>>(&text) else { return false };
+        self.mapper.entry(index, &entry, lean);
+        true
     }
 }
 

@@ -257,7 +257,7 @@ mod tests {
                     Some(end) => end,
                     None => scan.feed(second).unwrap() + split,
                 };
-                assert_eq!(&text[..end], *value, "split at {split}");
+                assert_eq!(&text.as_bytes()[..end], value.as_bytes(), "split at {split}");
             }
         }
     }

@@ -1,3 +1,5 @@
+//! HAR files of all shapes, whole, damaged and hostile.
+
 use std::io::Read;
 use std::sync::atomic::AtomicBool;
 
@@ -5,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::capture::Scope;
+use crate::capture::source::as_u64;
 use crate::evidence::{
     Author, Body, DiagnosticCode, Evidence, Exchange, Missing, NoResponse, Stage, Via,
 };
@@ -428,10 +431,10 @@ fn a_cut_file_gives_the_entries_before_the_cut() {
             read_with(Source::bytes(text.as_bytes()[..cut].to_vec()), &Limits::default());
         let want = ends.iter().filter(|end| **end <= cut).count();
         assert_eq!(evidence.exchanges.len(), want, "cut at {cut}");
-        assert_eq!(evidence.inputs[0].records, want as u64, "cut at {cut}");
+        assert_eq!(evidence.inputs[0].records, as_u64(want), "cut at {cut}");
         if cut > begin + 11 && cut < complete {
             assert_eq!(codes(&evidence), [DiagnosticCode::Truncated], "cut at {cut}");
-            assert_eq!(evidence.diagnostics[0].offset, Some(cut as u64));
+            assert_eq!(evidence.diagnostics[0].offset, Some(as_u64(cut)));
             assert!(evidence.coverage.inputs[0].truncated);
         }
     }
@@ -505,7 +508,7 @@ fn a_stream_that_breaks_keeps_what_came_before() {
         }
     }
     let text = har(&[&entry("", "", ""), &entry("", "", "")]);
-    let half = io::Cursor::new(text[..text.len() - 20].to_owned().into_bytes());
+    let half = io::Cursor::new(text.as_bytes()[..text.len() - 20].to_vec());
     let (evidence, result) =
         read_with(Source::stream(Box::new(half.chain(Broken))), &Limits::default());
     assert_eq!(evidence.exchanges.len(), 1);

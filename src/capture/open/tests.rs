@@ -1,0 +1,222 @@
+//! Containers, formats and damage, opened from bytes.
+
+use std::io::{Cursor, Write};
+use std::sync::atomic::AtomicBool;
+
+use zip::unstable::write::FileOptionsExt as _;
+use zip::write::SimpleFileOptions;
+
+use super::*;
+use crate::capture::Scope;
+use crate::capture::source::as_u64;
+use crate::evidence::Evidence;
+use crate::limits::Limits;
+
+const HAR: &str = r#"{"log":{"creator":{"name":"Firefox"},"entries":[{"startedDateTime":"2030-01-01T10:00:00Z","request":{"method":"GET","url":"https://login.example/"},"response":{"status":200}}]}}"#;
+
+fn opened_with(bytes: Vec<u8>, limits: &Limits, passwords: &[String]) -> Evidence {
+    let scope = Scope::new(["login.example"], [], [], &[], 1 << 20);
+    let cancel = AtomicBool::new(false);
+    let options = ReadOptions { scope: &scope, limits, passwords, cancel: &cancel };
+    let mut builder = EvidenceBuilder::new();
+    open("outer", Source::bytes(bytes), &options, true, &mut builder);
+    builder.finish()
+}
+
+fn opened(bytes: Vec<u8>) -> Evidence {
+    opened_with(bytes, &Limits::default(), &[])
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let level = flate2::Compression::default();
+    flate2::read::GzEncoder::new(bytes, level).read_to_end(&mut out).unwrap();
+    out
+}
+
+fn zip_of(members: &[(&str, &[u8])], options: SimpleFileOptions) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in members {
+        writer.start_file(*name, options).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
+    zip_of(members, SimpleFileOptions::default())
+}
+
+fn tar(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, bytes) in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(as_u64(bytes.len()));
+        header.set_mode(0o644);
+        builder.append_data(&mut header, name, *bytes).unwrap();
+    }
+    builder.into_inner().unwrap()
+}
+
+fn codes(evidence: &Evidence) -> Vec<DiagnosticCode> {
+    evidence.diagnostics.iter().map(|diagnostic| diagnostic.code).collect()
+}
+
+/// The name of an input and what it was packed in.
+type Named<'a> = (&'a str, Vec<&'a str>);
+
+fn names(evidence: &Evidence) -> Vec<Named<'_>> {
+    evidence.inputs.iter().map(|input| (input.name.as_str(), input.container.clone())).collect()
+}
+
+#[test]
+fn a_plain_capture_is_one_input() {
+    let evidence = opened(HAR.into());
+    assert_eq!(names(&evidence), [("outer", vec![])]);
+    let input = &evidence.inputs[0];
+    assert_eq!((input.format, input.records, input.bytes), (Format::Har, 1, as_u64(HAR.len())));
+    assert_eq!(input.sha256.as_ref().unwrap().len(), 64);
+    assert_eq!(input.container_sha256, None);
+    assert!(evidence.diagnostics.is_empty());
+}
+
+#[test]
+fn captures_are_found_through_containers() {
+    let har = HAR.as_bytes();
+    let cases: Vec<(Vec<u8>, Vec<Named<'_>>)> = vec![
+        (gzip(har), vec![("outer", vec!["gzip"])]),
+        (
+            zip(&[("a/b.har", har), ("readme.txt", b"hello"), ("c", har), ("__MACOSX/x", har)]),
+            vec![("outer!a/b.har", vec!["zip"]), ("outer!c", vec!["zip"])],
+        ),
+        (
+            gzip(&tar(&[("note", b"x"), ("x.har", har), ("y.har.gz", &gzip(har))])),
+            vec![
+                ("outer!x.har", vec!["gzip", "tar"]),
+                ("outer!y.har.gz", vec!["gzip", "tar", "gzip"]),
+            ],
+        ),
+        (
+            zip(&[("in.zip", &zip(&[("z.har", har)]))]),
+            vec![("outer!in.zip/z.har", vec!["zip", "zip"])],
+        ),
+    ];
+    let plain = opened(HAR.into()).inputs[0].sha256.clone();
+    for (bytes, want) in cases {
+        let evidence = opened(bytes);
+        assert_eq!(names(&evidence), want);
+        for input in &evidence.inputs {
+            assert_eq!((input.records, &input.sha256), (1, &plain));
+            assert!(input.container_sha256.is_some() && input.container_sha256 != plain);
+        }
+        assert!(evidence.diagnostics.is_empty(), "{:?}", evidence.diagnostics);
+    }
+}
+
+#[test]
+fn long_names_in_a_tar_are_kept() {
+    let name = "d/".repeat(80) + "x.har";
+    let evidence = opened(tar(&[(&name, HAR.as_bytes())]));
+    assert_eq!(evidence.inputs[0].name, format!("outer!{name}"));
+}
+
+#[test]
+fn what_is_no_capture_says_what_it_is() {
+    let looks = |bytes: &[u8]| {
+        let evidence = opened(bytes.to_vec());
+        assert_eq!(evidence.inputs.len(), 1);
+        assert_eq!(evidence.inputs[0].format, Format::Unrecognised);
+        assert_eq!(codes(&evidence), [DiagnosticCode::NotRecognised]);
+        evidence.inputs[0].looks_like.clone().unwrap()
+    };
+    assert!(looks(b"").contains("empty"));
+    assert!(looks(b"{\"a\":1}").contains("JSON"));
+    assert!(looks(b"[1]").contains("JSON"));
+    assert!(looks(b"\xd4\xc3\xb2\xa1").contains("packet"));
+    assert!(looks(&gzip(b"\x0a\x0d\x0d\x0a")).contains("packet"));
+    let archive = looks(&zip(&[("t.pcap", b"\xd4\xc3\xb2\xa1"), ("package.json", b"{}")]));
+    assert!(archive.contains("zip") && archive.contains("2 files") && archive.contains("packet"));
+    assert!(looks(&zip(&[])).contains("without files"));
+    let evidence = opened(b"{\"log\":{\"version\":\"1.2\"}}".to_vec());
+    assert_eq!(codes(&evidence), [DiagnosticCode::HarShape]);
+    assert_eq!(evidence.inputs[0].format, Format::Har);
+}
+
+#[test]
+fn protected_members_need_their_password() {
+    for options in [
+        SimpleFileOptions::default().with_deprecated_encryption(b"right").unwrap(),
+        SimpleFileOptions::default().with_aes_encryption(zip::AesMode::Aes256, "right"),
+    ] {
+        let bytes = zip_of(&[("x.har", HAR.as_bytes())], options);
+        let limits = Limits::default();
+        for passwords in [vec![], vec!["wrong".to_owned()]] {
+            let evidence = opened_with(bytes.clone(), &limits, &passwords);
+            assert!(codes(&evidence).contains(&DiagnosticCode::Encrypted));
+            assert!(evidence.diagnostics[0].text.contains("--password-file"));
+            assert!(evidence.inputs[0].looks_like.as_ref().unwrap().contains("password"));
+        }
+        let both = ["wrong".to_owned(), "right".to_owned()];
+        let evidence = opened_with(bytes, &limits, &both);
+        assert_eq!((evidence.inputs[0].records, codes(&evidence)), (1, vec![]));
+    }
+}
+
+#[test]
+fn nesting_and_expansion_are_bounded() {
+    let mut nest = HAR.as_bytes().to_vec();
+    for _ in 0..4 {
+        nest = gzip(&nest);
+    }
+    assert_eq!(opened(nest.clone()).inputs[0].records, 1);
+    let evidence = opened(gzip(&nest));
+    assert!(codes(&evidence).contains(&DiagnosticCode::ArchiveTooDeep));
+    assert_eq!(evidence.inputs.len(), 1);
+
+    // A member that expands beyond measure ends the reading of its input, and what came before stays.
+    let bomb = format!("{{\"log\":{{\"a\":\"{}\"}}}}", " ".repeat(8 << 20));
+    let limits = Limits { expanded: 1 << 20, ratio: 1_000_000, ..Limits::default() };
+    let members =
+        [("a.har", HAR.as_bytes()), ("b.har", bomb.as_bytes()), ("c.har", HAR.as_bytes())];
+    let evidence = opened_with(zip(&members), &limits, &[]);
+    assert_eq!(evidence.inputs[0].records, 1);
+    assert!(evidence.inputs.len() == 2 && codes(&evidence).contains(&DiagnosticCode::LimitReached));
+}
+
+#[test]
+fn damage_keeps_what_came_before_it() {
+    let entry = HAR.split_once('[').unwrap().1.rsplit_once(']').unwrap().0;
+    let numbers = (0..20_000).map(|number| number.to_string()).collect::<Vec<_>>().join(" ");
+    let text = format!("{{\"log\":{{\"entries\":[{entry},{{\"x\":\"{numbers}\"}}]}}}}");
+    let whole = gzip(text.as_bytes());
+    let cut = whole[..whole.len() / 2].to_vec();
+    let evidence = opened(cut);
+    assert_eq!((evidence.exchanges.len(), codes(&evidence)), (1, vec![DiagnosticCode::Truncated]));
+    assert!(evidence.coverage.inputs[0].truncated);
+    let mut broken = whole;
+    for byte in broken.iter_mut().skip(10_000).take(100) {
+        *byte ^= 0x55;
+    }
+    let evidence = opened(broken);
+    let damaged = vec![DiagnosticCode::Undecompressable];
+    assert_eq!((evidence.exchanges.len(), codes(&evidence)), (1, damaged));
+
+    let mut archive = zip(&[("x.har", HAR.as_bytes())]);
+    archive.truncate(archive.len() - 30);
+    let evidence = opened(archive);
+    assert!(evidence.inputs[0].looks_like.as_ref().unwrap().contains("damaged"));
+
+    let mut archive = tar(&[("x.har", HAR.as_bytes()), ("y.har", HAR.as_bytes())]);
+    archive.truncate(1600);
+    let evidence = opened(archive);
+    assert_eq!(evidence.inputs[0].records, 1);
+    assert!(codes(&evidence).contains(&DiagnosticCode::Truncated));
+}
+
+#[test]
+fn an_input_may_be_bounded() {
+    let limits = Limits { input: Some(100), ..Limits::default() };
+    let evidence = opened_with(HAR.into(), &limits, &[]);
+    assert!(codes(&evidence).contains(&DiagnosticCode::LimitReached));
+    assert_eq!(evidence.inputs[0].sha256, None);
+}
