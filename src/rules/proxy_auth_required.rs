@@ -75,7 +75,8 @@ mod tests {
         let mut capture = Capture::new();
         capture.tunnel("login.microsoftonline.com", 407);
         assert_eq!(capture.rules(), ["PRX002"]);
+        // What remains to be said is that the tunnel was not decrypted.
         capture.tunnel("login.microsoftonline.com", 200);
-        assert_eq!(capture.rules(), NONE);
+        assert_eq!(capture.rules(), ["CAP002"]);
     }
 }
