@@ -13,13 +13,14 @@ use mfatrace::capture::{ReadOptions, Scope, Source, open};
 use mfatrace::evidence::EvidenceBuilder;
 use mfatrace::limits::Limits;
 
-/// Runs of which the best counts.
+/// Runs of which the best counts; `once` makes one, to look at the memory it takes.
 const RUNS: usize = 5;
 
 fn main() {
     // `cargo bench --bench har -- 200 without alone`: megabytes, which of the two, no other program.
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let megabytes = arguments.iter().find_map(|text| text.parse().ok()).unwrap_or(200);
+    let runs = if arguments.iter().any(|text| text == "once") { 1 } else { RUNS };
     let is_given = |word: &str| arguments.iter().any(|text| text == word);
     let folder = tempfile::tempdir().unwrap();
     for (name, body) in [("with bodies", true), ("without bodies", false)] {
@@ -30,12 +31,12 @@ fn main() {
         let entries = generate(&path, megabytes << 20, body);
         let size = std::fs::metadata(&path).unwrap().len();
         println!("{name}: {} MB, {entries} entries", size / 1_000_000);
-        let ours = best(RUNS, || assert_eq!(read(&path, false), entries));
+        let ours = best(runs, || assert_eq!(read(&path, false), entries));
         show("mfatrace, no hash", size, ours);
         if is_given("alone") {
             continue;
         }
-        let hashed = best(RUNS, || assert_eq!(read(&path, true), entries));
+        let hashed = best(runs, || assert_eq!(read(&path, true), entries));
         show("mfatrace, with hash", size, hashed);
         let jq = ["jq", ".log.entries|length"];
         let python = "import json,sys; print(len(json.load(open(sys.argv[1]))['log']['entries']))";

@@ -344,6 +344,21 @@ mod tests {
         assert_eq!(Codec::of(&zstd), Some(Codec::Zstd));
         assert_eq!(expand(Codec::Zstd, zstd, &budget).unwrap(), b"hello");
         assert_eq!(budget.left(), GIB - 10);
+        let coded = [
+            (
+                Codec::Bzip2,
+                "QlpoOTFBWSZTWWQRsAsAAACBAAJEIAAhmBmBYXckU4UJBkEbALBCWmg5MUFZJlNZxSvYOQAAAAEAAASgACEAgrF3JFOFCQxSvYOQ",
+            ),
+            (
+                Codec::Xz,
+                "/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQACaGVsAAD2v1o9z7DJjgABGwMLL7kQH7bzfQEAAAAABFla/Td6WFoAAATm1rRGAgAhARYAAAB0L+WjAQABbG8AAAAnjbqaDXaMBgABGgLcLqV+H7bzfQEAAAAABFla",
+            ),
+        ];
+        for (codec, text) in coded {
+            let bytes = data_encoding::BASE64.decode(text.as_bytes()).unwrap();
+            assert_eq!(Codec::of(&bytes), Some(codec));
+            assert_eq!(expand(codec, bytes, &budget).unwrap(), b"hello");
+        }
     }
 
     #[test]

@@ -245,14 +245,15 @@ impl EvidenceBuilder {
     pub fn finish(mut self) -> Evidence {
         // An exchange without a time keeps its place behind the one before it in its input.
         let mut last: BTreeMap<InputId, Option<Timestamp>> = BTreeMap::new();
-        let mut keyed: Vec<(Option<Timestamp>, usize, Exchange)> = Vec::new();
-        for (index, exchange) in self.exchanges.into_iter().enumerate() {
+        let mut order: Vec<(Option<Timestamp>, usize)> = Vec::with_capacity(self.exchanges.len());
+        for (index, exchange) in self.exchanges.iter().enumerate() {
             let slot = last.entry(exchange.at.input).or_insert(None);
-            let at = exchange.started().or(*slot);
-            *slot = at;
-            keyed.push((at, index, exchange));
+            *slot = exchange.started().or(*slot);
+            order.push((*slot, index));
         }
-        keyed.sort_by_key(|(at, index, _)| (*at, *index));
+        order.sort_unstable();
+        let places = order.into_iter().map(|(_, index)| index).collect();
+        arrange(&mut self.exchanges, places);
         for (input, coverage) in self.inputs.iter_mut().zip(&self.coverage) {
             input.first = coverage.span.map(Span::first);
             input.last = coverage.span.map(Span::last);
@@ -271,10 +272,25 @@ impl EvidenceBuilder {
             inputs: self.inputs,
             connections: self.connections,
             lookups: self.lookups,
-            exchanges: keyed.into_iter().map(|(_, _, exchange)| exchange).collect(),
+            exchanges: self.exchanges,
             background: self.background,
             coverage: Coverage { inputs: self.coverage },
             diagnostics: self.diagnostics,
+        }
+    }
+}
+
+/// Brings the item number `from[place]` to each place, by swaps: a second list would double the memory.
+fn arrange<T>(items: &mut [T], mut from: Vec<usize>) {
+    for start in 0..items.len() {
+        let mut place = start;
+        while let Some(next) = from.get_mut(place) {
+            let next = std::mem::replace(next, place);
+            if next == start || next >= items.len() {
+                break;
+            }
+            items.swap(place, next);
+            place = next;
         }
     }
 }
@@ -308,6 +324,15 @@ mod tests {
         let a = builder.host("Login.Example").unwrap();
         let b = builder.host("login.example.").unwrap();
         assert!(std::ptr::eq(a.as_str(), b.as_str()));
+    }
+
+    #[test]
+    fn items_are_arranged_in_place() {
+        let mut items = ['a', 'b', 'c', 'd', 'e'];
+        arrange(&mut items, vec![2, 0, 1, 3, 4]);
+        assert_eq!(items, ['c', 'a', 'b', 'd', 'e']);
+        arrange(&mut items, vec![4, 3, 2, 1, 0]);
+        assert_eq!(items, ['e', 'd', 'b', 'a', 'c']);
     }
 
     #[test]
