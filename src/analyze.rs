@@ -96,6 +96,7 @@ pub fn conclude(evidence: Evidence, selection: &Selection) -> Analysis {
 const FIELDS: &[&str] = &[
     "SAMLResponse=",
     "access_token=",
+    "code=",
     "error_description=",
     "externalauthprovider",
     "id_token=",

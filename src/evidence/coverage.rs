@@ -108,6 +108,8 @@ pub enum Unseen {
     CaptureStarted,
     /// The traffic is encrypted.
     Encrypted,
+    /// It was not shown although the capture went on.
+    NotShown,
     /// Part of the capture could not be read.
     RecordsLost,
     /// The capture has no times.
@@ -122,6 +124,7 @@ impl Unseen {
             Self::CaptureEnded => "capture_ended",
             Self::CaptureStarted => "capture_started",
             Self::Encrypted => "encrypted",
+            Self::NotShown => "not_shown",
             Self::RecordsLost => "records_lost",
             Self::Timeless => "timeless",
         }

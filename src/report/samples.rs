@@ -188,6 +188,9 @@ fn attempt(outcome: Outcome, mfa: MfaState, steps: Vec<Step>) -> SignInAttempt {
         decided_by: Vec::new(),
         unseen: Vec::new(),
         doubts: Vec::new(),
+        is_look: false,
+        note: None,
+        return_host: None,
         overridden_by: None,
     }
 }
@@ -356,7 +359,12 @@ pub(crate) fn completed() -> Case {
         Text::of("Expected: ").with(Piece::Code(50074)).with(" when the challenge is posed.");
     Case {
         evidence: evidence(input("customer.saz", Format::Saz), session).finish(),
-        signin: SignIn { attempts: vec![silent, one], encrypted: Vec::new(), seen: true },
+        signin: SignIn {
+            attempts: vec![silent, one],
+            encrypted: Vec::new(),
+            seen: true,
+            dropped: 0,
+        },
         findings: vec![finding(&STS005, text, Refs::one(session(8)))],
         verdict,
     }
@@ -425,7 +433,7 @@ pub(crate) fn denied() -> Case {
     };
     Case {
         evidence: evidence(input("customer.saz", Format::Saz), session).finish(),
-        signin: SignIn { attempts: vec![one], encrypted: Vec::new(), seen: true },
+        signin: SignIn { attempts: vec![one], encrypted: Vec::new(), seen: true, dropped: 0 },
         findings: vec![decisive, noted(3), noted(4), noted(5)],
         verdict,
     }
@@ -536,7 +544,7 @@ pub(crate) fn network() -> Case {
     );
     Case {
         evidence: builder.finish(),
-        signin: SignIn { attempts: vec![one], encrypted: Vec::new(), seen: true },
+        signin: SignIn { attempts: vec![one], encrypted: Vec::new(), seen: true, dropped: 0 },
         findings: vec![decisive, cap],
         verdict,
     }
@@ -584,7 +592,7 @@ pub(crate) fn undetermined() -> Case {
     });
     Case {
         evidence: evidence(input("customer.har", Format::Har), entry).finish(),
-        signin: SignIn { attempts: vec![one], encrypted: Vec::new(), seen: true },
+        signin: SignIn { attempts: vec![one], encrypted: Vec::new(), seen: true, dropped: 0 },
         findings: Vec::new(),
         verdict,
     }

@@ -15,6 +15,9 @@ static TRACE: LazyLock<Option<Regex>> =
 static CORRELATION: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"(?i)Correlation ID: *([0-9a-f-]{36})").ok());
 
+/// Codes read of one answer.
+const CODES: usize = 16;
+
 /// A code with the ids that stand beside it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct CodeText {
@@ -33,7 +36,7 @@ pub(super) fn code_text(text: &str) -> CodeText {
     };
     let mut found = CodeText::default();
     if let Some(pattern) = CODE.as_ref() {
-        for captures in pattern.captures_iter(text).take(16) {
+        for captures in pattern.captures_iter(text).take(CODES) {
             let code = captures.get(1).and_then(|code| code.as_str().parse().ok());
             if let Some(code) = code.filter(|code| !found.codes.contains(code)) {
                 found.codes.push(code);
@@ -93,6 +96,8 @@ pub(super) struct Page {
     pub token_binding: bool,
     /// Where a federated user is sent.
     pub federation: Option<String>,
+    /// Addresses of the roots that the page takes its scripts from.
+    pub script_roots: Vec<String>,
     /// Addresses of an external MFA provider that the page hands the user to.
     pub external: Vec<String>,
 }
@@ -126,7 +131,7 @@ impl Page {
         page.raised = map
             .get("arrValErrs")
             .and_then(Value::as_array)
-            .map(|codes| codes.iter().filter_map(number).collect())
+            .map(|codes| codes.iter().take(CODES).filter_map(number).collect())
             .unwrap_or_default();
         page.methods = map.get("arrUserProofs").and_then(Value::as_array).map(|proofs| {
             proofs
@@ -158,6 +163,9 @@ impl Page {
             .and_then(|answer| answer.get("Credentials")?.get("FederationRedirectUrl")?.as_str())
             .or_else(|| text("sFederationRedirectUrl"))
             .map(str::to_owned);
+        let roots = map.get("loader").and_then(|loader| loader.get("cdnRoots")?.as_array());
+        let roots = roots.into_iter().flatten().filter_map(Value::as_str).take(8);
+        page.script_roots = roots.chain(text("urlCdn")).map(str::to_owned).collect();
         for value in map.values() {
             external_addresses(value, 0, &mut page.external);
         }
@@ -312,7 +320,7 @@ impl TokenAnswer {
         };
         let described = text("error_description").map(code_text).unwrap_or_default();
         if let Some(codes) = map.get("error_codes").and_then(Value::as_array) {
-            answer.codes.extend(codes.iter().filter_map(number));
+            answer.codes.extend(codes.iter().take(CODES).filter_map(number));
         }
         for code in described.codes {
             if !answer.codes.contains(&code) {

@@ -13,12 +13,14 @@ use crate::entra::{self, HostRole, Nature, ResultClass, hosts};
 use crate::evidence::{Evidence, Exchange, ExchangeId, Identity, Scheme};
 use crate::time::Timestamp;
 
+/// Error codes kept of one attempt.
+const ERRORS: usize = 500;
 /// Request ids kept of one attempt.
 const REQUEST_IDS: usize = 64;
 
 /// Rebuilds all sign-ins of a case.
 pub fn reconstruct(evidence: &Evidence) -> SignIn {
-    let groups = correlate::group(evidence);
+    let correlate::Groups { list: groups, dropped, .. } = correlate::group(evidence);
     let mut users: BTreeMap<String, u32> = BTreeMap::new();
     let mut attempts: Vec<SignInAttempt> = Vec::new();
     for group in &groups {
@@ -32,7 +34,7 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
     override_attempts(&mut attempts);
     let encrypted = encrypted(evidence);
     let seen = !attempts.is_empty() || !encrypted.is_empty();
-    SignIn { attempts, encrypted, seen }
+    SignIn { attempts, encrypted, seen, dropped }
 }
 
 /// A group of nothing but look-ups, scripts and telemetry that worked is no attempt.
@@ -65,7 +67,7 @@ fn is_overcome_tunnel(group: &Group, one: &Sighting) -> bool {
 fn is_essential(one: &Sighting) -> bool {
     match one.role {
         Some(HostRole::Sts | HostRole::StsAlias) => true,
-        Some(HostRole::SigninCdn) => hosts::is_script_cdn(one.host.as_str()),
+        Some(HostRole::SigninCdn) => one.is_script,
         _ => false,
     }
 }
@@ -112,7 +114,7 @@ fn attempt(
             }
         }
         for id in &one.policy_ids {
-            if !policy_ids.contains(id) {
+            if policy_ids.len() < REQUEST_IDS && !policy_ids.contains(id) {
                 policy_ids.push(id.clone());
             }
         }
@@ -172,6 +174,10 @@ fn attempt(
         decided_by: judgement.decided_by,
         unseen: judgement.unseen,
         doubts: judgement.doubts,
+        is_look: flow(group).is_without_prompt()
+            && code.is_some_and(|row| row.nature == Nature::Interrupt),
+        note: judgement.note,
+        return_host: group.return_host.clone(),
         overridden_by: None,
     }
 }
@@ -207,6 +213,9 @@ fn errors(group: &Group) -> Vec<StsError> {
             reference: one.reference,
         };
         for found in &one.codes {
+            if errors.len() >= ERRORS {
+                break;
+            }
             // A redirect and the request that follows it hold the same error.
             let again = errors.iter().any(|known| {
                 known.code == found.code
@@ -390,7 +399,7 @@ fn override_attempts(attempts: &mut [SignInAttempt]) {
         if done {
             continue;
         }
-        let silent = one.outcome == Outcome::InteractionRequired;
+        let silent = one.outcome == Outcome::InteractionRequired || one.is_look;
         for (later, (id, later_silent, success, _)) in
             facts.iter().enumerate().skip(index.saturating_add(1))
         {
@@ -407,16 +416,21 @@ fn override_attempts(attempts: &mut [SignInAttempt]) {
     }
 }
 
-/// Whether two attempts are for the same user, application and resource, as far as both say.
+/// Whether two attempts are for the same user, application and resource, as far as they say.
+///
+/// An application without an id is known by the host that awaits its answer.
 fn is_same_case(one: &SignInAttempt, other: &SignInAttempt) -> bool {
     fn agree<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
         one.is_none() || other.is_none() || one == other
     }
-    let named = one.application.is_some() || other.application.is_some();
-    let application = agree(one.application.as_ref(), other.application.as_ref());
+    let application = match (&one.application, &other.application) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => agree(one.return_host.as_ref(), other.return_host.as_ref()),
+        _ => one.return_host.is_some() && one.return_host == other.return_host,
+    };
     let own_name = |attempt: &SignInAttempt| attempt.flow == Flow::ClientCredentials;
     application
         && own_name(one) == own_name(other)
         && agree(one.user.as_ref(), other.user.as_ref())
-        && (named || agree(one.resource.as_ref(), other.resource.as_ref()))
+        && agree(one.resource.as_ref(), other.resource.as_ref())
 }

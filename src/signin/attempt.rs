@@ -317,6 +317,12 @@ pub struct SignInAttempt {
     pub unseen: Vec<Unseen>,
     /// In which way the outcome is less than sure; empty means nothing speaks against it.
     pub doubts: Vec<&'static str>,
+    /// Whether it was a silent look for a session, and none was found.
+    pub is_look: bool,
+    /// What else there is to say of the outcome, in words of ours.
+    pub note: Option<&'static str>,
+    /// The host that awaits the answer for the application.
+    pub return_host: Option<HostName>,
     /// A later attempt that makes this one step aside.
     pub overridden_by: Option<AttemptId>,
 }
@@ -337,6 +343,8 @@ pub struct SignIn {
     pub encrypted: Vec<ExchangeId>,
     /// Whether anything of a sign-in was seen at all.
     pub seen: bool,
+    /// Requests of further attempts, past the limit, that are not followed.
+    pub dropped: u64,
 }
 
 impl SignIn {

@@ -17,6 +17,9 @@ use crate::time::Timestamp;
 /// How long a client must be seen after its last step, for the absence of a next step to count.
 const SILENCE: Duration = Duration::from_secs(30);
 
+/// Exchanges looked at for a page that took the sign-in's place.
+const LOOK_AHEAD: usize = 2_000;
+
 impl Walk<'_> {
     /// The end of the walk: what decided, or what the attempt still waited for.
     pub(super) fn conclude(mut self, evidence: &Evidence) -> Judgement {
@@ -38,6 +41,11 @@ impl Walk<'_> {
             return judgement;
         }
         if let Some(at) = self.client_setting.or(self.script_report) {
+            self.note = Some(if self.client_setting.is_some() {
+                "scripts or cookies are switched off in it"
+            } else {
+                "the page reported that its script failed"
+            });
             let begun = matches!(self.mfa, MfaState::Begun | MfaState::Passed);
             if !begun {
                 return self.finish(Outcome::PreventedByClient, Side::Application, &[at], None);
@@ -60,7 +68,11 @@ impl Walk<'_> {
         let blocked: Vec<usize> = self
             .obstacles
             .iter()
-            .filter(|known| known.class == Class::Application && self.is_network(known.at))
+            .filter(|known| {
+                let last_step =
+                    matches!(known.class, Class::Service | Class::Federation) && known.at > at;
+                (known.class == Class::Application || last_step) && self.is_network(known.at)
+            })
             .map(|known| known.at)
             .collect();
         if blocked.is_empty() {
@@ -75,12 +87,16 @@ impl Walk<'_> {
     /// The outcome when traffic that the last step needed failed and nothing overcame it.
     fn obstructed(&self) -> Option<Judgement> {
         let decided = self.candidate.as_ref().filter(|known| !known.weak).map(|known| known.at);
-        let stops =
-            |class: Class| matches!(class, Class::Script | Class::Service | Class::Federation);
         let blocking: Vec<usize> = self
             .obstacles
             .iter()
-            .filter(|known| stops(known.class) && decided.is_none_or(|at| known.at > at))
+            .filter(|known| match known.class {
+                // A script that fails on a page whose end is known stopped nothing.
+                Class::Script => decided.is_none(),
+                Class::Service | Class::Federation => decided.is_none_or(|at| known.at > at),
+                Class::Device => decided.is_none() && self.is_next_hop(known.at),
+                Class::Application | Class::Registration => false,
+            })
             .map(|known| known.at)
             .collect();
         let first = self.members.get(*blocking.first()?)?;
@@ -102,6 +118,18 @@ impl Walk<'_> {
         judgement.doubts.extend(self.doubt_of_retry(&blocking));
         judgement.blockage = self.blockage(&blocking, phase);
         Some(judgement)
+    }
+
+    /// Whether the browser was sent to this host and nothing of the sign-in came after it.
+    fn is_next_hop(&self, at: usize) -> bool {
+        let Some(failed) = self.members.get(at) else { return false };
+        let before = self.members.get(..at).unwrap_or_default();
+        let sent = before.iter().rev().find(|one| one.answered && one.next_host.is_some());
+        let after = self.members.get(at..).unwrap_or_default();
+        let goes_on = after.iter().any(|one| {
+            one.answered && matches!(one.role, Some(HostRole::Sts | HostRole::StsAlias))
+        });
+        sent.and_then(|one| one.next_host.as_ref()) == Some(&failed.host) && !goes_on
     }
 
     fn is_network(&self, at: usize) -> bool {
@@ -194,6 +222,7 @@ impl Walk<'_> {
             methods: self.methods.clone(),
             unseen: Vec::new(),
             doubts: self.doubts.clone(),
+            note: self.note,
         }
     }
 
@@ -218,7 +247,15 @@ impl Walk<'_> {
         };
         let last = self.members.len().saturating_sub(1);
         if let Some(at) = self.body_missing {
+            if let Some(judgement) = self.left_while_polling(evidence, at) {
+                return judgement;
+            }
             return cannot(&self, Unseen::BodiesMissing, at);
+        }
+        if self.lost {
+            let mut judgement = self.clone_finish(Outcome::Undetermined, Side::CannotTell, &[last]);
+            judgement.unseen.push(Unseen::NotShown);
+            return judgement;
         }
         match self.waiting {
             Waiting::Page { since } => {
@@ -250,8 +287,33 @@ impl Walk<'_> {
                 Err(unseen) => cannot(&self, unseen, since),
             },
             Waiting::Finish { since } => cannot(&self, Unseen::CaptureEnded, since),
-            Waiting::Nothing => cannot(&self, Unseen::CaptureEnded, last),
+            Waiting::Nothing => {
+                // A capture that goes on did show what there was.
+                let unseen = match self.silence(evidence, last, SILENCE) {
+                    Ok(_) => Unseen::NotShown,
+                    Err(unseen) => unseen,
+                };
+                cannot(&self, unseen, last)
+            }
         }
+    }
+
+    /// A page that polls and is left loses the body of the last poll: the browser had no page any more
+    /// to keep it for.
+    fn left_while_polling(&self, evidence: &Evidence, at: usize) -> Option<Judgement> {
+        let Waiting::Poll { since, last } = self.waiting else { return None };
+        let one = self.members.get(at).filter(|one| one.kind == StepKind::MfaPoll)?;
+        let told = self.members.get(since..last).unwrap_or_default();
+        let pending = told.iter().any(|one| one.kind == StepKind::MfaPoll && one.sas.is_some());
+        let ended = one.ended.or(one.started)?;
+        let soon = navigates_away(evidence, one, one.started?)
+            .is_some_and(|at| at.since(ended) <= Duration::from_secs(2));
+        (last == at && pending && soon).then(|| {
+            let mut judgement =
+                self.finish(Outcome::MfaAbandoned, Side::User, &[since, last], None);
+            judgement.doubts.push("the answer to the last poll is not in the capture");
+            judgement
+        })
     }
 
     fn after_poll(&self, evidence: &Evidence, since: usize, last: usize) -> Judgement {
@@ -311,7 +373,7 @@ impl Walk<'_> {
     ) -> Result<Option<CoverageProof>, Unseen> {
         let Some(one) = self.members.get(after) else { return Err(Unseen::Timeless) };
         let Some(at) = one.ended.or(one.started) else { return Err(Unseen::Timeless) };
-        if navigates_away(evidence, one, at) {
+        if navigates_away(evidence, one, at).is_some() {
             return Ok(None);
         }
         match evidence.coverage.absent(one.input, at, length) {
@@ -322,44 +384,56 @@ impl Walk<'_> {
     }
 }
 
-/// Whether the same client opens another page after this step: another sign-in, or a document of a
-/// host that has no part in signing in.
-fn navigates_away(evidence: &Evidence, from: &Sighting, at: Timestamp) -> bool {
-    let later = |exchange: &&Exchange| {
-        exchange.at.input == from.input && exchange.started().is_some_and(|start| start > at)
-    };
-    evidence.exchanges.iter().filter(later).any(|exchange| {
-        let role = hosts::host(exchange.host().as_str()).map(|row| row.role);
-        let part = matches!(
-            role,
-            Some(
-                HostRole::SigninCdn
-                    | HostRole::Telemetry
-                    | HostRole::CrlOcsp
-                    | HostRole::ConnectivityCheck
-                    | HostRole::Msa
-                    | HostRole::MfaPush
-            )
-        );
-        if part || exchange.response.is_err() || exchange.host() == &from.host {
-            return false;
-        }
-        let header = |name| super::expose::header(&exchange.request.headers, name);
-        if let Some(asked) = header("sec-fetch-dest") {
-            asked == "document"
-        } else if let Some(accepted) = header("accept") {
-            // A navigation asks for HTML first.
-            accepted.trim_start().starts_with("text/html")
-        } else {
-            let html = exchange.response.as_ref().ok().is_some_and(|response| {
-                super::expose::header(&response.headers, "content-type")
-                    .is_some_and(|kind| kind.to_ascii_lowercase().contains("text/html"))
-            });
-            html && exchange.request.method.as_ref() == "GET"
-                && exchange.page.is_some()
-                && exchange.page != from.page_number
-        }
-    })
+/// When the same client opens another page after this step: another sign-in, or a document of a host
+/// that has no part in signing in.
+fn navigates_away(evidence: &Evidence, from: &Sighting, at: Timestamp) -> Option<Timestamp> {
+    // Exchanges are in order of time, those without one at their place in their input.
+    let first = evidence
+        .exchanges
+        .partition_point(|exchange| exchange.started().is_none_or(|start| start <= at));
+    evidence
+        .exchanges
+        .get(first..)?
+        .iter()
+        .filter(|exchange| exchange.at.input == from.input)
+        .take(LOOK_AHEAD)
+        .find(|exchange| is_navigation(exchange, from))
+        .and_then(Exchange::started)
+}
+
+/// Whether an exchange is a page of a host that has no part in signing in, opened in place of the
+/// sign-in's own.
+fn is_navigation(exchange: &Exchange, from: &Sighting) -> bool {
+    let role = hosts::host(exchange.host().as_str()).map(|row| row.role);
+    let part = matches!(
+        role,
+        Some(
+            HostRole::SigninCdn
+                | HostRole::Telemetry
+                | HostRole::CrlOcsp
+                | HostRole::ConnectivityCheck
+                | HostRole::Msa
+                | HostRole::MfaPush
+        )
+    );
+    if part || exchange.response.is_err() || exchange.host() == &from.host {
+        return false;
+    }
+    let header = |name| super::expose::header(&exchange.request.headers, name);
+    if let Some(asked) = header("sec-fetch-dest") {
+        return asked == "document";
+    }
+    if let Some(accepted) = header("accept") {
+        // A navigation asks for HTML first.
+        return accepted.trim_start().starts_with("text/html");
+    }
+    let html = exchange.response.as_ref().ok().is_some_and(|response| {
+        super::expose::header(&response.headers, "content-type")
+            .is_some_and(|kind| kind.to_ascii_lowercase().contains("text/html"))
+    });
+    html && exchange.request.method.as_ref() == "GET"
+        && exchange.page.is_some()
+        && exchange.page != from.page_number
 }
 
 /// Whether a product on the path answers TLS for this host.

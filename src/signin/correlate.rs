@@ -4,7 +4,7 @@
 //!
 //! Invariant: groups keep their members in order of time, and at most `GROUPS` are made.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::sighting::{Grant, Sighting};
@@ -15,6 +15,10 @@ use crate::time::Timestamp;
 
 /// Attempts made of one case; more is a loop or an attack on the reader.
 const GROUPS: usize = 2_000;
+/// Correlation ids kept of one attempt.
+const IDS: usize = 64;
+/// Groups that are looked through, from the newest, for one that a request without ids belongs to.
+const NEWEST: usize = 64;
 /// How long an attempt is open for requests that carry no id of it.
 const OPEN: Duration = Duration::from_mins(10);
 /// How long before an attempt its discovery may come.
@@ -33,7 +37,8 @@ pub(super) struct Group {
     state: HashSet<u64>,
     input: InputId,
     pages: HashSet<u32>,
-    return_host: Option<HostName>,
+    pub return_host: Option<HostName>,
+    script_hosts: Vec<HostName>,
     federation_host: Option<HostName>,
     external_host: Option<HostName>,
     last: Option<Timestamp>,
@@ -55,6 +60,7 @@ impl Group {
             input: first.input,
             pages: HashSet::new(),
             return_host: None,
+            script_hosts: Vec::new(),
             federation_host: None,
             external_host: None,
             last: None,
@@ -77,8 +83,13 @@ impl Group {
 
     fn add(&mut self, mut one: Sighting) {
         for id in &one.correlation_ids {
-            if !self.correlation_ids.contains(id) {
+            if self.correlation_ids.len() < IDS && !self.correlation_ids.contains(id) {
                 self.correlation_ids.push(id.clone());
+            }
+        }
+        for host in &one.script_hosts {
+            if self.script_hosts.len() < 16 && !self.script_hosts.contains(host) {
+                self.script_hosts.push(host.clone());
             }
         }
         self.state.extend(&one.state);
@@ -107,7 +118,9 @@ impl Group {
         if one.federation_host.is_some() {
             self.federation_host.clone_from(&one.federation_host);
         }
-        if one.kind == StepKind::ExternalMethod && one.role != Some(HostRole::Sts) {
+        if one.kind == StepKind::ExternalMethod
+            && !matches!(one.role, Some(HostRole::Sts | HostRole::StsAlias))
+        {
             self.external_host = Some(one.host.clone());
         }
         if one.external_host.is_some() {
@@ -137,6 +150,13 @@ impl Group {
         }
     }
 
+    fn allows_application(&self, one: &Sighting) -> bool {
+        match (&self.application, &one.application) {
+            (Some(mine), Some(theirs)) => mine == theirs,
+            _ => true,
+        }
+    }
+
     fn is_open_for(&self, one: &Sighting) -> bool {
         let near = match (self.last, one.started) {
             (Some(last), Some(at)) => at.since(last) <= OPEN,
@@ -158,53 +178,81 @@ impl Group {
     }
 }
 
+/// The groups of a case.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    pub list: Vec<Group>,
+    /// Requests of attempts past the limit, which are not followed.
+    pub dropped: u64,
+    by_correlation: HashMap<Guid, usize>,
+    by_state: HashMap<u64, usize>,
+    waiting: Vec<Sighting>,
+}
+
 /// Groups everything of a sign-in that the evidence holds.
-pub(super) fn group(evidence: &Evidence) -> Vec<Group> {
-    let mut groups: Vec<Group> = Vec::new();
-    let mut waiting: Vec<Sighting> = Vec::new();
+pub(super) fn group(evidence: &Evidence) -> Groups {
+    let mut groups = Groups::default();
     for (id, exchange) in evidence.numbered() {
         if let Some(sighting) = wire::sight(id, exchange) {
-            place(&mut groups, &mut waiting, sighting);
-        } else if let Some((index, sighting)) = expected(&groups, id, exchange)
-            && let Some(group) = groups.get_mut(index)
-        {
-            group.add(sighting);
+            groups.place(sighting);
+        } else if let Some((index, sighting)) = expected(&groups.list, id, exchange) {
+            groups.add(index, sighting);
+        }
+    }
+    // A resource that asked for more, and nobody went on: that is all there is of the attempt.
+    for early in std::mem::take(&mut groups.waiting) {
+        if early.kind == StepKind::Resource && groups.list.len() < GROUPS {
+            let mut group = Group::new(&early);
+            group.add(early);
+            groups.list.push(group);
         }
     }
     groups
 }
 
-fn place(groups: &mut Vec<Group>, waiting: &mut Vec<Sighting>, one: Sighting) {
-    match home(groups, &one) {
-        Home::Group(index) => {
-            if let Some(group) = groups.get_mut(index) {
-                group.add(one);
-            }
+impl Groups {
+    fn add(&mut self, index: usize, one: Sighting) {
+        for id in &one.correlation_ids {
+            self.by_correlation.insert(id.clone(), index);
         }
-        Home::New { after } => {
-            if groups.len() >= GROUPS {
-                return;
+        for hash in &one.state {
+            self.by_state.insert(*hash, index);
+        }
+        if let Some(group) = self.list.get_mut(index) {
+            group.add(one);
+        }
+    }
+
+    fn place(&mut self, one: Sighting) {
+        match self.home(&one) {
+            Home::Group(index) => self.add(index, one),
+            Home::New { after } => {
+                if self.list.len() >= GROUPS {
+                    self.dropped = self.dropped.saturating_add(1);
+                    return;
+                }
+                let origin = after.and_then(|index| self.list.get(index));
+                let group = origin.map_or_else(|| Group::new(&one), |old| old.continued(&one));
+                let index = self.list.len();
+                self.list.push(group);
+                for early in std::mem::take(&mut self.waiting) {
+                    let near = match (early.started, one.started) {
+                        (Some(early), Some(at)) => at.since(early) <= LEAD,
+                        _ => true,
+                    };
+                    if near && early.input == one.input {
+                        self.add(index, early);
+                    }
+                }
+                self.add(index, one);
             }
-            let origin = after.and_then(|index| groups.get(index));
-            let mut group = origin.map_or_else(|| Group::new(&one), |old| old.continued(&one));
-            for early in waiting.drain(..) {
-                let near = match (early.started, one.started) {
-                    (Some(early), Some(at)) => at.since(early) <= LEAD,
-                    _ => true,
-                };
-                if near && early.input == one.input {
-                    group.add(early);
+            Home::Wait => {
+                if self.waiting.len() < 64 {
+                    self.waiting.push(one);
                 }
             }
-            group.add(one);
-            groups.push(group);
+            Home::None => {}
         }
-        Home::Wait => {
-            if waiting.len() < 64 {
-                waiting.push(one);
-            }
-        }
-        Home::None => {}
     }
 }
 
@@ -215,40 +263,65 @@ enum Home {
     None,
 }
 
+/// The newest group that fits, among the newest.
 fn latest(groups: &[Group], fits: impl Fn(&Group) -> bool) -> Option<usize> {
-    groups.iter().rposition(fits)
+    let oldest = groups.len().saturating_sub(NEWEST);
+    let newest = groups.get(oldest..)?;
+    newest.iter().rposition(fits).and_then(|index| index.checked_add(oldest))
 }
 
-fn home(groups: &[Group], one: &Sighting) -> Home {
-    if one.is_tunnel && one.failure.is_none() {
-        return latest(groups, |group| group.lacks_tunnel(one)).map_or(Home::None, Home::Group);
-    }
-    let restarts = |group: &Group| {
-        let silent = one.flow.is_some_and(Flow::is_without_prompt);
-        one.starts && (silent != group.is_silent() || group.issued && one.kind != StepKind::Token)
-    };
-    let by_id = latest(groups, |group| group.shares_correlation(one) && !restarts(group))
-        .or_else(|| latest(groups, |group| group.shares_state(one) && !restarts(group)));
-    if let Some(index) = by_id {
-        let same_user = groups.get(index).is_none_or(|group| group.allows_user(one));
-        if same_user {
-            return Home::Group(index);
+impl Groups {
+    fn home(&self, one: &Sighting) -> Home {
+        let groups = &self.list;
+        if one.is_tunnel && one.failure.is_none() {
+            return latest(groups, |group| group.lacks_tunnel(one)).map_or(Home::None, Home::Group);
         }
-        let other = latest(groups, |group| {
-            group.user.is_some()
-                && group.allows_user(one)
-                && (group.shares_correlation(one) || group.shares_state(one))
-        });
-        return other.map_or(Home::New { after: Some(index) }, Home::Group);
+        let restarts = |group: &Group| {
+            let silent = one.flow.is_some_and(Flow::is_without_prompt);
+            one.starts
+                && (silent != group.is_silent() || group.issued && one.kind != StepKind::Token)
+        };
+        let fits = |index: &usize| {
+            self.list
+                .get(*index)
+                .is_some_and(|group| !restarts(group) && group.allows_application(one))
+        };
+        let by_correlation = || {
+            let found = one.correlation_ids.iter().filter_map(|id| self.by_correlation.get(id));
+            found.copied().filter(&fits).max()
+        };
+        // A new request with ids of its own is a new attempt, whatever constant an application sends
+        // along as its state.
+        let own_ids = one.starts && !one.correlation_ids.is_empty();
+        let by_state = || {
+            let found = one.state.iter().filter_map(|hash| self.by_state.get(hash));
+            let newest = found.copied().filter(&fits).max()?;
+            let other = own_ids
+                && self.list.get(newest).is_some_and(|group| !group.correlation_ids.is_empty());
+            (!other).then_some(newest)
+        };
+        if let Some(index) = by_correlation().or_else(by_state) {
+            if groups.get(index).is_none_or(|group| group.allows_user(one)) {
+                return Home::Group(index);
+            }
+            let other = latest(groups, |group| {
+                group.user.is_some()
+                    && group.allows_user(one)
+                    && (group.shares_correlation(one) || group.shares_state(one))
+            });
+            return other.map_or(Home::New { after: Some(index) }, Home::Group);
+        }
+        if one.starts {
+            return Home::New { after: None };
+        }
+        by_time(groups, one)
     }
-    if one.starts {
-        return Home::New { after: None };
-    }
-    by_time(groups, one)
 }
 
 fn by_time(groups: &[Group], one: &Sighting) -> Home {
-    let open = |group: &Group| group.is_open_for(one) && group.allows_user(one);
+    let open = |group: &Group| {
+        group.is_open_for(one) && group.allows_user(one) && group.allows_application(one)
+    };
     let same_page = |group: &Group| {
         one.page_number.is_some_and(|page| group.pages.contains(&page)) && open(group)
     };
@@ -259,7 +332,14 @@ fn by_time(groups: &[Group], one: &Sighting) -> Home {
             let awaited = latest(groups, |group| {
                 group.return_host.as_ref() == Some(&one.host) && group.is_open_for(one)
             });
-            match awaited {
+            // SAML and WS-Federation need not say in advance where the answer goes.
+            let unsaid = || {
+                latest(groups, |group| {
+                    let federated = matches!(group.flow, Some(Flow::Saml | Flow::WsFed));
+                    federated && !group.arrived && group.return_host.is_none() && open(group)
+                })
+            };
+            match awaited.or_else(unsaid) {
                 Some(index) => Home::Group(index),
                 None if one.codes.is_empty() => Home::None,
                 None => Home::New { after: None },
@@ -276,13 +356,7 @@ fn by_time(groups: &[Group], one: &Sighting) -> Home {
         }
         StepKind::Discovery | StepKind::HomeRealm => near.map_or(Home::Wait, Home::Group),
         StepKind::Telemetry | StepKind::Logout => near.map_or(Home::None, Home::Group),
-        StepKind::Resource => {
-            if one.codes.is_empty() && groups.is_empty() {
-                Home::Wait
-            } else {
-                near.map_or(Home::None, Home::Group)
-            }
-        }
+        StepKind::Resource => Home::Wait,
         _ if is_support(one) => match near {
             Some(index) => Home::Group(index),
             None if one.failure.is_some() && can_open(one) => Home::New { after: None },
@@ -303,12 +377,12 @@ fn is_support(one: &Sighting) -> bool {
 fn can_open(one: &Sighting) -> bool {
     match one.role {
         Some(HostRole::Sts | HostRole::StsAlias) => true,
-        Some(HostRole::SigninCdn) => crate::entra::hosts::is_script_cdn(one.host.as_str()),
+        Some(HostRole::SigninCdn) => one.is_script,
         _ => false,
     }
 }
 
-/// An exchange with a host that an open attempt waits for.
+/// An exchange with a host that an open attempt waits for, or takes its scripts from.
 fn expected(groups: &[Group], id: ExchangeId, exchange: &Exchange) -> Option<(usize, Sighting)> {
     let host = exchange.host();
     let index = latest(groups, |group| {
@@ -316,12 +390,16 @@ fn expected(groups: &[Group], id: ExchangeId, exchange: &Exchange) -> Option<(us
             (Some(last), Some(at)) => at.since(last) <= OPEN,
             _ => true,
         };
+        let hosts = [&group.return_host, &group.federation_host, &group.external_host];
         near && group.input == exchange.at.input
-            && [&group.return_host, &group.federation_host, &group.external_host]
-                .into_iter()
-                .any(|expected| expected.as_ref() == Some(host))
+            && (group.script_hosts.contains(host)
+                || hosts.into_iter().any(|expected| expected.as_ref() == Some(host)))
     })?;
     let group = groups.get(index)?;
+    if group.script_hosts.contains(host) {
+        let sighting = wire::script(id, exchange);
+        return (sighting.is_script || sighting.failure.is_some()).then_some((index, sighting));
+    }
     let tunnel = exchange.request.url.scheme == Scheme::Authority;
     let kind = if group.federation_host.as_ref() == Some(host) {
         StepKind::FederationRedirect
@@ -334,9 +412,10 @@ fn expected(groups: &[Group], id: ExchangeId, exchange: &Exchange) -> Option<(us
     if tunnel && sighting.failure.is_none() && exchange.response.is_ok() {
         return None;
     }
-    if tunnel {
-        sighting.is_tunnel = true;
+    if !sighting.is_main {
+        return None;
     }
+    sighting.is_tunnel = tunnel;
     if kind == StepKind::AppReturn {
         // Only the arrival counts: the application's own traffic is not part of the sign-in.
         if !group.issued || group.arrived {

@@ -7,7 +7,7 @@
 //! service's own is among them, or when the answer's text names a product.
 
 use super::expose;
-use crate::entra::{self, Fault, HostRole, failures, hosts, service, vendors};
+use crate::entra::{self, Fault, HostRole, StepKind, failures, hosts, service, vendors};
 use crate::evidence::{Author, Connection, Exchange, NoResponse, Response, Scheme, Stage};
 
 /// What went wrong.
@@ -201,46 +201,63 @@ fn is_page(response: &Response) -> bool {
             }))
 }
 
-/// Whether the sign-in service wrote the answer; `None` when the capture keeps no header fields.
+/// Header fields below which an exporter is taken to have thrown most of them away.
+const FEW_HEADERS: usize = 3;
+
+/// Whether the sign-in service wrote the answer; `None` when the capture keeps too few header fields.
 pub(super) fn is_service_answer(response: &Response) -> Option<bool> {
-    if response.headers.is_empty() {
-        return None;
-    }
-    Some(response.headers.iter().any(|(name, value)| {
+    let own = response.headers.iter().any(|(name, value)| {
         service::is_service_header(name)
             || name == "strict-transport-security" && response.status < 400
             || name == "set-cookie"
                 && service::is_service_cookie(
                     expose::text(value).split('=').next().unwrap_or_default(),
                 )
-    }))
+    });
+    if !own && response.headers.iter().count() < FEW_HEADERS {
+        return None;
+    }
+    Some(own)
 }
 
-fn has_config(response: &Response) -> bool {
-    expose::body(&response.body).is_some_and(|body| body.contains("$Config"))
+/// Whether the body is one that only the service writes: a page with its settings, a form for the
+/// application, or an answer with a code.
+fn speaks_for_service(response: &Response) -> bool {
+    expose::body(&response.body).is_some_and(|body| {
+        body.contains("$Config") || body.contains("hiddenform") || body.contains("AADSTS")
+    })
 }
 
 fn at_service(exchange: &Exchange, response: &Response) -> Option<Failure> {
     let status = response.status;
     let own = is_service_answer(response);
+    // What the service says in the body counts more than the status: faults of SOAP come with 500.
+    if speaks_for_service(response) {
+        return None;
+    }
     if own == Some(true) {
         let failed = (500..600).contains(&status) || status == 429;
         return failed
             .then(|| Failure::new(FailureKind::Service { status }, FailureSide::Service, true));
     }
-    if has_config(response) {
-        return None;
-    }
     let vendor = vendor(response);
+    let row = entra::endpoint(
+        exchange.host().as_str(),
+        &exchange.request.method,
+        &exchange.request.url.path,
+    );
     let asked_json = matches!(
-        entra::endpoint(
-            exchange.host().as_str(),
-            &exchange.request.method,
-            &exchange.request.url.path
-        )
-        .map(|row| row.step),
+        row.map(|row| row.step),
+        Some(StepKind::MfaBegin | StepKind::MfaPoll | StepKind::CredentialType)
+    );
+    let asked_page = matches!(
+        row.map(|row| row.step),
         Some(
-            entra::StepKind::MfaBegin | entra::StepKind::MfaPoll | entra::StepKind::CredentialType
+            StepKind::Authorize
+                | StepKind::Password
+                | StepKind::MfaFinish
+                | StepKind::KeepSignedIn
+                | StepKind::Continue
         )
     );
     let page = is_page(response);
@@ -253,18 +270,33 @@ fn at_service(exchange: &Exchange, response: &Response) -> Option<Failure> {
             kind: FailureKind::ProxyUpstream,
             side: FailureSide::Network,
             vendor,
-            certain: foreign,
+            certain: vendor.is_some(),
         }),
-        403 | 451 | 511 | 500..=599 if page && foreign => Some(block(vendor, false)),
-        403 | 451 if foreign => Some(block(vendor, false)),
-        300..=399 => {
-            let away = vendor.is_some() && foreign;
-            away.then(|| block(vendor, true))
+        403 | 451 | 511 | 500..=599 if foreign => Some(block(vendor, false)),
+        300..=399 if foreign => is_led_away(response, asked_json || vendor.is_some())
+            .then(|| block(vendor, vendor.is_some())),
+        _ if page && vendor.is_some() => Some(block(vendor, true)),
+        _ if page && asked_json && foreign => Some(block(vendor, true)),
+        200 if page && asked_page && foreign && expose::body(&response.body).is_some() => {
+            Some(block(vendor, false))
         }
-        _ if page && asked_json && (foreign || vendor.is_some()) => Some(block(vendor, true)),
-        _ if page && vendor.is_some() && own != Some(true) => Some(block(vendor, true)),
         _ => None,
     }
+}
+
+/// Whether a redirect that the service did not write leads out of the sign-in, as those of captive
+/// portals and filters do: to a host of no known role, with nothing of a sign-in in the address.
+fn is_led_away(response: &Response, sure: bool) -> bool {
+    let Some(target) = &response.location else { return false };
+    if hosts::host(target.host.as_str()).is_some() {
+        return false;
+    }
+    let parts = [expose::query(target), expose::fragment(target)];
+    let of_sign_in =
+        ["code", "error", "id_token", "access_token", "SAMLRequest", "SAMLResponse", "wa"];
+    sure || !parts
+        .iter()
+        .any(|pairs| of_sign_in.iter().any(|name| expose::value(pairs, name).is_some()))
 }
 
 fn at_script_host(exchange: &Exchange, response: &Response) -> Option<Failure> {
@@ -277,6 +309,9 @@ fn at_script_host(exchange: &Exchange, response: &Response) -> Option<Failure> {
         .is_some_and(|(_, extension)| !matches!(extension, "html" | "htm"));
     let asked_file = asked.map_or(file, |asked| asked != "document" && asked != "iframe");
     let vendor = vendor(response);
+    if !file && asked.is_none() {
+        return None;
+    }
     match response.status {
         502..=504 => Some(Failure {
             kind: FailureKind::ProxyUpstream,

@@ -61,6 +61,8 @@ pub(super) fn html(page: &str) -> Html {
 /// What is read of a SOAP or SAML message.
 #[derive(Debug, Default)]
 pub(super) struct Xml {
+    /// The name of the outermost element.
+    pub root: Option<String>,
     /// Whether there is a SOAP fault.
     pub fault: bool,
     /// Whether there is a token or assertion.
@@ -115,6 +117,7 @@ pub(super) fn xml(document: &str) -> Xml {
 }
 
 fn note(xml: &mut Xml, name: &str, element: &quick_xml::events::BytesStart<'_>) {
+    xml.root.get_or_insert_with(|| name.to_owned());
     match name {
         "Fault" => xml.fault = true,
         "Assertion" | "EncryptedAssertion" | "RequestedSecurityToken" => xml.token = true,

@@ -32,7 +32,11 @@ pub(super) struct Judgement {
     pub methods: Vec<String>,
     pub unseen: Vec<Unseen>,
     pub doubts: Vec<&'static str>,
+    pub note: Option<&'static str>,
 }
+
+/// Failed requests remembered of one attempt.
+const OBSTACLES: usize = 256;
 
 /// What the attempt waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +106,8 @@ pub(super) struct Walk<'a> {
     pub(super) result_value: Option<String>,
     pub(super) policy_page: Option<u32>,
     pub(super) left: Option<usize>,
+    pub(super) lost: bool,
+    pub(super) note: Option<&'static str>,
     pub(super) script_seen: bool,
     pub(super) script_report: Option<usize>,
     pub(super) client_setting: Option<usize>,
@@ -127,6 +133,8 @@ pub(super) fn judge(group: &Group, evidence: &Evidence) -> Judgement {
         result_value: None,
         policy_page: None,
         left: None,
+        lost: false,
+        note: None,
         script_seen: false,
         script_report: None,
         client_setting: None,
@@ -166,8 +174,12 @@ impl Walk<'_> {
         }
         self.overcome(index, one);
         if one.role == Some(HostRole::SigninCdn) {
-            self.script_seen |= hosts::is_script_cdn(one.host.as_str());
+            self.script_seen |= one.is_script;
             return;
+        }
+        if rank(one.kind) > rank(StepKind::Authorize) {
+            // The page's script lives: it made this request.
+            self.script_report = None;
         }
         if one.body_missing {
             self.body_missing = Some(index);
@@ -192,11 +204,13 @@ impl Walk<'_> {
             return;
         }
         let class = match one.role {
-            Some(HostRole::Sts | HostRole::StsAlias) if is_needed(one) => Class::Service,
-            Some(HostRole::SigninCdn) if hosts::is_script_cdn(one.host.as_str()) => Class::Script,
+            Some(HostRole::Sts | HostRole::StsAlias) if self.is_needed(one) => Class::Service,
+            Some(HostRole::SigninCdn) if one.is_script => Class::Script,
+            // A certificate asked for as second factor is a step like any other.
+            Some(HostRole::DeviceCert) if one.kind == StepKind::UserCertificate => Class::Service,
             Some(HostRole::DeviceCert) => Class::Device,
-            Some(HostRole::MfaRegistration) => Class::Registration,
-            Some(HostRole::Federation) => Class::Federation,
+            Some(HostRole::MfaRegistration) if one.is_main => Class::Registration,
+            Some(HostRole::Federation) if one.is_main => Class::Federation,
             None if one.kind == StepKind::FederationRedirect => Class::Federation,
             None | Some(HostRole::Resource | HostRole::Graph)
                 if one.kind == StepKind::AppReturn =>
@@ -209,7 +223,31 @@ impl Walk<'_> {
         if one.kind == StepKind::ExternalMethod && self.challenged {
             self.mfa = MfaState::Begun;
         }
-        self.obstacles.push(Obstacle { at: index, class });
+        if self.obstacles.len() < OBSTACLES {
+            self.obstacles.push(Obstacle { at: index, class });
+        }
+    }
+
+    /// Whether a request that failed was one the sign-in could not do without.
+    fn is_needed(&self, one: &Sighting) -> bool {
+        if !hosts::is_sign_in_service(one.host.as_str()) {
+            return false;
+        }
+        if !one.is_tunnel {
+            return rank(one.kind) > 0 || one.kind == StepKind::Discovery;
+        }
+        // A tunnel hides what it was for: it counts when the sign-in uses this host, or no other.
+        let others = self.members.iter().filter(|member| {
+            !member.is_tunnel && matches!(member.role, Some(HostRole::Sts | HostRole::StsAlias))
+        });
+        let mut any = false;
+        for member in others {
+            any = true;
+            if member.host == one.host || member.next_host.as_ref() == Some(&one.host) {
+                return true;
+            }
+        }
+        !any
     }
 
     /// Takes away the failures that this answer shows to be overcome.
@@ -220,11 +258,9 @@ impl Walk<'_> {
             let same_host = failed.host == one.host;
             match obstacle.class {
                 Class::Script => {
-                    let stand_in = same_host
-                        || hosts::alternatives(failed.host.as_str()).contains(&one.host.as_str());
-                    let same_file = one.role == Some(HostRole::SigninCdn)
-                        && stand_in
-                        && (failed.is_tunnel || failed.file == one.file);
+                    // Any root that the page takes scripts from may serve the same file.
+                    let same_file =
+                        one.is_script && (one.file == failed.file || failed.is_tunnel && same_host);
                     // A page whose script runs makes these requests.
                     let by_script = matches!(
                         one.kind,
@@ -245,7 +281,12 @@ impl Walk<'_> {
                     let later = one.started >= failed.started;
                     !(at_service && later && (further || failed.is_tunnel && same_host))
                 }
-                Class::Device | Class::Registration | Class::Federation | Class::Application => {
+                Class::Federation => {
+                    let back = matches!(one.role, Some(HostRole::Sts | HostRole::StsAlias))
+                        && rank(one.kind) >= rank(StepKind::FederationReturn);
+                    !((same_host && one.is_main || back) && index > obstacle.at)
+                }
+                Class::Device | Class::Registration | Class::Application => {
                     !(same_host && index > obstacle.at)
                 }
             }
@@ -295,6 +336,13 @@ impl Walk<'_> {
 
     fn mfa_page(&mut self, index: usize, one: &Sighting) {
         self.challenge();
+        if let Waiting::Finish { .. } = self.waiting {
+            // The result was handed over and the challenge posed again.
+            self.doubts
+                .push("the service forgot the challenge just passed: cookies or another tab");
+            self.mfa = MfaState::Failed;
+            self.lost = true;
+        }
         self.candidate = None;
         self.completed = None;
         self.waiting = Waiting::Page { since: index };
@@ -378,6 +426,7 @@ impl Walk<'_> {
 
     fn begun(&mut self, index: usize, one: &Sighting) {
         self.mfa = MfaState::Begun;
+        self.lost = false;
         self.candidate = None;
         let method = one.sas.as_ref().and_then(|answer| answer.method.as_deref());
         let shape = method.and_then(entra::method).map(|row| row.shape);
@@ -393,6 +442,7 @@ impl Walk<'_> {
 
     fn poll(&mut self, index: usize) {
         self.mfa = MfaState::Begun;
+        self.left = None;
         self.candidate = None;
         self.waiting = match self.waiting {
             Waiting::Poll { since, .. } => Waiting::Poll { since, last: index },
@@ -442,11 +492,8 @@ impl Walk<'_> {
     fn oauth_error(&mut self, index: usize, one: &Sighting, error: &str) {
         match error {
             "authorization_pending" | "slow_down" => {}
-            "login_required" | "interaction_required" | "consent_required" => {
+            "interaction_required" => {
                 self.challenge_for(error);
-                self.set(index, Outcome::InteractionRequired, Side::Application, None);
-            }
-            "NoPassive" | "NoAuthnContext" => {
                 self.set(index, Outcome::InteractionRequired, Side::Application, None);
             }
             "authorization_declined" => self.set(index, Outcome::OtherError, Side::User, None),
@@ -498,7 +545,8 @@ impl Walk<'_> {
                 } else if code == 70_016 {
                     return;
                 } else {
-                    (Outcome::InteractionRequired, Side::Application)
+                    // No session was found, without a word of MFA.
+                    (Outcome::OtherError, Side::Application)
                 };
                 self.candidate = Some(Candidate {
                     outcome: outcome.0,
@@ -553,6 +601,10 @@ impl Walk<'_> {
                 self.away(index);
             }
             StepKind::Passkey => self.away(index),
+            // Known providers of MFA are known as identity providers too.
+            StepKind::FederationRedirect if matches!(self.waiting, Waiting::Page { .. }) => {
+                self.away(index);
+            }
             StepKind::Registration
                 if self.completed.is_none()
                     && self.candidate.is_none()
@@ -603,11 +655,6 @@ impl Walk<'_> {
         self.authenticated(index, true);
         self.obstacles.retain(|obstacle| obstacle.class == Class::Application);
     }
-}
-
-/// Whether a request that failed was one the sign-in could not do without.
-fn is_needed(one: &Sighting) -> bool {
-    one.is_tunnel || rank(one.kind) > 0 || one.kind == StepKind::Discovery
 }
 
 /// Whether an answer to this step moves the sign-in on.

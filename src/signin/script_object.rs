@@ -11,13 +11,17 @@ use serde_json::{Map, Number, Value};
 /// Objects and arrays inside one another.
 const DEPTH: u32 = 64;
 
+/// Places of one name that are looked at.
+const PLACES: usize = 8;
+
 /// The names to which pages assign their object.
 const NAMES: [&str; 3] = ["$Config", "ServerData", "SETTINGS"];
 
 /// The first object of the page that has one of the keys.
 pub(super) fn find(page: &str, keys: &[&str]) -> Option<Map<String, Value>> {
     NAMES.iter().find_map(|name| {
-        memchr::memmem::find_iter(page.as_bytes(), name).find_map(|start| {
+        let places = memchr::memmem::find_iter(page.as_bytes(), name);
+        places.take(PLACES).find_map(|start| {
             let after = page.get(start.checked_add(name.len())?..)?;
             let value = after.trim_start().strip_prefix('=')?.trim_start();
             if !value.starts_with('{') {

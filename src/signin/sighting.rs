@@ -81,6 +81,12 @@ pub(super) struct Sighting {
     pub is_tunnel: bool,
     /// The last segment of the path: scripts are compared by it.
     pub file: String,
+    /// Whether it is a script that a sign-in page runs on, or a tunnel to the host of one.
+    pub is_script: bool,
+    /// Whether it is a page or a post, not a picture, font or other part of a page.
+    pub is_main: bool,
+    /// Hosts from which the page takes its scripts, the first choice in front.
+    pub script_hosts: Vec<HostName>,
     /// Whether the page reports that its script or its surroundings failed.
     pub script_report: bool,
     /// Whether the page says that scripts or cookies are switched off.

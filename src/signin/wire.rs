@@ -47,7 +47,7 @@ pub(super) fn sight(id: ExchangeId, exchange: &Exchange) -> Option<Sighting> {
     }
     let at_service = matches!(role, Some(HostRole::Sts | HostRole::StsAlias));
     let url = &exchange.request.url;
-    if url.path.ends_with("/favicon.ico") {
+    if is_icon(exchange) {
         return None;
     }
     let row = entra::endpoint(exchange.host().as_str(), &exchange.request.method, &url.path);
@@ -61,6 +61,8 @@ pub(super) fn sight(id: ExchangeId, exchange: &Exchange) -> Option<Sighting> {
             (None, Some(StepKind::FederationRedirect | StepKind::Token)) if role.is_none() => kind,
             (None, _) => return None,
         };
+    } else if !at_service && (returns(&form) || returns(&query)) {
+        kind = StepKind::AppReturn;
     } else if (is_external_handoff(&query) || is_external_handoff(&form))
         && role == Some(HostRole::Federation)
     {
@@ -68,6 +70,7 @@ pub(super) fn sight(id: ExchangeId, exchange: &Exchange) -> Option<Sighting> {
     }
     let mut sighting = blank(id, exchange, kind);
     sighting.role = role;
+    sighting.is_script = hosts::is_script_cdn(exchange.host().as_str()) && is_script_file(exchange);
     read_request(&mut sighting, exchange, &query, &form, at_service);
     match &exchange.response {
         Ok(response) => read_response(&mut sighting, exchange, response, at_service),
@@ -117,6 +120,9 @@ fn blank(id: ExchangeId, exchange: &Exchange, kind: StepKind) -> Sighting {
         federation_host: None,
         external_host: None,
         role: None,
+        is_script: false,
+        is_main: is_main(exchange),
+        script_hosts: Vec::new(),
         is_tunnel: false,
         file: exchange.request.url.path.rsplit('/').next().unwrap_or_default().to_owned(),
         script_report: false,
@@ -132,8 +138,43 @@ fn tunnel(id: ExchangeId, exchange: &Exchange, role: Option<HostRole>) -> Sighti
     let mut sighting = blank(id, exchange, StepKind::Other);
     sighting.role = role;
     sighting.is_tunnel = true;
+    sighting.is_script = hosts::is_script_cdn(exchange.host().as_str());
     describe_failure(&mut sighting);
     sighting
+}
+
+/// Endings of files that are parts of a page and not the page.
+const PARTS: [&str; 12] =
+    ["css", "gif", "ico", "jpeg", "jpg", "js", "map", "png", "svg", "ttf", "woff", "woff2"];
+
+fn extension(exchange: &Exchange) -> Option<String> {
+    let (_, file) = exchange.request.url.path.rsplit_once('/')?;
+    file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase())
+}
+
+/// The picture that browsers ask every host for.
+fn is_icon(exchange: &Exchange) -> bool {
+    exchange.request.url.path.to_ascii_lowercase().ends_with("/favicon.ico")
+}
+
+fn is_script_file(exchange: &Exchange) -> bool {
+    match expose::header(&exchange.request.headers, "sec-fetch-dest") {
+        Some(asked) => asked == "script",
+        None => extension(exchange).as_deref() == Some("js"),
+    }
+}
+
+/// Whether a request is for a page, or posts something.
+fn is_main(exchange: &Exchange) -> bool {
+    if exchange.request.method.as_ref() == "POST"
+        || exchange.request.url.scheme == Scheme::Authority
+    {
+        return true;
+    }
+    match expose::header(&exchange.request.headers, "sec-fetch-dest") {
+        Some(asked) => matches!(asked, "document" | "iframe" | "empty"),
+        None => extension(exchange).is_none_or(|extension| !PARTS.contains(&extension.as_str())),
+    }
 }
 
 /// Which step an exchange with a host outside the service is; `None` when it is none.
@@ -149,13 +190,6 @@ fn elsewhere(
     if is_external_handoff(query) || is_external_handoff(form) {
         return Some(StepKind::ExternalMethod);
     }
-    let returns = |pairs: &Pairs| {
-        let has = |name: &str| value(pairs, name).is_some();
-        let text = value(pairs, "error_description").unwrap_or_default();
-        (has("code") || has("id_token") || has("SAMLResponse") || has("wresult"))
-            && (has("session_state") || has("state") || has("RelayState") || has("wctx"))
-            || text.contains("AADSTS")
-    };
     if returns(form) || returns(query) {
         return Some(StepKind::AppReturn);
     }
@@ -165,6 +199,15 @@ fn elsewhere(
         })
     });
     challenge.map(|_| StepKind::Resource)
+}
+
+/// Whether the fields are those that go back to an application.
+fn returns(pairs: &Pairs) -> bool {
+    let has = |name: &str| value(pairs, name).is_some();
+    let text = value(pairs, "error_description").unwrap_or_default();
+    let oauth = (has("code") || has("id_token") || has("access_token"))
+        && (has("session_state") || has("state"));
+    oauth || has("SAMLResponse") || has("wresult") || text.contains("AADSTS")
 }
 
 fn is_ours(challenge: &str) -> bool {
@@ -252,10 +295,10 @@ fn read_request(
         }
         let id = value(pairs, "client_id").and_then(Guid::parse);
         sighting.application = sighting.application.take().or(id);
-        if let Some(uri) = value(pairs, "redirect_uri")
-            && sighting.kind == StepKind::Authorize
-        {
-            sighting.return_host = host_of(uri);
+        if sighting.kind == StepKind::Authorize {
+            let mut uris = ["redirect_uri", "wreply", "wtrealm"].into_iter();
+            let host = uris.find_map(|name| host_of(value(pairs, name)?));
+            sighting.return_host = sighting.return_host.take().or(host);
         }
     }
     for name in ["x-ms-ctx", "x-ms-flowtoken", "x-ms-sessionid", "hpgrequestid"] {
@@ -332,18 +375,23 @@ fn read_request_body(sighting: &mut Sighting, body: &str) {
     }
 }
 
-/// What the client library says of earlier failures: `schema|hits|failed requests|errors|..`.
+/// What the client library says of earlier failures: `schema|hits|failed requests|errors|..`, where
+/// the failed requests are pairs of a number and a correlation id, one for each error.
 fn read_telemetry(sighting: &mut Sighting, text: &str) {
-    let Some(errors) = text.split('|').nth(3) else { return };
-    for code in errors.split(',').filter_map(|word| word.trim().parse::<u32>().ok()) {
-        if entra::error(code).is_some() && sighting.codes.len() < 16 {
-            sighting.codes.push(FoundCode {
-                code,
-                carrier: Carrier::Telemetry,
-                trace_id: None,
-                correlation_id: None,
-            });
-        }
+    let mut sections = text.split('|').skip(2);
+    let (Some(requests), Some(errors)) = (sections.next(), sections.next()) else { return };
+    let ids: Vec<Option<Guid>> =
+        requests.split(',').skip(1).step_by(2).map(Guid::parse).take(16).collect();
+    for (index, word) in errors.split(',').take(16).enumerate() {
+        let word = word.trim().trim_start_matches("AADSTS");
+        let code = word.parse().ok().filter(|code| entra::error(*code).is_some());
+        let Some(code) = code.or_else(|| entra::code_for_name(word)) else { continue };
+        sighting.codes.push(FoundCode {
+            code,
+            carrier: Carrier::Telemetry,
+            trace_id: None,
+            correlation_id: ids.get(index).cloned().flatten(),
+        });
     }
 }
 
@@ -528,7 +576,9 @@ fn read_location(sighting: &mut Sighting, location: &Url) {
     sighting.next_host = Some(location.host.clone());
     let at_service = hosts::is_sign_in_service(location.host.as_str());
     let query = expose::query(location);
-    if at_service {
+    let row = entra::endpoint(location.host.as_str(), "GET", &location.path);
+    let native = row.is_some_and(|row| row.step == StepKind::AppReturn);
+    if at_service && !native {
         if let Some(ctx) = value(&query, "ctx") {
             add_state(sighting, ctx);
         }
@@ -558,7 +608,7 @@ fn read_return(sighting: &mut Sighting, pairs: &Pairs, carrier: Carrier, grant: 
         }
     }
     if let Some(saml) = value(pairs, "SAMLResponse") {
-        read_saml(sighting, saml, grant);
+        read_saml(sighting, saml, carrier, grant);
         return;
     }
     let error = value(pairs, "error");
@@ -592,14 +642,19 @@ fn add_codes(sighting: &mut Sighting, found: &CodeText, carrier: Carrier) {
     add_correlation(sighting, found.correlation_id.clone());
 }
 
-fn read_saml(sighting: &mut Sighting, encoded: &str, grant: Grant) {
+fn read_saml(sighting: &mut Sighting, encoded: &str, carrier: Carrier, grant: Grant) {
     let compact: String = encoded.chars().filter(|c| !c.is_whitespace()).collect();
-    let Ok(bytes) = data_encoding::BASE64.decode(compact.as_bytes()) else {
-        // What cannot be read was still handed on.
-        sighting.grant = grant;
+    let decoded = data_encoding::BASE64.decode(compact.as_bytes()).unwrap_or_default();
+    let document = String::from_utf8_lossy(&decoded);
+    if !document.trim_start().starts_with('<') {
+        // In a query it is compressed: the answer to a sign-out, since assertions are posted. A posted
+        // one that cannot be read was handed on all the same.
+        let posted = carrier == Carrier::FormPost && sighting.kind != StepKind::Logout;
+        if posted {
+            sighting.grant = grant;
+        }
         return;
-    };
-    let document = String::from_utf8_lossy(&bytes);
+    }
     let xml = markup::xml(&document);
     for text in &xml.texts {
         add_codes(sighting, &code_text(text), Carrier::SamlStatus);
@@ -608,7 +663,7 @@ fn read_saml(sighting: &mut Sighting, encoded: &str, grant: Grant) {
     if failed {
         let last = xml.status.last().and_then(|status| status.rsplit(':').next());
         sighting.oauth_error = last.and_then(answers::identifier);
-    } else {
+    } else if xml.root.as_deref() == Some("Response") {
         sighting.grant = grant;
     }
 }
@@ -747,6 +802,7 @@ fn read_page(sighting: &mut Sighting, exchange: &Exchange, body: &str) {
         let mut hosts = page.external.iter().filter_map(|address| host_of(address));
         hosts.find(|host| !hosts::is_sign_in_service(host.as_str()))
     });
+    sighting.script_hosts = page.script_roots.iter().filter_map(|root| host_of(root)).collect();
     sighting.page = Some(page);
 }
 
@@ -825,6 +881,16 @@ fn describe(sighting: &mut Sighting) {
         words.push("cancelled".to_owned());
     }
     sighting.detail = words.join(" ");
+}
+
+/// An exchange with a host that a page takes its scripts from, although the host is not a known one.
+pub(super) fn script(id: ExchangeId, exchange: &Exchange) -> Sighting {
+    let mut sighting = blank(id, exchange, StepKind::Other);
+    sighting.role = Some(HostRole::SigninCdn);
+    sighting.is_tunnel = exchange.request.url.scheme == Scheme::Authority;
+    sighting.is_script = sighting.is_tunnel || is_script_file(exchange);
+    describe_failure(&mut sighting);
+    sighting
 }
 
 /// An exchange with a host that an attempt expects, although nothing in it is of a known shape.

@@ -43,24 +43,23 @@ pub(super) fn choose<'a>(signin: &'a SignIn, selection: &Selection) -> Option<&'
     }
     let standing = || allowed.iter().copied().filter(|attempt| attempt.overridden_by.is_none());
     let any_success = standing().any(is_success);
-    let failed = standing().rfind(|attempt| {
-        let unclear = attempt.outcome == Outcome::Undetermined;
-        // A silent look for a session that finds none is how every first visit begins.
-        let look = attempt.flow.is_without_prompt()
-            && attempt.outcome == Outcome::InteractionRequired
-            && !attempt.was_asked()
-            && any_success;
-        !is_success(attempt) && !unclear && !look
-    });
+    // A silent look for a session that finds none is how every first visit begins.
+    let failed = |looks: bool| {
+        standing().rfind(|attempt| {
+            let unclear = attempt.outcome == Outcome::Undetermined;
+            !is_success(attempt) && !unclear && attempt.is_look == looks
+        })
+    };
     let unclear = || {
         standing().rfind(|attempt| {
             attempt.outcome == Outcome::Undetermined && (attempt.was_asked() || !any_success)
         })
     };
     let success = || standing().rfind(|attempt| is_success(attempt));
-    failed
+    failed(false)
         .or_else(unclear)
         .or_else(success)
+        .or_else(|| failed(true))
         .or_else(|| allowed.iter().copied().rfind(|attempt| is_success(attempt)))
         .or_else(|| allowed.last().copied())
 }

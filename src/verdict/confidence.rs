@@ -29,6 +29,10 @@ pub(super) fn confidence(
     if let Some(cause) = cause.filter(|_| attempt.side == Side::Network) {
         confidence = confidence.min(cause.confidence);
     }
+    let ambiguous = attempt.result_value.as_deref() == Some("AuthenticationMethodFailed");
+    if attempt.outcome == Outcome::MfaDenied && ambiguous {
+        confidence = confidence.min(Confidence::Medium);
+    }
     if !attempt.doubts.is_empty() || !attempt.unseen.is_empty() {
         confidence = confidence.min(Confidence::Medium);
     }

@@ -37,7 +37,13 @@ fn of_attempt(
             && (Family::Dns..=Family::Net).contains(&finding.meta.family)
             && finding.severity >= Severity::Warning
             && finding.refs.iter().any(|one| blocked.contains(&one));
-        finding.decisive = Some(number) == cause || together;
+        // One code is told by the rule of the code and by the rule of what it means.
+        let same = cause.is_some()
+            && finding.attempt == index
+            && finding.meta.family >= Family::Sts
+            && finding.severity == Severity::Error
+            && finding.refs.iter().any(|one| attempt.decided_by.contains(&one));
+        finding.decisive = Some(number) == cause || together || same;
     }
     let cause = cause.and_then(|number| findings.get(number));
     let hosts = attempt
@@ -67,6 +73,14 @@ fn of_attempt(
         .collect();
     let next = (attempt.side == Side::CannotTell)
         .then(|| next_capture::next_capture(evidence, signin, Some(attempt)));
+    let mut unseen = unseen(attempt);
+    if signin.dropped > 0 {
+        unseen.push(
+            Text::default()
+                .with(signin.dropped)
+                .with(" requests of further attempts were not followed"),
+        );
+    }
     Verdict {
         side: attempt.side,
         outcome: attempt.outcome,
@@ -80,7 +94,7 @@ fn of_attempt(
         evidence_against,
         ruled_out: ruled_out(attempt, findings, index),
         guide: guide::answers(Some(attempt)),
-        unseen: unseen(attempt),
+        unseen,
         next_capture: next,
     }
 }
@@ -239,6 +253,7 @@ const fn words(unseen: Unseen) -> &'static str {
         Unseen::CaptureEnded => "what came after the end of the capture",
         Unseen::CaptureStarted => "what came before the capture began",
         Unseen::Encrypted => "the contents of the encrypted connections",
+        Unseen::NotShown => "how it ended: the capture goes on and shows no end of it",
         Unseen::RecordsLost => "the part of the capture that could not be read",
         Unseen::Timeless => "when things happened: the capture has no times",
     }

@@ -1,7 +1,10 @@
 //! The one sentence that answers the question.
 
 use crate::finding::{Confidence, Piece, Text};
-use crate::signin::{Outcome, Phase, Side, SignInAttempt};
+use crate::signin::{MfaState, Outcome, Phase, Side, SignInAttempt};
+
+/// The result value that a fraud report and a failed method.
+const AMBIGUOUS: &str = "AuthenticationMethodFailed";
 
 /// What was seen, in a few words, where no finding says it.
 pub(super) const fn fact(outcome: Outcome) -> &'static str {
@@ -22,34 +25,28 @@ const fn degree(confidence: Confidence) -> &'static str {
     }
 }
 
-fn of_code(text: Text, attempt: &SignInAttempt) -> Text {
-    match attempt.deciding_code {
-        Some(code) => {
-            let text = text.with(" (").with(Piece::Code(code)).with(")");
-            match attempt.meaning {
-                Some(meaning) => text.with(": ").with(Piece::Own(lower_first(meaning))),
-                None => text.with("."),
-            }
+/// A statement with the code or value that decided, and what that means.
+fn told(text: Text, attempt: &SignInAttempt) -> Text {
+    let text = match (attempt.deciding_code, &attempt.result_value) {
+        (Some(code), _) => text.with(" (").with(Piece::Code(code)).with(")"),
+        (None, Some(value)) if attempt.mfa == MfaState::Failed || attempt.meaning.is_some() => {
+            text.with(" (").with(Piece::Captured(value.clone())).with(")")
+        }
+        _ => text,
+    };
+    match attempt.meaning.or(attempt.note) {
+        Some(meaning) => {
+            text.with(": ").with(Piece::Own(meaning.trim_end_matches('.').to_owned())).with(".")
         }
         None => text.with("."),
     }
 }
 
-fn lower_first(words: &str) -> String {
-    let mut characters = words.chars();
-    let first = characters.next();
-    let second = words.chars().nth(1);
-    // An abbreviation keeps its capitals.
-    if second.is_some_and(char::is_uppercase) {
-        return words.to_owned();
-    }
-    first.map(|c| c.to_lowercase().chain(characters).collect()).unwrap_or_default()
-}
-
-fn of_value(text: Text, attempt: &SignInAttempt) -> Text {
-    match (&attempt.result_value, attempt.deciding_code) {
-        (Some(value), None) => text.with(" (").with(Piece::Captured(value.clone())).with(")."),
-        (_, Some(code)) => text.with(" (").with(Piece::Code(code)).with(")."),
+/// The same without the meaning, where the statement itself says it.
+fn named(text: Text, attempt: &SignInAttempt) -> Text {
+    match (attempt.deciding_code, &attempt.result_value) {
+        (Some(code), _) => text.with(" (").with(Piece::Code(code)).with(")."),
+        (None, Some(value)) => text.with(" (").with(Piece::Captured(value.clone())).with(")."),
         (None, None) => text.with("."),
     }
 }
@@ -90,38 +87,42 @@ pub(super) fn summary(attempt: &SignInAttempt, confidence: Confidence) -> Text {
         Outcome::RegistrationRequired if attempt.side == Side::Network => Text::of(
             "The user has to register an MFA method, and the registration page could not be reached.",
         ),
-        Outcome::RegistrationRequired => of_code(
-            Text::of("The user has no usable MFA method and was sent to register one"),
-            attempt,
-        ),
-        Outcome::BlockedByPolicy if attempt.side == Side::Network => of_code(
+        Outcome::RegistrationRequired => {
+            told(Text::of("The user was sent to register an MFA method"), attempt)
+        }
+        Outcome::BlockedByPolicy if attempt.side == Side::Network => told(
             Text::of(
                 "A policy refused the sign-in because the device's certificate did not get through",
             ),
             attempt,
         ),
-        Outcome::BlockedByPolicy if attempt.mfa == crate::signin::MfaState::Passed => {
-            of_code(Text::of("MFA was passed, and then a policy refused the sign-in"), attempt)
+        Outcome::BlockedByPolicy if attempt.mfa == MfaState::Passed => {
+            told(Text::of("MFA was passed, and then a policy refused the sign-in"), attempt)
         }
-        Outcome::BlockedByPolicy => of_code(Text::of("A policy refused the sign-in"), attempt),
+        Outcome::BlockedByPolicy => told(Text::of("A policy refused the sign-in"), attempt),
         Outcome::OtherError => {
-            of_code(Text::of("The sign-in failed for a reason other than MFA"), attempt)
+            told(Text::of("The sign-in failed for a reason other than MFA"), attempt)
         }
-        Outcome::InteractionRequired => of_code(
+        Outcome::InteractionRequired => named(
             Text::of("The application met an MFA demand on a request that cannot show a prompt"),
             attempt,
         ),
-        Outcome::MfaDenied => of_value(Text::of("The user refused the MFA request"), attempt),
-        Outcome::MfaWrongCode => of_value(Text::of("The MFA code was wrong"), attempt),
+        Outcome::MfaDenied if attempt.result_value.as_deref() == Some(AMBIGUOUS) => named(
+            Text::of("A fraud report by the user, or a failed method, ended the MFA request"),
+            attempt,
+        ),
+        Outcome::MfaDenied => named(Text::of("The user refused the MFA request"), attempt),
+        Outcome::MfaWrongCode => told(Text::of("The MFA code was not accepted"), attempt),
         Outcome::MfaMethodFailed => {
-            of_value(Text::of("The user's MFA method could not be used"), attempt)
+            told(Text::of("The user's MFA method could not be used"), attempt)
         }
-        Outcome::MfaUserBlocked => of_value(Text::of("The user is blocked for MFA"), attempt),
+        Outcome::MfaUserBlocked => named(Text::of("The user is blocked for MFA"), attempt),
         Outcome::MfaServiceFailed => {
-            of_value(Text::of("The sign-in service reported a fault of its own"), attempt)
+            told(Text::of("The sign-in service reported a fault of its own"), attempt)
         }
-        Outcome::MfaNoAnswer => {
-            of_value(Text::of("The MFA request got no answer from the user in time"), attempt)
+        Outcome::MfaNoAnswer => told(Text::of("The MFA request was not answered"), attempt),
+        Outcome::MfaAbandoned if attempt.meaning.is_some() => {
+            told(Text::of("The MFA challenge was not finished in time"), attempt)
         }
         Outcome::MfaAbandoned => Text::of(
             "An MFA challenge was begun and then left: the page went away before an answer came.",
@@ -133,7 +134,7 @@ pub(super) fn summary(attempt: &SignInAttempt, confidence: Confidence) -> Text {
             let text = Text::of("The browser or the application itself stopped the sign-in");
             match attempt.blockage.as_ref().and_then(|blockage| blockage.hosts.first()) {
                 Some(host) => text.with(": a request to ").with(host).with(" was blocked there."),
-                None => text.with("."),
+                None => told(text, attempt),
             }
         }
         Outcome::Undetermined | Outcome::Unreadable | Outcome::NoSignIn => undetermined(attempt),
@@ -154,12 +155,16 @@ fn undetermined(attempt: &SignInAttempt) -> Text {
         Some(Unseen::BodiesMissing) => Text::of(
             "The answers that would show how the sign-in ended were not saved with this capture.",
         ),
+        Some(Unseen::NotShown) if attempt.mfa == MfaState::Failed => Text::of(
+            "MFA was passed and then asked for again, as after lost cookies or in another tab.",
+        ),
+        Some(Unseen::NotShown) => Text::of("The capture goes on and shows no end of the sign-in."),
         Some(Unseen::CaptureEnded) if asked => {
             Text::of("The capture ends before the MFA challenge was over.")
         }
         Some(Unseen::CaptureEnded) => Text::of("The capture ends before the sign-in was over."),
-        None if attempt.mfa == crate::signin::MfaState::Failed => {
-            of_value(Text::of("MFA failed, and the capture does not say why"), attempt)
+        _ if attempt.mfa == MfaState::Failed => {
+            named(Text::of("MFA failed, and the capture does not say why"), attempt)
         }
         _ => Text::of("The capture does not show how the sign-in ended."),
     }
@@ -173,6 +178,9 @@ pub(super) fn without_attempt(outcome: Outcome, any_capture: bool, records: u64)
         ),
         _ if !any_capture => Text::of("No capture was found that can be read."),
         _ if records == 0 => Text::of("The capture is empty: it holds no request at all."),
+        _ if records == 1 => {
+            Text::of("The one request in the capture did not go to the sign-in service.")
+        }
         _ => Text::of("None of the ")
             .with(records)
             .with(" requests in the capture went to the sign-in service."),
