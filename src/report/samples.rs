@@ -364,6 +364,7 @@ pub(crate) fn completed() -> Case {
             encrypted: Vec::new(),
             seen: true,
             dropped: 0,
+            failures: std::collections::BTreeMap::new(),
         },
         findings: vec![finding(&STS005, text, Refs::one(session(8)))],
         verdict,
@@ -433,7 +434,13 @@ pub(crate) fn denied() -> Case {
     };
     Case {
         evidence: evidence(input("customer.saz", Format::Saz), session).finish(),
-        signin: SignIn { attempts: vec![one], encrypted: Vec::new(), seen: true, dropped: 0 },
+        signin: SignIn {
+            attempts: vec![one],
+            encrypted: Vec::new(),
+            seen: true,
+            dropped: 0,
+            failures: std::collections::BTreeMap::new(),
+        },
         findings: vec![decisive, noted(3), noted(4), noted(5)],
         verdict,
     }
@@ -544,7 +551,13 @@ pub(crate) fn network() -> Case {
     );
     Case {
         evidence: builder.finish(),
-        signin: SignIn { attempts: vec![one], encrypted: Vec::new(), seen: true, dropped: 0 },
+        signin: SignIn {
+            attempts: vec![one],
+            encrypted: Vec::new(),
+            seen: true,
+            dropped: 0,
+            failures: std::collections::BTreeMap::new(),
+        },
         findings: vec![decisive, cap],
         verdict,
     }
@@ -592,7 +605,13 @@ pub(crate) fn undetermined() -> Case {
     });
     Case {
         evidence: evidence(input("customer.har", Format::Har), entry).finish(),
-        signin: SignIn { attempts: vec![one], encrypted: Vec::new(), seen: true, dropped: 0 },
+        signin: SignIn {
+            attempts: vec![one],
+            encrypted: Vec::new(),
+            seen: true,
+            dropped: 0,
+            failures: std::collections::BTreeMap::new(),
+        },
         findings: Vec::new(),
         verdict,
     }

@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use super::model::{ReportInput, clock};
+use crate::entra::hosts;
 use crate::signin::{Flow, Guid, SignInAttempt};
 use crate::time::{Span, Timestamp};
 
@@ -31,6 +32,25 @@ pub struct SignInLog {
     pub kql: Option<String>,
     /// Requests to Microsoft Graph.
     pub graph: Vec<String>,
+    /// The host of Microsoft Graph in the cloud of the sign-in.
+    pub graph_host: &'static str,
+}
+
+/// The addresses of a cloud: the admin centre and Microsoft Graph (Microsoft Entra, national clouds).
+fn addresses(attempt: &SignInAttempt) -> (&'static str, &'static str) {
+    let cloud = attempt
+        .steps
+        .iter()
+        .filter(|step| hosts::is_sign_in_service(step.host.as_str()))
+        .find_map(|step| hosts::cloud(step.host.as_str()))
+        .unwrap_or_default();
+    if cloud.starts_with("usgov") {
+        ("entra.microsoft.us", "graph.microsoft.us")
+    } else if cloud.starts_with("china") {
+        ("entra.microsoftonline.cn", "microsoftgraph.chinacloudapi.cn")
+    } else {
+        ("entra.microsoft.com", "graph.microsoft.com")
+    }
 }
 
 impl SignInLog {
@@ -42,13 +62,14 @@ impl SignInLog {
         });
         let correlation_ids = attempt.correlation_ids.clone();
         let request_ids = attempt.request_ids.clone();
-        let portal = portal(&correlation_ids, &request_ids, window);
+        let (admin_centre, graph_host) = addresses(attempt);
+        let portal = portal(admin_centre, &correlation_ids, &request_ids, window);
         let kql = kql(attempt, window);
         let graph = correlation_ids
             .iter()
             .map(|id| format!("/auditLogs/signIns?$filter=correlationId eq '{id}'"))
             .collect();
-        Self { correlation_ids, request_ids, window, portal, kql, graph }
+        Self { correlation_ids, request_ids, window, portal, kql, graph, graph_host }
     }
 }
 
@@ -57,12 +78,16 @@ fn earlier(at: Timestamp, by: Duration) -> Timestamp {
     Timestamp::from_nanoseconds(at.as_nanoseconds().saturating_sub(by))
 }
 
-fn portal(correlation: &[Guid], request: &[Guid], window: Option<Span>) -> Vec<String> {
-    let mut steps = vec![
-        "Entra admin center (entra.microsoft.com), in the customer's tenant: \
+fn portal(
+    admin_centre: &str,
+    correlation: &[Guid],
+    request: &[Guid],
+    window: Option<Span>,
+) -> Vec<String> {
+    let mut steps = vec![format!(
+        "Entra admin center ({admin_centre}), in the customer's tenant: \
          Monitoring & health, Sign-in logs."
-            .to_owned(),
-    ];
+    )];
     if let Some(window) = window {
         steps.push(format!(
             "Show dates as UTC; set Date to Custom, from {} to {}.",

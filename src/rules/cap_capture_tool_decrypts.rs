@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Case, Meta, Rule, is_sign_in_host};
 use crate::entra::{hosts, vendors};
-use crate::evidence::{Connection, InputId};
+use crate::evidence::{Connection, InputCoverage, InputId};
 use crate::finding::{Confidence, Finding, Findings, Piece, Refs, Text};
 
 rule! {
@@ -49,6 +49,10 @@ impl Rule for CapCaptureToolDecrypts {
                 continue;
             }
             let Some(name) = decrypting_tool(connection) else { continue };
+            let coverage = case.evidence.coverage.of(connection.at.input);
+            if coverage.is_some_and(InputCoverage::is_tunnels_only) {
+                continue;
+            }
             let tool = found.entry(connection.at.input).or_insert_with(|| Tool {
                 name,
                 certificates: false,

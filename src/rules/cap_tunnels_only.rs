@@ -50,9 +50,11 @@ impl Rule for CapTunnelsOnly {
                 severity: self.meta().severity,
                 confidence: Confidence::High,
                 host: None,
-                summary: Text::default().with(count(number)).with(
-                    " tunnels to the sign-in service were not decrypted, so the sign-in cannot be read",
-                ),
+                summary: Text::default().with(count(number)).with(if number == 1 {
+                    " tunnel to the sign-in service was not decrypted, so the sign-in cannot be read"
+                } else {
+                    " tunnels to the sign-in service were not decrypted, so the sign-in cannot be read"
+                }),
                 advice: None,
                 refs,
                 attempt: None,

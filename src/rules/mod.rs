@@ -13,9 +13,7 @@ use std::time::Duration;
 use crate::entra::{self, HostRole, ResultClass, StepKind, hosts};
 use crate::evidence::{Absence, Evidence, EvidenceRef, Exchange, ExchangeId, HostName, InputId};
 use crate::finding::{Confidence, Finding, Findings, Piece, Refs, RuleMeta, Severity, Text};
-use crate::signin::{
-    Failure, FailureKind, MfaState, Outcome, SignIn, SignInAttempt, StepResult, failure_of,
-};
+use crate::signin::{Failure, FailureKind, MfaState, Outcome, SignIn, SignInAttempt, StepResult};
 use crate::time::Timestamp;
 
 /// Declares a rule: its documentation, its data and its type.
@@ -197,7 +195,7 @@ impl<'a> Case<'a> {
             if stopped.is_none() && !is_of_interest(exchange) {
                 continue;
             }
-            let Some(failure) = failure_of(exchange).filter(&wanted) else { continue };
+            let Some(failure) = self.failure(id).filter(&wanted) else { continue };
             let host = &exchange.request.url.host;
             let entry = found.entry((host, failure.kind)).or_insert_with(|| FailedHost {
                 host,
@@ -216,6 +214,11 @@ impl<'a> Case<'a> {
             entry.vendor = entry.vendor.or(failure.vendor);
         }
         found.into_values().collect()
+    }
+
+    /// What was wrong with an exchange.
+    pub(crate) fn failure(&self, id: ExchangeId) -> Option<Failure> {
+        self.signin.failures.get(&id).copied()
     }
 
     /// The attempt that could not go on for want of this exchange.
@@ -243,7 +246,7 @@ impl<'a> Case<'a> {
                 && exchange.host() == failed.host()
                 && exchange.process == failed.process
                 && exchange.response.is_ok()
-                && failure_of(exchange).is_none()
+                && self.failure(later).is_none()
         })
     }
 

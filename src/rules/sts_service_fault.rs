@@ -6,7 +6,7 @@ use super::{Case, Meta, Rule, is_sign_in_host};
 use crate::entra::Side;
 use crate::evidence::HostName;
 use crate::finding::{Confidence, Finding, Findings, Refs, Severity, Text};
-use crate::signin::{FailureKind, Outcome, failure_of};
+use crate::signin::{FailureKind, Outcome};
 
 rule! {
     /// ## What it finds
@@ -43,7 +43,7 @@ impl Rule for StsServiceFault {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         let mut found: BTreeMap<(&HostName, u16), Fault> = BTreeMap::new();
         for (id, exchange) in case.evidence.numbered() {
-            let Some(failure) = failure_of(exchange) else { continue };
+            let Some(failure) = case.failure(id) else { continue };
             let FailureKind::Service { status } = failure.kind else { continue };
             let attempt = case.stopped_by(id).or_else(|| {
                 case.attempts()

@@ -6,7 +6,7 @@ use super::{Case, Meta, Rule};
 use crate::entra::{Certainty, Fault, GuideCause, HostRole, Side, Vendor, hosts, vendors};
 use crate::evidence::{Connection, EvidenceRef, HostName};
 use crate::finding::{Confidence, Finding, Findings, Piece, Refs, Severity, Text};
-use crate::signin::{FailureKind, failure_of};
+use crate::signin::FailureKind;
 
 rule! {
     /// ## What it finds
@@ -175,9 +175,9 @@ fn stopped_at(case: &Case<'_>, host: &HostName) -> Option<(usize, Vec<EvidenceRe
         let exchanges: Vec<_> = blockage
             .exchanges
             .iter()
+            .filter(|id| case.failure(**id).is_some_and(|failure| is_by_tls(failure.kind)))
             .filter_map(|id| case.evidence.exchange(*id))
             .filter(|exchange| exchange.host() == host)
-            .filter(|exchange| failure_of(exchange).is_some_and(|failure| is_by_tls(failure.kind)))
             .map(|exchange| exchange.at)
             .collect();
         (!exchanges.is_empty()).then_some((index, exchanges))

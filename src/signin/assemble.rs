@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::correlate::{self, Group};
+use super::failure;
 use super::outcome::{self, Judgement};
 use super::sighting::{FoundCode, Grant, Sighting};
 use super::{
@@ -20,7 +21,8 @@ const REQUEST_IDS: usize = 64;
 
 /// Rebuilds all sign-ins of a case.
 pub fn reconstruct(evidence: &Evidence) -> SignIn {
-    let correlate::Groups { list: groups, dropped, .. } = correlate::group(evidence);
+    let failures = failure::all(evidence);
+    let correlate::Groups { list: groups, dropped, .. } = correlate::group(evidence, &failures);
     let mut users: BTreeMap<String, u32> = BTreeMap::new();
     let mut attempts: Vec<SignInAttempt> = Vec::new();
     for group in &groups {
@@ -34,7 +36,7 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
     override_attempts(&mut attempts);
     let encrypted = encrypted(evidence);
     let seen = !attempts.is_empty() || !encrypted.is_empty();
-    SignIn { attempts, encrypted, seen, dropped }
+    SignIn { attempts, encrypted, failures, seen, dropped }
 }
 
 /// A group of nothing but look-ups, scripts and telemetry that worked is no attempt.

@@ -1,8 +1,9 @@
 //! Attempts to sign in and what they consist of.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{GuideCause, MfaState, Outcome, Side, StepKind};
+use super::{Failure, GuideCause, MfaState, Outcome, Side, StepKind};
 use crate::evidence::{EvidenceRef, ExchangeId, HostName, Identity, Unseen};
 use crate::time::Timestamp;
 
@@ -341,6 +342,8 @@ pub struct SignIn {
     pub attempts: Vec<SignInAttempt>,
     /// Traffic to sign-in hosts that is encrypted and cannot be read.
     pub encrypted: Vec<ExchangeId>,
+    /// What was wrong with exchanges, for those where something was.
+    pub failures: BTreeMap<ExchangeId, Failure>,
     /// Whether anything of a sign-in was seen at all.
     pub seen: bool,
     /// Requests of further attempts, past the limit, that are not followed.

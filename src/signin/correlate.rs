@@ -4,11 +4,11 @@
 //!
 //! Invariant: groups keep their members in order of time, and at most `GROUPS` are made.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use super::sighting::{Grant, Sighting};
-use super::{Flow, Guid, wire};
+use super::{Failure, Flow, Guid, wire};
 use crate::entra::{HostRole, StepKind};
 use crate::evidence::{Evidence, Exchange, ExchangeId, HostName, InputId, Scheme};
 use crate::time::Timestamp;
@@ -190,12 +190,13 @@ pub(super) struct Groups {
 }
 
 /// Groups everything of a sign-in that the evidence holds.
-pub(super) fn group(evidence: &Evidence) -> Groups {
+pub(super) fn group(evidence: &Evidence, failures: &BTreeMap<ExchangeId, Failure>) -> Groups {
     let mut groups = Groups::default();
     for (id, exchange) in evidence.numbered() {
-        if let Some(sighting) = wire::sight(id, exchange) {
+        let failure = failures.get(&id).copied();
+        if let Some(sighting) = wire::sight(id, exchange, failure) {
             groups.place(sighting);
-        } else if let Some((index, sighting)) = expected(&groups.list, id, exchange) {
+        } else if let Some((index, sighting)) = expected(&groups.list, id, exchange, failure) {
             groups.add(index, sighting);
         }
     }
@@ -383,7 +384,12 @@ fn can_open(one: &Sighting) -> bool {
 }
 
 /// An exchange with a host that an open attempt waits for, or takes its scripts from.
-fn expected(groups: &[Group], id: ExchangeId, exchange: &Exchange) -> Option<(usize, Sighting)> {
+fn expected(
+    groups: &[Group],
+    id: ExchangeId,
+    exchange: &Exchange,
+    failure: Option<Failure>,
+) -> Option<(usize, Sighting)> {
     let host = exchange.host();
     let index = latest(groups, |group| {
         let near = match (group.last, exchange.started()) {
@@ -397,7 +403,7 @@ fn expected(groups: &[Group], id: ExchangeId, exchange: &Exchange) -> Option<(us
     })?;
     let group = groups.get(index)?;
     if group.script_hosts.contains(host) {
-        let sighting = wire::script(id, exchange);
+        let sighting = wire::script(id, exchange, failure);
         return (sighting.is_script || sighting.failure.is_some()).then_some((index, sighting));
     }
     let tunnel = exchange.request.url.scheme == Scheme::Authority;
@@ -408,7 +414,7 @@ fn expected(groups: &[Group], id: ExchangeId, exchange: &Exchange) -> Option<(us
     } else {
         StepKind::AppReturn
     };
-    let mut sighting = wire::expected(id, exchange, kind);
+    let mut sighting = wire::expected(id, exchange, failure, kind);
     if tunnel && sighting.failure.is_none() && exchange.response.is_ok() {
         return None;
     }

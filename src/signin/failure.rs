@@ -6,9 +6,14 @@
 //! Invariant: an answer is called foreign only when the capture keeps header fields and none of the
 //! service's own is among them, or when the answer's text names a product.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::expose;
 use crate::entra::{self, Fault, HostRole, StepKind, failures, hosts, service, vendors};
-use crate::evidence::{Author, Connection, Exchange, NoResponse, Response, Scheme, Stage};
+use crate::evidence::{
+    Author, Connection, Evidence, Exchange, ExchangeId, InputId, NoResponse, Response, Scheme,
+    Stage,
+};
 
 /// What went wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -64,10 +69,26 @@ impl Failure {
     }
 }
 
-/// What was wrong with an exchange; `None` when nothing was, or when it was merely given up.
-pub fn failure_of(exchange: &Exchange) -> Option<Failure> {
+/// What was wrong with each exchange; those with nothing wrong, or merely given up, are not in it.
+pub(super) fn all(evidence: &Evidence) -> BTreeMap<ExchangeId, Failure> {
+    // Where the service's own fields are kept, an answer without them is not the service's.
+    let marked: BTreeSet<InputId> = evidence
+        .exchanges
+        .iter()
+        .filter(|exchange| exchange.response.as_ref().is_ok_and(has_service_marks))
+        .map(|exchange| exchange.at.input)
+        .collect();
+    evidence
+        .numbered()
+        .filter_map(|(id, exchange)| {
+            Some((id, failure_of(exchange, marked.contains(&exchange.at.input))?))
+        })
+        .collect()
+}
+
+fn failure_of(exchange: &Exchange, marked: bool) -> Option<Failure> {
     match &exchange.response {
-        Ok(response) => answered(exchange, response),
+        Ok(response) => answered(exchange, response, marked),
         Err(NoResponse::Cancelled | NoResponse::NotCaptured | NoResponse::Pending) => None,
         Err(NoResponse::BlockedByClient { code }) => Some(failures::browser(code).map_or_else(
             || Failure::new(FailureKind::Fault(Fault::BlockedByClient), FailureSide::Client, true),
@@ -120,7 +141,7 @@ fn by_row(row: &entra::FailureRow) -> Failure {
     Failure::new(FailureKind::Fault(row.fault), side, !unclear)
 }
 
-fn answered(exchange: &Exchange, response: &Response) -> Option<Failure> {
+fn answered(exchange: &Exchange, response: &Response, marked: bool) -> Option<Failure> {
     let status = response.status;
     if response.author == Author::CaptureTool {
         let body = expose::body(&response.body).unwrap_or_default();
@@ -137,7 +158,7 @@ fn answered(exchange: &Exchange, response: &Response) -> Option<Failure> {
     }
     let role = hosts::host(exchange.host().as_str()).map(|row| row.role);
     match role {
-        Some(HostRole::Sts | HostRole::StsAlias) => at_service(exchange, response),
+        Some(HostRole::Sts | HostRole::StsAlias) => at_service(exchange, response, marked),
         Some(HostRole::SigninCdn) => at_script_host(exchange, response),
         Some(
             HostRole::DeviceCert
@@ -204,20 +225,23 @@ fn is_page(response: &Response) -> bool {
 /// Header fields below which an exporter is taken to have thrown most of them away.
 const FEW_HEADERS: usize = 3;
 
-/// Whether the sign-in service wrote the answer; `None` when the capture keeps too few header fields.
-pub(super) fn is_service_answer(response: &Response) -> Option<bool> {
-    let own = response.headers.iter().any(|(name, value)| {
+/// Whether the sign-in service wrote the answer; `None` when the capture keeps too few header fields to
+/// say so. `marked` tells that other answers of the capture have the service's fields.
+fn is_service_answer(response: &Response, marked: bool) -> Option<bool> {
+    let own = has_service_marks(response);
+    let enough = marked || response.headers.iter().count() >= FEW_HEADERS;
+    (own || enough).then_some(own)
+}
+
+/// Whether an answer has a field or cookie that only the service sets.
+fn has_service_marks(response: &Response) -> bool {
+    response.headers.iter().any(|(name, value)| {
         service::is_service_header(name)
-            || name == "strict-transport-security" && response.status < 400
             || name == "set-cookie"
                 && service::is_service_cookie(
                     expose::text(value).split('=').next().unwrap_or_default(),
                 )
-    });
-    if !own && response.headers.iter().count() < FEW_HEADERS {
-        return None;
-    }
-    Some(own)
+    })
 }
 
 /// Whether the body is one that only the service writes: a page with its settings, a form for the
@@ -228,9 +252,9 @@ fn speaks_for_service(response: &Response) -> bool {
     })
 }
 
-fn at_service(exchange: &Exchange, response: &Response) -> Option<Failure> {
+fn at_service(exchange: &Exchange, response: &Response, marked: bool) -> Option<Failure> {
     let status = response.status;
-    let own = is_service_answer(response);
+    let own = is_service_answer(response, marked);
     // What the service says in the body counts more than the status: faults of SOAP come with 500.
     if speaks_for_service(response) {
         return None;

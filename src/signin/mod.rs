@@ -26,4 +26,4 @@ pub use attempt::{
     AttemptId, Blockage, Carrier, Flow, Guid, Phase, SignIn, SignInAttempt, Step, StepResult,
     StsError,
 };
-pub use failure::{Failure, FailureKind, FailureSide, failure_of, interceptor};
+pub use failure::{Failure, FailureKind, FailureSide, interceptor};

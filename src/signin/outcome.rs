@@ -236,6 +236,12 @@ impl Walk<'_> {
         if !one.is_tunnel {
             return rank(one.kind) > 0 || one.kind == StepKind::Discovery;
         }
+        // The host of the passkey page, while the user may choose one.
+        let passkey = self.methods.iter().any(|method| method == "FidoKey")
+            && one.host.as_str() == "login.microsoft.com";
+        if passkey && matches!(self.waiting, Waiting::Page { .. }) {
+            return true;
+        }
         // A tunnel hides what it was for: it counts when the sign-in uses this host, or no other.
         let others = self.members.iter().filter(|member| {
             !member.is_tunnel && matches!(member.role, Some(HostRole::Sts | HostRole::StsAlias))

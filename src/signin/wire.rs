@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::answers::{CodeText, CredentialAnswer, Page, SasAnswer, TokenAnswer, code_text};
 use super::expose::{self, value};
 use super::sighting::{FoundCode, Grant, Sighting};
-use super::{Carrier, Flow, Guid, answers, failure_of, markup};
+use super::{Carrier, Failure, Flow, Guid, answers, markup};
 use crate::entra::{self, HostRole, StepKind, hosts};
 use crate::evidence::{Body, Exchange, ExchangeId, HostName, NoResponse, Response, Scheme, Url};
 
@@ -25,7 +25,11 @@ const GRANT_FIELDS: [&str; 5] = ["code", "id_token", "access_token", "SAMLRespon
 const EXTERNAL_RETURN: &str = "/federation/externalauthprovider";
 
 /// Reads one exchange; `None` when nothing of a sign-in is in it.
-pub(super) fn sight(id: ExchangeId, exchange: &Exchange) -> Option<Sighting> {
+pub(super) fn sight(
+    id: ExchangeId,
+    exchange: &Exchange,
+    failure: Option<Failure>,
+) -> Option<Sighting> {
     let role = hosts::host(exchange.host().as_str()).map(|row| row.role);
     let relevant = matches!(
         role,
@@ -43,7 +47,7 @@ pub(super) fn sight(id: ExchangeId, exchange: &Exchange) -> Option<Sighting> {
         )
     );
     if exchange.request.url.scheme == Scheme::Authority {
-        return relevant.then(|| tunnel(id, exchange, role));
+        return relevant.then(|| tunnel(id, exchange, failure, role));
     }
     let at_service = matches!(role, Some(HostRole::Sts | HostRole::StsAlias));
     let url = &exchange.request.url;
@@ -68,7 +72,7 @@ pub(super) fn sight(id: ExchangeId, exchange: &Exchange) -> Option<Sighting> {
     {
         kind = StepKind::ExternalMethod;
     }
-    let mut sighting = blank(id, exchange, kind);
+    let mut sighting = blank(id, exchange, failure, kind);
     sighting.role = role;
     sighting.is_script = hosts::is_script_cdn(exchange.host().as_str()) && is_script_file(exchange);
     read_request(&mut sighting, exchange, &query, &form, at_service);
@@ -82,7 +86,12 @@ pub(super) fn sight(id: ExchangeId, exchange: &Exchange) -> Option<Sighting> {
     Some(sighting)
 }
 
-fn blank(id: ExchangeId, exchange: &Exchange, kind: StepKind) -> Sighting {
+fn blank(
+    id: ExchangeId,
+    exchange: &Exchange,
+    failure: Option<Failure>,
+    kind: StepKind,
+) -> Sighting {
     Sighting {
         id,
         reference: exchange.at,
@@ -96,7 +105,7 @@ fn blank(id: ExchangeId, exchange: &Exchange, kind: StepKind) -> Sighting {
         answered: exchange.response.is_ok(),
         cancelled: matches!(exchange.response, Err(NoResponse::Cancelled)),
         pending: matches!(exchange.response, Err(NoResponse::Pending | NoResponse::NotCaptured)),
-        failure: failure_of(exchange),
+        failure,
         body_missing: false,
         correlation_ids: Vec::new(),
         request_id: None,
@@ -134,8 +143,16 @@ fn blank(id: ExchangeId, exchange: &Exchange, kind: StepKind) -> Sighting {
 
 /// A CONNECT request. A good one matters only after a failed one to the same host: what travels in it
 /// is seen in the exchanges inside.
-fn tunnel(id: ExchangeId, exchange: &Exchange, role: Option<HostRole>) -> Sighting {
-    let mut sighting = blank(id, exchange, StepKind::Other);
+fn tunnel(
+    id: ExchangeId,
+    exchange: &Exchange,
+    failure: Option<Failure>,
+    role: Option<HostRole>,
+) -> Sighting {
+    // A host that does one thing only tells by its name what the tunnel was for.
+    let only = entra::endpoint(exchange.host().as_str(), "GET", "/").map(|row| row.step);
+    let kind = only.filter(|step| *step == StepKind::UserCertificate).unwrap_or(StepKind::Other);
+    let mut sighting = blank(id, exchange, failure, kind);
     sighting.role = role;
     sighting.is_tunnel = true;
     sighting.is_script = hosts::is_script_cdn(exchange.host().as_str());
@@ -457,10 +474,10 @@ fn authorize_flow<'a>(path: &str, get: &dyn Fn(&str) -> Option<&'a str>) -> Opti
     let kinds = get("response_type")?;
     let openid = get("scope").is_some_and(|scope| scope.split_whitespace().any(|s| s == "openid"));
     let has = |word: &str| kinds.split_whitespace().any(|kind| kind == word);
-    Some(if openid || has("id_token") {
-        Flow::Oidc
-    } else if has("token") {
+    Some(if has("token") && !has("id_token") && !has("code") {
         Flow::OauthImplicit
+    } else if openid || has("id_token") {
+        Flow::Oidc
     } else {
         Flow::OauthCode
     })
@@ -884,8 +901,8 @@ fn describe(sighting: &mut Sighting) {
 }
 
 /// An exchange with a host that a page takes its scripts from, although the host is not a known one.
-pub(super) fn script(id: ExchangeId, exchange: &Exchange) -> Sighting {
-    let mut sighting = blank(id, exchange, StepKind::Other);
+pub(super) fn script(id: ExchangeId, exchange: &Exchange, failure: Option<Failure>) -> Sighting {
+    let mut sighting = blank(id, exchange, failure, StepKind::Other);
     sighting.role = Some(HostRole::SigninCdn);
     sighting.is_tunnel = exchange.request.url.scheme == Scheme::Authority;
     sighting.is_script = sighting.is_tunnel || is_script_file(exchange);
@@ -894,8 +911,13 @@ pub(super) fn script(id: ExchangeId, exchange: &Exchange) -> Sighting {
 }
 
 /// An exchange with a host that an attempt expects, although nothing in it is of a known shape.
-pub(super) fn expected(id: ExchangeId, exchange: &Exchange, kind: StepKind) -> Sighting {
-    let mut sighting = blank(id, exchange, kind);
+pub(super) fn expected(
+    id: ExchangeId,
+    exchange: &Exchange,
+    failure: Option<Failure>,
+    kind: StepKind,
+) -> Sighting {
+    let mut sighting = blank(id, exchange, failure, kind);
     sighting.role = hosts::host(exchange.host().as_str()).map(|row| row.role);
     let location = exchange.response.as_ref().ok().and_then(|response| response.location.as_ref());
     sighting.next_host = location.map(|location| location.host.clone());

@@ -166,11 +166,8 @@ fn ids(page: &mut Page, report: &ReportInput<'_>, brief: bool) {
     }
     if !log.graph.is_empty() {
         page.blank();
-        page.text(
-            2,
-            "Microsoft Graph, below https://graph.microsoft.com/v1.0/auditLogs/:",
-            Tone::Faint,
-        );
+        let below = format!("Microsoft Graph, below https://{}/v1.0/auditLogs/:", log.graph_host);
+        page.text(2, &below, Tone::Faint);
         for request in &log.graph {
             page.whole(4, request.strip_prefix("/auditLogs/").unwrap_or(request));
         }
