@@ -16,6 +16,7 @@ mod expose;
 mod failure;
 mod markup;
 mod outcome;
+mod request;
 mod script_object;
 mod sighting;
 mod wire;
