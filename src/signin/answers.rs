@@ -6,7 +6,7 @@ use regex::Regex;
 use serde_json::{Map, Value};
 
 use super::{Guid, script_object};
-use crate::entra;
+use crate::entra::{self, Nature};
 
 /// `AADSTS` and a number; the layout of the text behind it is the same in all carriers.
 static CODE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"AADSTS(\d{5,7})").ok());
@@ -72,12 +72,8 @@ pub(super) struct Page {
     pub code: Option<u32>,
     /// The codes and ids of its error text.
     pub text: CodeText,
-    /// Codes raised on the page.
-    pub raised: Vec<u32>,
     /// Methods that the user may use; `None` when the page has no such list.
     pub methods: Option<Vec<String>>,
-    /// The method that is begun without a choice.
-    pub default_method: Option<String>,
     /// How long the page polls, in milliseconds.
     pub polling_timeout: Option<u64>,
     /// The sign-in's id.
@@ -128,22 +124,16 @@ impl Page {
                 page.text = text(key).map(code_text).unwrap_or_default();
             }
         }
-        page.raised = map
-            .get("arrValErrs")
-            .and_then(Value::as_array)
-            .map(|codes| codes.iter().take(CODES).filter_map(number).collect())
-            .unwrap_or_default();
+        // A page that names no error may still list what was raised on it; most of that is noise.
+        let raised = map.get("arrValErrs").and_then(Value::as_array).into_iter().flatten();
+        let real =
+            |code: &u32| entra::error(*code).is_some_and(|row| row.nature == Nature::Failure);
+        page.code = page.code.or_else(|| raised.take(CODES).filter_map(number).find(real));
         page.methods = map.get("arrUserProofs").and_then(Value::as_array).map(|proofs| {
             proofs
                 .iter()
                 .filter_map(|proof| proof.get("authMethodId")?.as_str().and_then(identifier))
                 .collect()
-        });
-        page.default_method = map.get("arrUserProofs").and_then(Value::as_array).and_then(|all| {
-            let chosen = all.iter().find(|proof| {
-                proof.get("isDefault").and_then(Value::as_bool).unwrap_or_default()
-            })?;
-            chosen.get("authMethodId")?.as_str().and_then(identifier)
         });
         page.polling_timeout = map
             .get("iPollingTimeout")
@@ -406,9 +396,7 @@ mod tests {
         let page = Page::read(body).unwrap();
         assert_eq!(page.id.as_deref(), Some("ConvergedTFA"));
         assert_eq!(page.code, None);
-        assert_eq!(page.raised, [50058]);
         assert_eq!(page.methods.unwrap(), ["PhoneAppNotification", "OneWaySMS"]);
-        assert_eq!(page.default_method.as_deref(), Some("PhoneAppNotification"));
         assert_eq!(page.correlation_id.unwrap().as_str(), "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee");
         assert!(page.text.codes.is_empty());
     }

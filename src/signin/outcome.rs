@@ -317,6 +317,9 @@ impl Walk<'_> {
         if let Some(number) = page.description.or(page.title) {
             self.policy_page = Some(number);
         }
+        if page.token_binding {
+            self.note = Some("the page names token protection as the reason");
+        }
         match kind {
             Some(StepKind::MfaPage) => self.mfa_page(index, one),
             None if offers => self.mfa_page(index, one),

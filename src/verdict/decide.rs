@@ -2,7 +2,7 @@
 
 use super::choose::{Selection, choose};
 use super::{Statement, Verdict, confidence, guide, next_capture, summary};
-use crate::evidence::{Evidence, EvidenceRef, Format, InputCoverage, Unseen};
+use crate::evidence::{DiagnosticCode, Evidence, EvidenceRef, Format, Unseen};
 use crate::finding::{Confidence, Family, Finding, Piece, Refs, Severity, Text};
 use crate::signin::{
     AttemptId, GuideCause, MfaState, Outcome, Side, SignIn, SignInAttempt, StepKind,
@@ -259,22 +259,44 @@ const fn words(unseen: Unseen) -> &'static str {
     }
 }
 
+/// What a case without an attempt holds.
+#[derive(Clone, Copy)]
+pub(super) enum Seen {
+    /// Nothing that is a capture.
+    NoCapture,
+    /// Only the part before the damage.
+    Part,
+    /// An archive that no password opened.
+    Protected,
+    /// Requests, none of them of a sign-in.
+    Requests(u64),
+    /// Tunnels to the sign-in service.
+    Tunnels,
+}
+
 /// The verdict when no attempt was found.
 fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding]) -> Verdict {
     let captures = evidence.inputs.iter().filter(|input| input.format != Format::Unrecognised);
     let records: u64 = captures.clone().map(|input| input.records).sum();
     let any_capture = captures.count() > 0;
-    let blind = evidence.coverage.inputs.iter().any(InputCoverage::is_tunnels_only);
-    let (outcome, confidence) = if !signin.encrypted.is_empty() {
-        (Outcome::Unreadable, Confidence::High)
+    let closed = evidence.diagnostics.iter().any(|one| one.code == DiagnosticCode::Encrypted);
+    let cut = evidence.coverage.inputs.iter().any(|one| one.truncated);
+    let seen = if !signin.encrypted.is_empty() {
+        Seen::Tunnels
     } else if !any_capture {
-        (Outcome::Undetermined, Confidence::Low)
-    } else if blind || evidence.coverage.inputs.iter().any(|one| one.truncated) {
-        (Outcome::NoSignIn, Confidence::Medium)
-    } else if records == 0 {
-        (Outcome::NoSignIn, Confidence::Low)
+        Seen::NoCapture
+    } else if closed && evidence.exchanges.is_empty() {
+        Seen::Protected
+    } else if cut {
+        Seen::Part
     } else {
-        (Outcome::NoSignIn, Confidence::High)
+        Seen::Requests(records)
+    };
+    let (outcome, confidence) = match seen {
+        Seen::Tunnels => (Outcome::Unreadable, Confidence::High),
+        Seen::NoCapture | Seen::Part | Seen::Protected => (Outcome::Undetermined, Confidence::Low),
+        Seen::Requests(0) => (Outcome::NoSignIn, Confidence::Low),
+        Seen::Requests(_) => (Outcome::NoSignIn, Confidence::High),
     };
     for finding in findings.iter_mut() {
         finding.decisive = false;
@@ -297,7 +319,7 @@ fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding
         host: None,
         hosts: Vec::new(),
         confidence,
-        summary: summary::without_attempt(outcome, any_capture, records),
+        summary: summary::without_attempt(seen),
         evidence_for,
         evidence_against: Vec::new(),
         ruled_out: Vec::new(),

@@ -1,7 +1,7 @@
 //! The capture to take next, when this one cannot tell.
 
 use super::NextCapture;
-use crate::evidence::{Evidence, Format, Unseen, Vantage};
+use crate::evidence::{DiagnosticCode, Evidence, Format, Unseen, Vantage};
 use crate::finding::Text;
 use crate::signin::{Outcome, SignIn, SignInAttempt};
 
@@ -14,6 +14,10 @@ pub(super) fn next_capture(
     let unseen = attempt.and_then(|attempt| attempt.unseen.first().copied());
     let tunnels = !signin.encrypted.is_empty();
     let stopped = attempt.is_some_and(|attempt| attempt.blockage.is_some());
+    let closed = evidence.diagnostics.iter().any(|one| one.code == DiagnosticCode::Encrypted);
+    if closed && evidence.exchanges.is_empty() {
+        return password();
+    }
     match unseen {
         Some(Unseen::BodiesMissing) => bodies(),
         Some(Unseen::Encrypted) => decrypted(),
@@ -33,6 +37,20 @@ pub(super) fn next_capture(
             Some(Vantage::Program) => browser("the browser's part of the sign-in"),
             _ => browser("the sign-in itself: no request to the sign-in service is in the capture"),
         },
+    }
+}
+
+fn password() -> NextCapture {
+    NextCapture {
+        missing: Text::of("the password of the archive"),
+        tool: "mfatrace",
+        steps: vec![
+            "Ask the sender for the password, by another way than the archive came.",
+            "Put it alone on a line of a file and give that with --password-file.",
+            "Or let the sender save the sessions again without a password.",
+        ],
+        start: "no new capture is needed",
+        stop: "no new capture is needed",
     }
 }
 

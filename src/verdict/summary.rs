@@ -1,5 +1,6 @@
 //! The one sentence that answers the question.
 
+use super::decide::Seen;
 use crate::finding::{Confidence, Piece, Text};
 use crate::signin::{MfaState, Outcome, Phase, Side, SignInAttempt};
 
@@ -171,18 +172,24 @@ fn undetermined(attempt: &SignInAttempt) -> Text {
 }
 
 /// The answer when there is no attempt.
-pub(super) fn without_attempt(outcome: Outcome, any_capture: bool, records: u64) -> Text {
-    match outcome {
-        Outcome::Unreadable => Text::of(
-            "A sign-in is in this capture, but its connections were not decrypted, so it cannot be read.",
+pub(super) fn without_attempt(seen: Seen) -> Text {
+    match seen {
+        Seen::NoCapture => Text::of("No capture was found that can be read."),
+        Seen::Part => {
+            Text::of("The readable part of the capture holds no sign-in; the rest is lost.")
+        }
+        Seen::Protected => Text::of(
+            "The archive is protected: give its password with --password-file to have it read.",
         ),
-        _ if !any_capture => Text::of("No capture was found that can be read."),
-        _ if records == 0 => Text::of("The capture is empty: it holds no request at all."),
-        _ if records == 1 => {
+        Seen::Requests(0) => Text::of("The capture is empty: it holds no request at all."),
+        Seen::Requests(1) => {
             Text::of("The one request in the capture did not go to the sign-in service.")
         }
-        _ => Text::of("None of the ")
+        Seen::Requests(records) => Text::of("None of the ")
             .with(records)
             .with(" requests in the capture went to the sign-in service."),
+        Seen::Tunnels => Text::of(
+            "A sign-in is in this capture, but its connections were not decrypted, so it cannot be read.",
+        ),
     }
 }
