@@ -50,15 +50,43 @@ pub(super) fn code_text(text: &str) -> CodeText {
     found
 }
 
-/// A word of the capture that is fit to be shown: an identifier, not text and not a number.
+/// A word of the capture that is fit to be shown: one of the tables, or one that is made of words. A
+/// run of letters that is a token is no word.
 pub(super) fn identifier(text: &str) -> Option<String> {
     let text = text.trim();
     let fine = (2..=64).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_alphabetic())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    // A run of mixed letters and digits is a token, not a name.
-    let digits = text.bytes().filter(u8::is_ascii_digit).count();
-    (fine && digits <= 2).then(|| text.to_owned())
+    let known = || {
+        entra::page(text).is_some()
+            || entra::result(text).is_some()
+            || entra::method(text).is_some()
+    };
+    (fine && (known() || is_made_of_words(text))).then(|| text.to_owned())
+}
+
+/// Whether letters read as words: few digits, enough vowels, and no capital at every other letter.
+fn is_made_of_words(text: &str) -> bool {
+    let count = |fits: fn(&u8) -> bool| text.bytes().filter(fits).count();
+    let vowels = count(|byte| b"aeiouyAEIOUY".contains(byte));
+    let letters = count(u8::is_ascii_alphabetic);
+    let starts = text
+        .bytes()
+        .zip(text.bytes().skip(1))
+        .filter(|(one, next)| one.is_ascii_lowercase() && next.is_ascii_uppercase())
+        .count();
+    count(u8::is_ascii_digit) <= 2
+        && vowels.saturating_mul(4) >= letters
+        && letters >= starts.saturating_add(1).saturating_mul(3)
+}
+
+/// An error of OAuth (RFC 6749 section 4.1.2.1): lower case words.
+pub(super) fn oauth_error(text: &str) -> Option<String> {
+    let text = text.trim();
+    let fine = (2..=48).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+        && is_made_of_words(text);
+    fine.then(|| text.to_owned())
 }
 
 /// The object of a sign-in page, as far as it is used.
@@ -305,7 +333,7 @@ impl TokenAnswer {
             granted: map.contains_key("access_token") || map.contains_key("id_token"),
             for_user: map.contains_key("refresh_token") || map.contains_key("id_token"),
             device_code: map.contains_key("device_code") && map.contains_key("user_code"),
-            error: text("error").and_then(identifier),
+            error: text("error").and_then(oauth_error),
             ..Self::default()
         };
         let described = text("error_description").map(code_text).unwrap_or_default();
@@ -444,5 +472,10 @@ mod tests {
         assert!(identifier("493021").is_none());
         assert!(identifier("aB3dE5fG7hJ9").is_none());
         assert!(identifier("a b").is_none());
+        assert!(identifier("UXowNTVrUWpwbXZpdVJQSEZSMkRLRURn").is_none());
+        assert!(identifier("ConvergedSomethingNew").is_some());
+        assert!(identifier("SMSSent").is_some());
+        assert!(oauth_error("interaction_required").is_some());
+        assert!(oauth_error("UXowNTVrUWpwbXZpdVJQ").is_none());
     }
 }

@@ -387,7 +387,7 @@ pub(super) fn read_return(sighting: &mut Sighting, pairs: &Pairs, carrier: Carri
         add_codes(sighting, &found, carrier);
     }
     if let Some(error) = error {
-        sighting.oauth_error = answers::identifier(error);
+        sighting.oauth_error = answers::oauth_error(error).or_else(|| Some("unnamed".to_owned()));
         let claims = value(pairs, "claims").map(answers::policy_ids).unwrap_or_default();
         sighting.policy_ids.extend(claims);
         return;

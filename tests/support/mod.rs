@@ -2,6 +2,13 @@
 #![allow(dead_code, reason = "each test uses what it needs")]
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test support")]
 
+pub(crate) mod archive;
+pub(crate) mod canary;
+pub(crate) mod exchange;
+pub(crate) mod json;
+pub(crate) mod memory;
+pub(crate) mod random;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 

@@ -1,0 +1,174 @@
+//! A capture of any size is read in bounded memory.
+//!
+//! 96 MiB in every run, 2 GiB with `MFATRACE_BIG=1`: the unoptimised build reads some 20 MiB/s.
+
+mod support;
+
+use std::alloc::System;
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use mfatrace::analyze::Analysis;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+
+use support::exchange::{clock, get, post, post_json};
+
+#[global_allocator]
+static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// SPEC section 8: HAR and SAZ.
+const MOST: usize = 160 << 20;
+
+fn live() -> usize {
+    let stats = GLOBAL.stats();
+    stats.bytes_allocated.saturating_sub(stats.bytes_deallocated)
+}
+
+fn size() -> u64 {
+    if std::env::var_os("MFATRACE_BIG").is_some() { 2 << 30 } else { 96 << 20 }
+}
+
+/// A HAR that is written while it is read.
+struct Generated<F> {
+    entry: F,
+    number: u64,
+    made: u64,
+    until: u64,
+    chunk: Vec<u8>,
+    at: usize,
+    peak: Arc<AtomicUsize>,
+}
+
+impl<F: FnMut(u64) -> String> Read for Generated<F> {
+    fn read(&mut self, space: &mut [u8]) -> std::io::Result<usize> {
+        self.peak.fetch_max(live(), Ordering::Relaxed);
+        if self.at == self.chunk.len() {
+            (self.at, self.chunk) = (0, Vec::new());
+            if self.number == 0 {
+                self.chunk.extend(b"{\"log\":{\"version\":\"1.2\",\"creator\":{\"name\":\"WebInspector\",\"version\":\"537.36\"},\"entries\":[");
+            } else if self.made < self.until {
+                self.chunk.extend(if self.number > 1 { &b","[..] } else { b"" });
+                self.chunk.extend((self.entry)(self.number).into_bytes());
+            } else if self.until > 0 {
+                self.until = 0;
+                self.chunk.extend(b"]}}");
+            }
+            self.number += 1;
+            self.made += self.chunk.len() as u64;
+        }
+        let rest = &self.chunk[self.at..];
+        let length = rest.len().min(space.len());
+        space[..length].copy_from_slice(&rest[..length]);
+        self.at += length;
+        Ok(length)
+    }
+}
+
+/// Reads a generated HAR; gives the analysis and the most that was in use above what was before.
+fn run(entry: impl FnMut(u64) -> String + Send + 'static) -> (Analysis, usize) {
+    let peak = Arc::new(AtomicUsize::new(0));
+    let until = size();
+    let generated = Generated {
+        entry,
+        number: 0,
+        made: 0,
+        until,
+        chunk: Vec::new(),
+        at: 0,
+        peak: Arc::clone(&peak),
+    };
+    let before = live();
+    let analysis = support::memory::run_reader(generated);
+    let peak = peak.load(Ordering::Relaxed).max(live()).saturating_sub(before);
+    println!("{} MiB at most for {} MiB", peak >> 20, until >> 20);
+    (analysis, peak)
+}
+
+/// Times that fit a day, whatever the number.
+fn at(number: u64) -> f64 {
+    f64::from(u32::try_from(number % 80_000).unwrap())
+}
+
+fn told(number: u64, entry: &serde_json::Value) -> String {
+    let mut entry = entry.clone();
+    entry["startedDateTime"] = clock(at(number)).into();
+    entry.to_string()
+}
+
+// One test, so that nothing else allocates beside it.
+#[test]
+fn memory_stays_below_the_ceiling() {
+    let mut high = Vec::new();
+    let mut check = |name: &str, (analysis, peak): (Analysis, usize), records: bool| {
+        assert!(!records || analysis.evidence.inputs[0].records > 10, "{name}");
+        if peak > MOST {
+            high.push(format!("{name}: {} MiB", peak >> 20));
+        }
+    };
+
+    let script = "x".repeat(40_000);
+    let usual = [
+        get("https://portal.fabrikam.example/app.js").answer("text/javascript", &script).entry(0.0),
+        get("https://login.microsoftonline.com/common/oauth2/v2.0/authorize?client_id=x")
+            .by_service()
+            .answer("text/html", &script)
+            .entry(0.0),
+        get("https://images.contoso.example/a.png").answer("image/png", &script).entry(0.0),
+        post_json("https://login.microsoftonline.com/common/SAS/BeginAuth", "{}")
+            .by_service()
+            .answer("application/json", "{\"Success\":true,\"ResultValue\":\"Success\"}")
+            .entry(0.0),
+    ];
+    check("usual", run(move |n| told(n, &usual[usize::try_from(n % 4).unwrap()])), true);
+
+    let body = format!("$Config={{\"pgid\":\"ConvergedTFA\",\"x\":\"{}\"}};", "y".repeat(2_000));
+    let hostile = move |n: u64| {
+        let url = format!("https://login.microsoftonline.com/common/login?x={n}&state={n}");
+        let form = format!("login=user{n}%40contoso.example&ctx=c{n}&flowToken=t{n}");
+        let told = post(&url, &form).asking("client-request-id", &guid(n)).by_service();
+        told.answer("text/html", &body).entry(at(n)).to_string()
+    };
+    check("sign-in pages of many users", run(hostile), true);
+
+    let failing = |n: u64| {
+        let url = format!("https://login.microsoftonline.com/common/SAS/EndAuth?pollCount={n}");
+        let told =
+            get(&url).asking("x-ms-ctx", &format!("c{n}")).failing("net::ERR_CONNECTION_RESET");
+        told.asking("client-request-id", &guid(n)).entry(at(n)).to_string()
+    };
+    check("nothing but failures", run(failing), true);
+
+    let hosts = |n: u64| get(&format!("https://h{n}.contoso.example/")).entry(at(n)).to_string();
+    check("many hosts", run(hosts), true);
+
+    let aliases = |n: u64| {
+        let url = format!("https://h{n}.b2clogin.com/{}", "p/".repeat(400));
+        get(&url).failing(&format!("net::ERR_{n}")).entry(at(n)).to_string()
+    };
+    check("many sign-in hosts with long paths", run(aliases), true);
+
+    let fields = |n: u64| {
+        let mut told = get("https://login.microsoftonline.com/common/login");
+        for index in 0..500 {
+            told = told.field(&format!("x-{n}-{index}"), &"v".repeat(60));
+        }
+        told.entry(at(n)).to_string()
+    };
+    check("many fields", run(fields), true);
+
+    let tiny = |n: u64| format!("{{\"time\":{n}}}");
+    check("tiny entries", run(tiny), false);
+
+    let huge = |n: u64| {
+        let url = "https://login.microsoftonline.com/common/login";
+        get(url).answer("text/html", &"z".repeat(24 << 20)).entry(at(n)).to_string()
+    };
+    check("huge bodies", run(huge), false);
+
+    assert!(high.is_empty(), "{}", high.join("\n"));
+}
+
+fn guid(number: u64) -> String {
+    format!("{number:08x}-0000-4000-8000-{number:012x}")
+}

@@ -1,0 +1,30 @@
+//! Analyses bytes in memory, as one capture.
+
+use std::io::Read;
+use std::sync::atomic::AtomicBool;
+
+use mfatrace::analyze::{Analysis, Selection, conclude, scope};
+use mfatrace::capture::{self, ReadOptions, Source};
+use mfatrace::evidence::EvidenceBuilder;
+use mfatrace::limits::Limits;
+
+/// Analyses one source.
+pub(crate) fn run_source(name: &str, source: Source, passwords: &[String]) -> Analysis {
+    let limits = Limits::default();
+    let scope = scope(&limits);
+    let cancel = AtomicBool::new(false);
+    let options = ReadOptions { scope: &scope, limits: &limits, passwords, cancel: &cancel };
+    let mut builder = EvidenceBuilder::new();
+    capture::open(name, source, &options, false, &mut builder);
+    conclude(builder.finish(), &Selection::default())
+}
+
+/// Analyses bytes.
+pub(crate) fn run_bytes(bytes: Vec<u8>) -> Analysis {
+    run_source("capture", Source::bytes(bytes), &[])
+}
+
+/// Analyses what a reader gives.
+pub(crate) fn run_reader(reader: impl Read + Send + 'static) -> Analysis {
+    run_source("capture", Source::stream(Box::new(reader)), &[])
+}
