@@ -145,10 +145,10 @@ fn answered(exchange: &Exchange, response: &Response, marked: bool) -> Option<Fa
     let status = response.status;
     if response.author == Author::CaptureTool {
         let body = expose::body(&response.body).unwrap_or_default();
-        return Some(
-            failures::fiddler("", &body)
-                .map_or(Failure::new(FailureKind::Unnamed, FailureSide::Network, false), by_row),
-        );
+        let known = failures::fiddler("", &body).map(by_row);
+        // An answer that the tool made up on purpose is no failure of anything.
+        let unknown = Failure::new(FailureKind::Unnamed, FailureSide::Unknown, false);
+        return known.or_else(|| (status >= 500).then_some(unknown));
     }
     if exchange.request.url.scheme == Scheme::Authority {
         return (status >= 400).then(|| tunnel(response));
