@@ -3,6 +3,7 @@
 //! Each arrow is one call. What a reader should keep is told here, out of the table of hosts, so that
 //! readers need not know what a sign-in is.
 
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -26,7 +27,6 @@ pub enum CaseInput {
 }
 
 /// How to analyse.
-#[derive(Debug)]
 pub struct AnalyzeOptions<'a> {
     /// The bounds.
     pub limits: Limits,
@@ -38,6 +38,17 @@ pub struct AnalyzeOptions<'a> {
     pub selection: Selection,
     /// Set from outside to stop early.
     pub cancel: &'a AtomicBool,
+}
+
+impl fmt::Debug for AnalyzeOptions<'_> {
+    /// Passwords are counted and not shown; whom the selection names stays out as well.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AnalyzeOptions")
+            .field("limits", &self.limits)
+            .field("hash", &self.hash)
+            .field("passwords", &self.passwords.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// Everything that an analysis gives.
@@ -105,6 +116,36 @@ const FIELDS: &[&str] = &[
     "wresult=",
 ];
 
+/// Fields of queries and fragments that are kept whatever the host: what goes back to an application,
+/// and what hands the user to another provider.
+const QUERY_FIELDS: &[&str] = &[
+    "RelayState",
+    "SAMLRequest",
+    "SAMLResponse",
+    "access_token",
+    "client-request-id",
+    "code",
+    "ctx",
+    "device_code",
+    "error",
+    "error_code",
+    "error_description",
+    "error_subcode",
+    "id_token",
+    "id_token_hint",
+    "redirect_uri",
+    "session_state",
+    "state",
+    "wa",
+    "wctx",
+    "wresult",
+    "x-client-last-telemetry",
+];
+
+/// Where pages of the sign-in report about themselves; that they do is enough.
+const REPORTS: &[&str] =
+    &["/client/perftrace", "/handlers/enverror", "/handlers/watson", "/instrumentation/"];
+
 /// What readers keep: the hosts of the sign-in and what belongs to it by its path.
 pub fn scope(limits: &Limits) -> Scope {
     let wanted = |role: HostRole| {
@@ -125,4 +166,42 @@ pub fn scope(limits: &Limits) -> Scope {
         FIELDS,
         limits.body,
     )
+    .with_queries(QUERY_FIELDS.iter().copied())
+    .without_bodies(
+        hosts::patterns()
+            .filter(|row| row.role == HostRole::Telemetry && !row.is_path())
+            .map(|row| row.pattern),
+        REPORTS.iter().copied(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Want;
+
+    #[test]
+    fn options_show_no_password() {
+        let passwords = ["hunter2".to_owned()];
+        let cancel = AtomicBool::new(false);
+        let options = AnalyzeOptions {
+            limits: Limits::default(),
+            hash: true,
+            passwords: &passwords,
+            selection: Selection::default(),
+            cancel: &cancel,
+        };
+        let shown = format!("{options:?}");
+        assert!(shown.contains("passwords: 1") && !shown.contains("hunter2"), "{shown}");
+    }
+
+    #[test]
+    fn reports_of_pages_take_no_room() {
+        let scope = scope(&Limits::default());
+        let host = "login.microsoftonline.com";
+        let want = |path| scope.request_body(host, path, b"x");
+        assert_eq!(want("/common/instrumentation/dssostatus"), Want::Nothing);
+        assert_eq!(want("/common/handlers/watson"), Want::Nothing);
+        assert_eq!(want("/common/SAS/BeginAuth"), Want::UpTo(Limits::default().body));
+    }
 }

@@ -21,8 +21,6 @@ pub struct Limits {
     pub input: Option<u64>,
     /// Bytes of a stream that must be held in memory because it cannot be rewound.
     pub buffered: u64,
-    /// Bytes that decompression may produce for streams of packets.
-    pub expanded_stream: u64,
     /// Bytes that members of archives and bodies together may expand to.
     pub expanded: u64,
     /// Expanded bytes per compressed byte of one body or member, above [`RATIO_FLOOR`].
@@ -40,7 +38,6 @@ impl Default for Limits {
         Self {
             input: None,
             buffered: 4 * GIB,
-            expanded_stream: 8 * GIB,
             expanded: GIB,
             ratio: 1_000,
             body: MIB,
@@ -52,27 +49,39 @@ impl Default for Limits {
 
 /// Bytes below which the ratio of expansion is not looked at: small text may shrink a lot.
 pub const RATIO_FLOOR: u64 = MIB;
-/// Nesting of JSON; `serde_json` itself stops at 128.
-pub const JSON_DEPTH: usize = 128;
 /// Nesting of XML.
 pub const XML_DEPTH: usize = 64;
-/// Nesting of HTML that is followed.
-pub const HTML_DEPTH: usize = 256;
 /// Bytes of a failure page kept of a host that is not a sign-in host: enough for a vendor's text.
 pub const FAILURE_PAGE: u64 = 16 * KIB;
 /// Fields read of one head.
 pub const HEADER_FIELDS: usize = 512;
 /// Bytes of one head; what comes after them is not looked at for it.
 pub const HEAD: u64 = 64 * KIB;
-/// Bytes of one header value kept.
+/// Bytes kept of a header value that is read to its end: a redirect, a challenge.
 pub const HEADER_VALUE: usize = 16 * 1024;
+/// Bytes kept of any other header value: enough for the sign of a product.
+pub const SHORT_HEADER_VALUE: usize = 2 * 1024;
+/// Bytes kept of a cookie that is set: its name is what matters.
+pub const COOKIE: usize = 256;
+/// Bytes kept of one query or fragment; browsers and servers stop at about as much.
+pub const QUERY: usize = 16 * 1024;
+/// Characters kept of the words behind a status.
+pub const REASON: usize = 120;
 /// Bytes of one path kept; longer ones are cut.
 pub const PATH: usize = 1024;
 /// Exchanges kept of hosts that matter for the sign-in.
 pub const EXCHANGES_IN_SCOPE: usize = 50_000;
 /// Exchanges kept of all other hosts; the rest are counted only.
 pub const EXCHANGES_OUT_OF_SCOPE: usize = 50_000;
-/// Bytes of bodies kept for one case, all together.
+/// Bytes of evidence kept for one case: connections, look-ups, and exchanges with all they hold.
+pub const EVIDENCE: u64 = 64 * MIB;
+/// The part of [`EVIDENCE`] that connections and look-ups may take.
+pub const WIRE: u64 = 16 * MIB;
+/// The part of [`EVIDENCE`] that is left to exchanges that lost headers and bodies.
+pub const BARE: u64 = 12 * MIB;
+/// Bytes made free at once when exchanges give way to others: each time all are looked at.
+pub const FOLD_STEP: u64 = 8 * MIB;
+/// The part of [`EVIDENCE`] that bodies may take.
 pub const BODIES: u64 = 24 * MIB;
 /// Connections kept.
 pub const CONNECTIONS: usize = 200_000;
@@ -94,8 +103,9 @@ pub const ZSTD_WINDOW: u64 = 16 * MIB;
 pub const ARCHIVE_WINDOW: u64 = 64 * MIB;
 /// Members listed of one archive.
 pub const ARCHIVE_MEMBERS: usize = 1_000_000;
-/// Attempts reported of one case; more than that is a loop or an attack on the reader.
-pub const ATTEMPTS: usize = 2_000;
+/// Bytes held in memory of archives inside archives and of protected members, all that are open at
+/// once together: they can be read at random only there.
+pub const HELD: u64 = 96 * MIB;
 
 /// What may still be expanded, counted as produced: one for a whole input, through every decoder.
 ///
@@ -137,11 +147,10 @@ impl Budget {
         !left.exhausted
     }
 
-    /// Whether one stream that took `compressed` bytes may have produced `expanded`.
-    pub fn allows_ratio(&mut self, compressed: u64, expanded: u64) -> bool {
-        let fine = expanded <= RATIO_FLOOR || expanded / self.ratio.max(1) <= compressed.max(1);
-        self.lock().exhausted |= !fine;
-        fine
+    /// Whether one stream that took `compressed` bytes may have produced `expanded`. It says nothing
+    /// of other streams.
+    pub fn allows_ratio(&self, compressed: u64, expanded: u64) -> bool {
+        expanded <= RATIO_FLOOR || expanded / self.ratio.max(1) <= compressed.max(1)
     }
 
     /// Bytes left.
@@ -165,10 +174,10 @@ mod tests {
         assert!(budget.charge(10));
         assert!(!budget.charge(1));
         assert!(!budget.charge(0));
-        let mut budget = Budget::new(GIB, 1000);
+        let budget = Budget::new(GIB, 1000);
         assert!(budget.allows_ratio(1, MIB));
         assert!(!budget.allows_ratio(1, 2 * MIB));
-        assert!(budget.is_exhausted());
+        assert!(!budget.is_exhausted());
     }
 
     #[test]

@@ -40,7 +40,42 @@ struct Member {
 impl Walk<'_, '_> {
     /// Reads a zip: a Fiddler archive, or members one by one.
     pub(super) fn zip(&mut self, place: &Place, mut source: Source, head: &[u8]) -> Option<String> {
-        let limit = self.options.limits.buffered;
+        let buffered = self.options.limits.buffered;
+        let nested = place.depth > 0;
+        let room = limits::HELD.saturating_sub(self.held);
+        let limit = if nested { buffered.min(room) } else { buffered };
+        if let Err(error) = source.seekable(limit)
+            && StreamError::of(&error) == Some(StreamError::TooLong)
+        {
+            return Some(self.too_large(place, source, &error));
+        }
+        let size = if nested { source.length().unwrap_or(0) } else { 0 };
+        self.held = self.held.saturating_add(size);
+        let looks = self.zip_at_hand(place, source, head, limit);
+        self.held = self.held.saturating_sub(size);
+        looks
+    }
+
+    /// A zip that had to be held in memory, and could not.
+    fn too_large(&mut self, place: &Place, mut source: Source, error: &io::Error) -> String {
+        let looks = "a zip archive that is too large to be held in memory".to_owned();
+        let id = (!place.is_member).then(|| self.add_unrecognised(place, &mut source, &looks));
+        if place.depth > 0 {
+            self.report_held(id, place);
+        } else {
+            self.report_stream(id, place, error);
+        }
+        looks
+    }
+
+    /// The same for a zip that can be read at random.
+    fn zip_at_hand(
+        &mut self,
+        place: &Place,
+        mut source: Source,
+        head: &[u8],
+        limit: u64,
+    ) -> Option<String> {
         let listed = source.seekable(limit).map_err(ZipError::Io).and_then(ZipArchive::new);
         let is_saz = match listed {
             Ok(archive) => archive.file_names_raw().any(is_session),
@@ -105,12 +140,19 @@ impl Walk<'_, '_> {
             }
             let inside = place.member("zip", &member.name);
             if member.is_protected {
-                match self.decrypt(&inside, archive, index) {
-                    Some(bytes) => {
+                match self.decrypt(archive, index) {
+                    Ok(Some(bytes)) => {
+                        let held = as_u64(bytes.len());
+                        self.held = self.held.saturating_add(held);
                         let source = self.wrapped(io::Cursor::new(bytes));
                         others.note(self.visit(&inside, source));
+                        self.held = self.held.saturating_sub(held);
                     }
-                    None => others.protected = others.protected.saturating_add(1),
+                    Ok(None) => others.protected = others.protected.saturating_add(1),
+                    Err(error) if StreamError::of(&error) == Some(StreamError::TooLong) => {
+                        self.report_held(None, &inside);
+                    }
+                    Err(error) => self.report_stream(None, &inside, &error),
                 }
                 continue;
             }
@@ -127,31 +169,31 @@ impl Walk<'_, '_> {
         others
     }
 
-    /// The bytes of a protected member, with the first password that fits.
+    /// The bytes of a protected member, with the first password that fits; `None` when none does.
     fn decrypt(
         &mut self,
-        place: &Place,
         archive: &mut ZipArchive<SharedSeek>,
         index: usize,
-    ) -> Option<Vec<u8>> {
+    ) -> io::Result<Option<Vec<u8>>> {
         for password in self.options.passwords {
             let Ok(file) = archive.by_index_decrypt(index, password.as_bytes()) else { continue };
             let mut held = Vec::new();
-            let limit = self.budget.left().min(self.options.limits.buffered);
+            let room = limits::HELD.saturating_sub(self.held).min(self.options.limits.buffered);
+            let limit = self.budget.left().min(room).saturating_add(1);
             // ZipCrypto takes one wrong password of 256: then the checksum is wrong at the end.
             match file.take(limit).read_to_end(&mut held).map_err(plain) {
                 Ok(_) if as_u64(held.len()) < limit => {
                     self.budget.charge(as_u64(held.len()));
-                    return Some(held);
+                    return Ok(Some(held));
                 }
-                Ok(_) => {
-                    self.report_stream(None, place, &StreamError::Expanded.into());
-                    return None;
+                Ok(_) if self.budget.charge(as_u64(held.len())) => {
+                    return Err(StreamError::TooLong.into());
                 }
+                Ok(_) => return Err(StreamError::Expanded.into()),
                 Err(_) => {}
             }
         }
-        None
+        Ok(None)
     }
 
     /// Whether nothing more may be read; says so once.

@@ -23,6 +23,7 @@ pub use saz::{SazError, SazReader};
 pub use scope::{Scope, Want};
 pub use source::{ReadSeek, Source, StreamError};
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::evidence::{EvidenceBuilder, Format, InputId};
@@ -40,7 +41,6 @@ pub enum Probe {
 }
 
 /// What readers are told.
-#[derive(Debug)]
 pub struct ReadOptions<'a> {
     /// What matters.
     pub scope: &'a Scope,
@@ -50,6 +50,16 @@ pub struct ReadOptions<'a> {
     pub passwords: &'a [String],
     /// Set from outside to stop early with what was read by then.
     pub cancel: &'a AtomicBool,
+}
+
+impl fmt::Debug for ReadOptions<'_> {
+    /// Passwords are counted and not shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadOptions")
+            .field("limits", self.limits)
+            .field("passwords", &self.passwords.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl ReadOptions<'_> {
@@ -103,5 +113,21 @@ impl ReadError {
             Self::Har(error) => Some(error.offset),
             Self::Saz(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_show_no_password() {
+        let (scope, limits) = (Scope::default(), Limits::default());
+        let passwords = ["hunter2".to_owned()];
+        let cancel = AtomicBool::new(false);
+        let options =
+            ReadOptions { scope: &scope, limits: &limits, passwords: &passwords, cancel: &cancel };
+        let shown = format!("{options:?}");
+        assert!(shown.contains("passwords: 1") && !shown.contains("hunter2"), "{shown}");
     }
 }

@@ -15,7 +15,7 @@ use super::source::{Source, StreamError};
 use super::unpack::{Codec, SharedSource};
 use super::{HarError, HarErrorKind, Probe, READERS, ReadError, ReadOptions, Reader, SazError};
 use crate::evidence::{Diagnostic, DiagnosticCode, EvidenceBuilder, Format, Input, InputId, shown};
-use crate::limits::Budget;
+use crate::limits::{self, Budget};
 
 /// Bytes looked at to recognise a format.
 const HEAD: usize = 64 << 10;
@@ -35,7 +35,7 @@ pub fn open(
     let source = source.with_limit(options.limits.input);
     let source = if hash { source.with_hash() } else { source };
     let budget = Budget::new(options.limits.expanded, options.limits.ratio);
-    let mut walk = Walk { options, hash, budget, into, inputs: Vec::new() };
+    let mut walk = Walk { options, hash, budget, into, inputs: Vec::new(), held: 0 };
     let place = Place { name: name.to_owned(), container: Vec::new(), depth: 0, is_member: false };
     walk.visit(&place, source);
 }
@@ -44,7 +44,7 @@ pub fn open(
 pub(super) struct Place {
     pub(super) name: String,
     container: Vec<&'static str>,
-    depth: u32,
+    pub(super) depth: u32,
     pub(super) is_member: bool,
 }
 
@@ -95,6 +95,8 @@ pub(super) struct Walk<'a, 'o> {
     pub(super) budget: Budget,
     pub(super) into: &'a mut EvidenceBuilder,
     pub(super) inputs: Vec<InputId>,
+    /// Bytes of nested archives and protected members that are in memory.
+    pub(super) held: u64,
 }
 
 impl Walk<'_, '_> {
@@ -242,6 +244,17 @@ impl Walk<'_, '_> {
         self.into.diagnose(stream_code(error), id, &text);
     }
 
+    /// Says that something inside an archive is too large to be held.
+    pub(super) fn report_held(&mut self, id: Option<InputId>, place: &Place) {
+        let name = shown(&place.name, NAME);
+        let text = format!(
+            "{name}: has to be held in memory and is larger than {} MiB; unpack it first and give \
+             what is inside",
+            limits::HELD / limits::MIB
+        );
+        self.into.diagnose(DiagnosticCode::LimitReached, id, &text);
+    }
+
     /// Whether the limit of nesting forbids to go into a container.
     pub(super) fn is_too_deep(&mut self, place: &Place) -> bool {
         let limit = self.options.limits.archive_depth;
@@ -329,7 +342,9 @@ fn stream_code(error: &io::Error) -> DiagnosticCode {
     match StreamError::of(error) {
         Some(StreamError::Damaged) => DiagnosticCode::Undecompressable,
         Some(StreamError::EndsEarly) => DiagnosticCode::Truncated,
-        Some(StreamError::Expanded | StreamError::TooLong) => DiagnosticCode::LimitReached,
+        Some(StreamError::Expanded | StreamError::Overblown | StreamError::TooLong) => {
+            DiagnosticCode::LimitReached
+        }
         None => DiagnosticCode::ReadFailed,
     }
 }

@@ -10,6 +10,7 @@ use std::collections::HashSet;
 
 use aho_corasick::AhoCorasick;
 
+use crate::evidence::Relevance;
 use crate::limits;
 
 /// How much of a message body a later stage needs.
@@ -29,6 +30,9 @@ pub struct Scope {
     scripts: Vec<Box<str>>,
     paths: Vec<Box<str>>,
     markers: Option<AhoCorasick>,
+    queries: HashSet<Box<str>>,
+    /// Patterns of hosts and parts of paths of which no body is wanted.
+    silent: (Vec<Box<str>>, Vec<Box<str>>),
     body: u64,
 }
 
@@ -51,6 +55,42 @@ impl Scope {
         scope.paths.extend(paths.into_iter().map(Into::into));
         scope.markers = AhoCorasick::new(fields).ok();
         scope
+    }
+
+    /// The same scope that keeps queries and fragments with one of these fields, whatever the host.
+    #[must_use]
+    pub fn with_queries<'a>(mut self, fields: impl IntoIterator<Item = &'a str>) -> Self {
+        self.queries.extend(fields.into_iter().map(|field| field.to_ascii_lowercase().into()));
+        self
+    }
+
+    /// The same scope without the bodies of these hosts (patterns) and of these parts of paths, in
+    /// lower case, but for pages of failures.
+    #[must_use]
+    pub fn without_bodies<'a>(
+        mut self,
+        hosts: impl IntoIterator<Item = &'a str>,
+        paths: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        self.silent.0.extend(hosts.into_iter().map(|host| host.trim_start_matches('*').into()));
+        self.silent.1.extend(paths.into_iter().map(Into::into));
+        self
+    }
+
+    fn is_silent(&self, host: &str, path: &str) -> bool {
+        let (hosts, paths) = &self.silent;
+        let named = |pattern: &str| match pattern.strip_prefix('.') {
+            Some(_) => host.ends_with(pattern),
+            None => host == pattern,
+        };
+        if hosts.iter().any(|pattern| named(pattern)) {
+            return true;
+        }
+        if paths.is_empty() {
+            return false;
+        }
+        let path = path.to_ascii_lowercase();
+        paths.iter().any(|part| path.contains(&**part))
     }
 
     /// Widens the scope by one host pattern.
@@ -97,7 +137,7 @@ impl Scope {
         if binary {
             return Want::Nothing;
         }
-        if self.covers(host, path) && !self.serves_files(host) {
+        if self.covers(host, path) && !self.serves_files(host) && !self.is_silent(host, path) {
             let script = kind.contains("javascript") || kind.contains("ecmascript");
             return if script { Want::Nothing } else { Want::UpTo(self.body) };
         }
@@ -115,7 +155,8 @@ impl Scope {
     /// at hand without decoding.
     pub fn request_body(&self, host: &str, path: &str, text: &[u8]) -> Want {
         if self.covers(host, path) {
-            return if self.serves_files(host) { Want::Nothing } else { Want::UpTo(self.body) };
+            let unwanted = self.serves_files(host) || self.is_silent(host, path);
+            return if unwanted { Want::Nothing } else { Want::UpTo(self.body) };
         }
         let small = u64::try_from(text.len()).is_ok_and(|length| length <= limits::MIB);
         match &self.markers {
@@ -124,6 +165,28 @@ impl Scope {
         }
     }
 }
+
+impl Relevance for Scope {
+    fn covers(&self, host: &str, path: &str) -> bool {
+        self.covers(host, path)
+    }
+
+    fn needs(&self, query: &str) -> bool {
+        let mut name = String::new();
+        query.split(['&', ';', '?', '#']).any(|pair| {
+            let Some((key, _)) = pair.split_once('=').filter(|(key, _)| key.len() <= NAME) else {
+                return false;
+            };
+            name.clear();
+            name.push_str(key);
+            name.make_ascii_lowercase();
+            self.queries.contains(name.as_str())
+        })
+    }
+}
+
+/// Bytes of the longest name of a field that is looked for.
+const NAME: usize = 40;
 
 #[cfg(test)]
 mod tests {
@@ -146,6 +209,30 @@ mod tests {
         assert!(scope.covers("a.cdn.example", "/"));
         assert!(!scope.covers("login.example.evil.example", "/"));
         assert!(scope.covers("sts.customer.example", "/ADFS/ls/"));
+    }
+
+    #[test]
+    fn queries_are_needed_by_the_names_of_their_fields() {
+        let scope = scope().with_queries(["code", "SAMLResponse"]);
+        for query in ["code=1", "a=b&Code=", "a&samlresponse=x", "/route?code=1"] {
+            assert!(scope.needs(query), "{query}");
+        }
+        for query in ["", "zipcode=1", "code", "a=code=1", "x=SAMLResponse"] {
+            assert!(!scope.needs(query), "{query}");
+        }
+    }
+
+    #[test]
+    fn silent_hosts_and_paths_have_no_bodies() {
+        let scope = scope().without_bodies(["*.cdn.example"], ["/instrumentation/"]);
+        let want =
+            |path, status| scope.response_body("login.example", path, status, Some("text/html"));
+        assert_eq!(want("/common/Instrumentation/x", 200), Want::Nothing);
+        assert_eq!(want("/common/instrumentation/x", 403), Want::UpTo(limits::FAILURE_PAGE));
+        assert_eq!(want("/common/login", 200), Want::UpTo(1000));
+        let body = |path| scope.request_body("login.example", path, b"x");
+        assert_eq!(body("/common/instrumentation/x"), Want::Nothing);
+        assert_eq!(body("/common/login"), Want::UpTo(1000));
     }
 
     #[test]

@@ -43,6 +43,9 @@ pub enum StreamError {
     /// More was expanded than the limits allow.
     #[error("more was expanded than the limit allows")]
     Expanded,
+    /// A stream expanded to far more than went into it.
+    #[error("it expands to far more than a capture does (--max-ratio); its end is not read")]
+    Overblown,
     /// More would have to be held in memory than the limits allow.
     #[error("the stream is too long to be held in memory")]
     TooLong,

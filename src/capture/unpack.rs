@@ -99,8 +99,11 @@ impl Read for Expanded {
         let count = as_u64(self.stream.read(piece).map_err(plain)?);
         self.produced = self.produced.saturating_add(count);
         let consumed = self.consumed.load(Ordering::Relaxed);
-        if !self.budget.charge(count) || !self.budget.allows_ratio(consumed, self.produced) {
+        if !self.budget.charge(count) {
             return Err(StreamError::Expanded.into());
+        }
+        if !self.budget.allows_ratio(consumed, self.produced) {
+            return Err(StreamError::Overblown.into());
         }
         Ok(usize::try_from(count).unwrap_or(0))
     }
@@ -368,7 +371,8 @@ mod tests {
         };
         let bomb = gzip(&vec![0; 8 << 20]);
         let ratio = Budget::new(GIB, 100);
-        assert_eq!(kind(expand(Codec::Gzip, bomb.clone(), &ratio)), Some(StreamError::Expanded));
+        assert_eq!(kind(expand(Codec::Gzip, bomb.clone(), &ratio)), Some(StreamError::Overblown));
+        assert!(!ratio.is_exhausted());
         let small = Budget::new(MIB, 10_000);
         assert_eq!(kind(expand(Codec::Gzip, bomb.clone(), &small)), Some(StreamError::Expanded));
         let budget = Budget::new(GIB, 10_000);

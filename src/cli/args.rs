@@ -102,6 +102,26 @@ pub(super) struct Args {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(super) max_expanded: Option<u64>,
 
+    /// Most bytes to hold of an input that cannot be rewound, such as a zip from the standard input
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(super) max_buffered: Option<u64>,
+
+    /// Most bytes to keep of one body of a sign-in host
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(super) max_body: Option<u64>,
+
+    /// Most bytes to hold of one entry of a HAR; larger bodies are skipped
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(super) max_entry: Option<u64>,
+
+    /// Most times that a body or a member may expand
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(super) max_ratio: Option<u64>,
+
+    /// Most archives inside archives
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) max_depth: Option<u32>,
+
     /// Stop reading after this time (30s, 5m) and report what was read
     #[arg(long, value_name = "TIME", value_parser = duration)]
     pub(super) timeout: Option<Duration>,

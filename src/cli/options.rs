@@ -76,8 +76,16 @@ impl Options {
         }
         if let Some(expanded) = args.max_expanded {
             limits.expanded = expanded;
-            limits.expanded_stream = expanded;
         }
+        for (given, limit) in [
+            (args.max_buffered, &mut limits.buffered),
+            (args.max_body, &mut limits.body),
+            (args.max_entry, &mut limits.har_entry),
+            (args.max_ratio, &mut limits.ratio),
+        ] {
+            *limit = given.unwrap_or(*limit);
+        }
+        limits.archive_depth = args.max_depth.unwrap_or(limits.archive_depth);
         let from_standard_input = inputs.contains(&CaseInput::Standard);
         Ok(Self {
             prompt: args.password_file.is_none()
@@ -197,6 +205,19 @@ mod tests {
         assert_eq!(options.limits.buffered, MIB);
         assert_eq!(options.limits.expanded, 2 * MIB);
         assert_eq!(resolved(&["x"]).unwrap().limits, Limits::default());
+        let all = "x --max-input 1k --max-expanded 2k --max-buffered 3k --max-body 4k \
+                   --max-entry 5k --max-ratio 6 --max-depth 7";
+        let all: Vec<&str> = all.split_whitespace().collect();
+        let want = Limits {
+            input: Some(1024),
+            expanded: 2048,
+            buffered: 3072,
+            body: 4096,
+            har_entry: 5120,
+            ratio: 6,
+            archive_depth: 7,
+        };
+        assert_eq!(resolved(&all).unwrap().limits, want);
     }
 
     #[test]

@@ -3,17 +3,20 @@
 //! It interns host names, wraps secrets, keeps to the budgets, and puts exchanges in order of time.
 //! It knows no format and no meaning.
 //!
-//! Invariant: `bodies <= limits::BODIES`, and each list is no longer than its limit.
+//! Invariants: `bodies <= limits::BODIES`, `wire <= limits::WIRE`, `held + wire <= limits::EVIDENCE`,
+//! and each list is no longer than its limit.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
+use std::time::Duration;
 
-use super::url::clean_path;
+use super::url::{APP_HOST, Everything, Relevance, clean_path, head};
+use super::weight::Loss;
 use super::{
     Body, Connection, ConnectionId, Coverage, Diagnostic, DiagnosticCode, Evidence, Exchange,
-    Headers, HostName, HostTraffic, Input, InputCoverage, InputId, Missing, NameLookup, Scheme,
-    Secret, SecretKind, Url,
+    Headers, HostName, HostTraffic, Input, InputCoverage, InputId, Locator, Missing, NameLookup,
+    NoResponse, Scheme, Secret, SecretKind, Url,
 };
 use crate::limits;
 use crate::time::{Span, Timestamp};
@@ -32,7 +35,15 @@ pub struct EvidenceBuilder {
     hosts: HashSet<HostName>,
     labels: HashMap<u64, u32>,
     numbers: BTreeMap<SecretKind, u32>,
+    /// Bytes of bodies that were taken in.
     bodies: u64,
+    /// Bytes of exchanges, bodies included.
+    held: u64,
+    /// Bytes of connections and look-ups.
+    wire: u64,
+    /// Bodies refused since the last exchange came.
+    refused: u64,
+    losses: BTreeMap<(InputId, Loss), u64>,
     in_scope: usize,
     out_of_scope: usize,
 }
@@ -85,21 +96,78 @@ impl EvidenceBuilder {
         Some(name)
     }
 
-    /// A URL out of its absolute form; `None` when it has no host.
+    /// A URL out of its absolute form, whole; `None` when it has no host.
     pub fn url(&mut self, text: &str) -> Option<Url> {
+        self.url_within(text, &Everything).map(|(url, _)| url)
+    }
+
+    /// A URL out of its absolute form, and whether it is part of a sign-in. Where it is not, the path
+    /// is cut to what cannot name anyone, and query and fragment are kept only where they are needed.
+    pub fn url_within(&mut self, text: &str, relevance: &dyn Relevance) -> Option<(Url, bool)> {
         let parsed = ::url::Url::parse(text.trim()).ok()?;
+        let host = self.host(parsed.host_str()?)?;
+        Some(self.cut(&parsed, host, relevance, false))
+    }
+
+    /// The target of a redirect, resolved against the URL that was asked. Query and fragment of it are
+    /// kept where the answer is part of a sign-in. A URL of an application's own scheme that has no
+    /// host gets [`APP_HOST`] and the path `/`.
+    pub fn target(
+        &mut self,
+        text: &str,
+        base: &str,
+        relevance: &dyn Relevance,
+        in_scope: bool,
+    ) -> Option<Url> {
+        const LOCAL: &[&str] = &["about", "blob", "data", "file", "javascript"];
+        let text = text.trim();
+        let base = ::url::Url::parse(base.trim()).ok();
+        let parsed = base.and_then(|base| base.join(text).ok());
+        let parsed = parsed.or_else(|| ::url::Url::parse(text).ok())?;
+        let named = match parsed.host_str() {
+            Some(host) if !host.is_empty() => Some(self.host(host)?),
+            _ => None,
+        };
+        if let Some(host) = named {
+            return Some(self.cut(&parsed, host, relevance, in_scope).0);
+        }
+        let answers = parsed.query().is_some() || parsed.fragment().is_some();
+        if !answers || LOCAL.contains(&parsed.scheme()) {
+            return None;
+        }
+        let host = self.host(APP_HOST)?;
+        let (mut url, _) = self.cut(&parsed, host, relevance, in_scope);
+        (url.path, url.user_in_path) = ("/".into(), None);
+        Some(url)
+    }
+
+    /// A URL with what matters of it, and whether it is part of a sign-in.
+    fn cut(
+        &mut self,
+        parsed: &::url::Url,
+        host: HostName,
+        relevance: &dyn Relevance,
+        whole_query: bool,
+    ) -> (Url, bool) {
         let scheme = match parsed.scheme() {
             "http" | "ws" => Scheme::Http,
             "https" | "wss" => Scheme::Https,
             _ => Scheme::Other,
         };
-        let host = self.host(parsed.host_str()?)?;
         let (path, user) = clean_path(parsed.path());
+        let covered = relevance.covers(host.as_str(), &path);
+        let wanted = |part: &&str| covered || whole_query || relevance.needs(part);
+        let query = parsed.query().filter(wanted).map(|part| head(part, limits::QUERY));
+        let fragment = parsed.fragment().filter(wanted).map(|part| head(part, limits::QUERY));
         let user_in_path = user.map(|user| self.secret(user.into(), SecretKind::Token));
-        let query = parsed.query().map(|query| self.secret(query.into(), SecretKind::Query));
-        let fragment = parsed.fragment().map(|part| self.secret(part.into(), SecretKind::Query));
+        let query = query.map(|query| self.secret(query.into(), SecretKind::Query));
+        let fragment = fragment.map(|part| self.secret(part.into(), SecretKind::Query));
         let port = parsed.port_or_known_default().unwrap_or(0);
-        Some(Url { scheme, host, port, path, user_in_path, query, fragment })
+        let mut url = Url { scheme, host, port, path, user_in_path, query, fragment };
+        if !covered {
+            url.shorten();
+        }
+        (url, covered)
     }
 
     /// The URL of a CONNECT request out of `host:port`.
@@ -130,11 +198,7 @@ impl EvidenceBuilder {
             }
             None => return,
         };
-        let mut end = value.len().min(limits::HEADER_VALUE);
-        while !value.is_char_boundary(end) {
-            end = end.saturating_sub(1);
-        }
-        let value = value.get(..end).unwrap_or_default();
+        let value = head(value, Headers::room(&name, in_scope));
         let value = self.secret(value.into(), SecretKind::Header);
         headers.0.push((name, value));
     }
@@ -145,10 +209,12 @@ impl EvidenceBuilder {
         Secret::new(value, kind, number)
     }
 
-    /// Wraps a decoded body, within the budget for bodies.
+    /// Wraps a decoded body, within the budget for bodies; the exchange that is added next is said to
+    /// lack one that does not fit.
     pub fn body(&mut self, bytes: Vec<u8>, cut: bool) -> Body {
         let length = bytes.len() as u64;
         if self.bodies.saturating_add(length) > limits::BODIES {
+            self.refused = self.refused.saturating_add(1);
             return Body::Missing(Missing::Limit);
         }
         self.bodies = self.bodies.saturating_add(length);
@@ -173,41 +239,111 @@ impl EvidenceBuilder {
         number
     }
 
-    /// Adds an exchange; past the limits it is only counted.
-    pub fn add_exchange(&mut self, exchange: Exchange) {
+    /// Adds an exchange; past the limits it loses what it holds, or is only counted.
+    pub fn add_exchange(&mut self, mut exchange: Exchange) {
+        let input = exchange.at.input;
         if let Some(span) = exchange.span {
-            self.saw(exchange.at.input, span.first());
-            self.saw(exchange.at.input, span.last());
+            self.saw(input, span.first());
+            self.saw(input, span.last());
+        }
+        let refused = std::mem::take(&mut self.refused);
+        self.lose(input, Loss::Body, refused);
+        if exchange.in_scope {
+            self.lose(input, Loss::BodyEnd, exchange.cut_bodies());
+        } else {
+            exchange.request.url.shorten();
         }
         let (count, limit) = if exchange.in_scope {
-            (&mut self.in_scope, limits::EXCHANGES_IN_SCOPE)
+            (self.in_scope, limits::EXCHANGES_IN_SCOPE)
         } else {
-            (&mut self.out_of_scope, limits::EXCHANGES_OUT_OF_SCOPE)
+            (self.out_of_scope, limits::EXCHANGES_OUT_OF_SCOPE)
         };
-        if *count < limit {
-            *count = count.saturating_add(1);
-            self.exchanges.push(exchange);
+        if count >= limit || !self.makes_room(&mut exchange) {
+            self.bodies = self.bodies.saturating_sub(exchange.bodies());
+            count_only(&mut self.background, &exchange);
+            let loss = if exchange.in_scope { Loss::Exchange } else { Loss::Other };
+            self.lose(input, loss, 1);
             return;
         }
-        let host = exchange.host().clone();
-        let failed = exchange.response.is_err();
-        if self.background.len() < limits::BACKGROUND_HOSTS || self.background.contains_key(&host) {
-            let traffic = self.background.entry(host).or_default();
-            let counter = if failed { &mut traffic.failed } else { &mut traffic.answered };
-            *counter = counter.saturating_add(1);
-        }
-        if exchange.in_scope {
-            self.diagnose(
-                DiagnosticCode::LimitReached,
-                Some(exchange.at.input),
-                "more exchanges with sign-in hosts than are kept; the rest are only counted",
-            );
+        let count = if exchange.in_scope { &mut self.in_scope } else { &mut self.out_of_scope };
+        *count = count.saturating_add(1);
+        self.held = self.held.saturating_add(exchange.weight());
+        self.exchanges.push(exchange);
+    }
+
+    fn lose(&mut self, input: InputId, loss: Loss, count: u64) {
+        if count > 0 {
+            let known = self.losses.entry((input, loss)).or_insert(0);
+            *known = known.saturating_add(count);
         }
     }
 
-    /// Adds a connection; past the limit it is dropped and `None` comes back.
+    fn fits(&self, exchange: &Exchange, room: u64) -> bool {
+        let all = self.held.saturating_add(self.wire).saturating_add(exchange.weight());
+        all <= room
+    }
+
+    /// Whether there is room for an exchange, after others or its own contents gave way.
+    fn makes_room(&mut self, exchange: &mut Exchange) -> bool {
+        let room = limits::EVIDENCE.saturating_sub(limits::BARE);
+        if self.fits(exchange, room) || !exchange.in_scope {
+            return self.fits(exchange, room);
+        }
+        for telling in [false, true] {
+            self.fold(exchange.weight().max(limits::FOLD_STEP), telling);
+            if self.fits(exchange, room) {
+                return true;
+            }
+        }
+        self.bodies = self.bodies.saturating_sub(exchange.bodies());
+        exchange.strip();
+        if !self.fits(exchange, limits::EVIDENCE) {
+            return false;
+        }
+        self.lose(exchange.at.input, Loss::Content, 1);
+        true
+    }
+
+    /// Makes counters of the oldest exchanges that are not in scope, until `need` bytes are free.
+    fn fold(&mut self, need: u64, telling: bool) {
+        let Self { exchanges, background, losses, held, bodies, out_of_scope, .. } = self;
+        let mut freed = 0_u64;
+        exchanges.retain(|exchange| {
+            if freed >= need || exchange.in_scope || (!telling && exchange.is_telling()) {
+                return true;
+            }
+            freed = freed.saturating_add(exchange.weight());
+            *held = held.saturating_sub(exchange.weight());
+            *bodies = bodies.saturating_sub(exchange.bodies());
+            *out_of_scope = out_of_scope.saturating_sub(1);
+            count_only(background, exchange);
+            let known = losses.entry((exchange.at.input, Loss::Other)).or_insert(0);
+            *known = known.saturating_add(1);
+            false
+        });
+    }
+
+    /// Says of exchanges of an input that they were still under way: of those at `places`, which are
+    /// in order, that were last seen at `end` or no longer than `margin` before it.
+    pub(crate) fn mark_pending(
+        &mut self,
+        input: InputId,
+        places: &[Locator],
+        end: Timestamp,
+        margin: Duration,
+    ) {
+        let own = self.exchanges.iter_mut().filter(|exchange| exchange.at.input == input);
+        for exchange in own {
+            let late = exchange.ended().is_some_and(|last| last.plus(margin) >= end);
+            if late && places.binary_search(&exchange.at.at).is_ok() {
+                exchange.response = Err(NoResponse::Pending);
+            }
+        }
+    }
+
+    /// Adds a connection; past the limits it is dropped and `None` comes back.
     pub fn add_connection(&mut self, connection: Connection) -> Option<ConnectionId> {
-        if self.connections.len() >= limits::CONNECTIONS {
+        if !self.takes_wire(connection.at.input, self.connections.len(), connection.weight()) {
             return None;
         }
         let id = ConnectionId(u32::try_from(self.connections.len()).ok()?);
@@ -215,11 +351,23 @@ impl EvidenceBuilder {
         Some(id)
     }
 
-    /// Adds a name lookup; past the limit it is dropped.
+    /// Adds a name lookup; past the limits it is dropped.
     pub fn add_lookup(&mut self, lookup: NameLookup) {
-        if self.lookups.len() < limits::CONNECTIONS {
+        if self.takes_wire(lookup.at.input, self.lookups.len(), lookup.weight()) {
             self.lookups.push(lookup);
         }
+    }
+
+    /// Charges a connection or a look-up, `count` of which are there.
+    fn takes_wire(&mut self, input: InputId, count: usize, weight: u64) -> bool {
+        let wire = self.wire.saturating_add(weight);
+        let all = wire.saturating_add(self.held);
+        if count >= limits::CONNECTIONS || wire > limits::WIRE || all > limits::EVIDENCE {
+            self.lose(input, Loss::Wire, 1);
+            return false;
+        }
+        self.wire = wire;
+        true
     }
 
     /// Adds a diagnostic without offset.
@@ -258,6 +406,9 @@ impl EvidenceBuilder {
             input.first = coverage.span.map(Span::first);
             input.last = coverage.span.map(Span::last);
         }
+        for ((input, loss), count) in std::mem::take(&mut self.losses) {
+            self.add_diagnostic(loss.told(input, count));
+        }
         for ((input, code), count) in self.suppressed {
             let text = format!("{count} more of this kind are not listed");
             self.diagnostics.push(Diagnostic {
@@ -278,6 +429,18 @@ impl EvidenceBuilder {
             diagnostics: self.diagnostics,
         }
     }
+}
+
+/// Counts an exchange for its host instead of keeping it.
+fn count_only(background: &mut BTreeMap<HostName, HostTraffic>, exchange: &Exchange) {
+    let host = exchange.host();
+    if background.len() >= limits::BACKGROUND_HOSTS && !background.contains_key(host) {
+        return;
+    }
+    let traffic = background.entry(host.clone()).or_default();
+    let failed = exchange.response.is_err();
+    let counter = if failed { &mut traffic.failed } else { &mut traffic.answered };
+    *counter = counter.saturating_add(1);
 }
 
 /// Brings the item number `from[place]` to each place, by swaps: a second list would double the memory.
@@ -324,6 +487,125 @@ mod tests {
         let a = builder.host("Login.Example").unwrap();
         let b = builder.host("login.example.").unwrap();
         assert!(std::ptr::eq(a.as_str(), b.as_str()));
+    }
+
+    fn exchange(builder: &mut EvidenceBuilder, path: &str, in_scope: bool) -> Exchange {
+        use crate::evidence::{EvidenceRef, Request, Via};
+        let url = builder.url(&format!("https://login.example/{path}")).unwrap();
+        let request = Request {
+            method: "GET".into(),
+            url,
+            headers: Headers::default(),
+            body: Body::Empty,
+            body_length: None,
+        };
+        Exchange {
+            connection: None,
+            request,
+            response: Err(NoResponse::Pending),
+            span: None,
+            server: None,
+            via: Via::Unknown,
+            process: None,
+            page: None,
+            from_cache: false,
+            in_scope,
+            at: EvidenceRef { input: InputId(0), at: Locator::HarEntry(0) },
+        }
+    }
+
+    fn codes(evidence: &Evidence) -> Vec<&'static str> {
+        evidence.diagnostics.iter().map(|one| one.code.as_str()).collect()
+    }
+
+    #[test]
+    fn others_give_way_first_and_then_contents() {
+        let mut builder = EvidenceBuilder::new();
+        builder.add_input(Input::named("x"));
+        let query = format!("a?code={}", "x".repeat(limits::QUERY));
+        for _ in 0..6000 {
+            let other = exchange(&mut builder, &query, false);
+            builder.add_exchange(other);
+        }
+        let before = builder.exchanges.len();
+        assert!(before < 4500 && builder.held <= limits::EVIDENCE);
+        let value = "y".repeat(limits::SHORT_HEADER_VALUE);
+        for _ in 0..3000 {
+            let mut own = exchange(&mut builder, "b", true);
+            for name in ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"] {
+                builder.header(&mut own.request.headers, name, &value, true);
+            }
+            builder.add_exchange(own);
+            assert!(builder.held <= limits::EVIDENCE);
+        }
+        let evidence = builder.finish();
+        let own: Vec<_> = evidence.exchanges.iter().filter(|one| one.in_scope).collect();
+        assert_eq!(own.len(), 3000);
+        assert!(own.last().unwrap().request.headers.is_empty());
+        assert!(!own.first().unwrap().request.headers.is_empty());
+        assert_eq!(evidence.exchanges.iter().filter(|one| !one.in_scope).count(), 0);
+        let counted: u64 = evidence.background.values().map(|host| host.failed).sum();
+        assert_eq!(counted, 6000);
+        assert_eq!(codes(&evidence), ["limit-reached", "counted-only"]);
+        assert_eq!(evidence.diagnostics[1].lost, Some(6000));
+    }
+
+    #[test]
+    fn what_may_tell_stays_longer() {
+        let mut builder = EvidenceBuilder::new();
+        for path in ["a", "b?code=1", "c"] {
+            let other = exchange(&mut builder, path, false);
+            builder.add_exchange(other);
+        }
+        builder.fold(u64::MAX, false);
+        assert_eq!(builder.exchanges.len(), 1);
+        assert!(builder.exchanges[0].is_telling());
+        builder.fold(u64::MAX, true);
+        assert_eq!((builder.exchanges.len(), builder.held, builder.out_of_scope), (0, 0, 0));
+    }
+
+    #[test]
+    fn bodies_past_their_limit_are_said_once() {
+        let mut builder = EvidenceBuilder::new();
+        builder.add_input(Input::named("x"));
+        for _ in 0..30 {
+            let mut own = exchange(&mut builder, "a", true);
+            own.request.body = builder.body(vec![0; 1 << 20], true);
+            builder.add_exchange(own);
+        }
+        let evidence = builder.finish();
+        assert_eq!(codes(&evidence), ["limit-reached", "body-cut"]);
+        assert_eq!(
+            (evidence.diagnostics[0].lost, evidence.diagnostics[1].lost),
+            (Some(6), Some(24))
+        );
+    }
+
+    #[test]
+    fn connections_have_a_share_of_their_own() {
+        use crate::evidence::{Closed, EvidenceRef, Opened, TlsHandshake, Transport};
+        let mut builder = EvidenceBuilder::new();
+        let mut taken = 0;
+        for _ in 0..50 {
+            let cipher = Some("x".repeat(1 << 20));
+            let at = EvidenceRef { input: InputId(0), at: Locator::HarEntry(0) };
+            let tls = Some(Box::new(TlsHandshake { cipher, ..TlsHandshake::default() }));
+            let id = builder.add_connection(Connection {
+                transport: Transport::Tcp,
+                stream: None,
+                client: None,
+                server: None,
+                server_name: None,
+                opened: Opened::MidStream,
+                closed: Closed::CaptureEnd,
+                tls,
+                span: None,
+                at,
+            });
+            taken += u32::from(id.is_some());
+        }
+        assert_eq!(taken, 15);
+        assert_eq!(codes(&builder.finish()), ["limit-reached"]);
     }
 
     #[test]

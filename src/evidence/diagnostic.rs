@@ -9,10 +9,14 @@ pub enum DiagnosticCode {
     ArchiveMember,
     /// Archives are nested deeper than the limit.
     ArchiveTooDeep,
+    /// Bodies were kept without their ends.
+    BodyCut,
     /// A body's coding is damaged or unknown.
     BodyUndecodable,
     /// Reading was cancelled or timed out.
     Cancelled,
+    /// Exchanges that are no part of a sign-in are counted and not kept.
+    CountedOnly,
     /// A protected archive was not opened: no password, or a wrong one.
     Encrypted,
     /// An entry of a HAR is malformed.
@@ -47,8 +51,10 @@ impl DiagnosticCode {
         match self {
             Self::ArchiveMember => "archive-member",
             Self::ArchiveTooDeep => "archive-too-deep",
+            Self::BodyCut => "body-cut",
             Self::BodyUndecodable => "body-undecodable",
             Self::Cancelled => "cancelled",
+            Self::CountedOnly => "counted-only",
             Self::Encrypted => "encrypted",
             Self::HarEntry => "har-entry",
             Self::HarEntryTooLarge => "har-entry-too-large",

@@ -68,6 +68,17 @@ pub struct Response {
     pub location: Option<Url>,
     /// Who wrote it.
     pub author: Author,
+    /// The words behind the status, of answers of the capture tool only: its name for the failure.
+    /// Never printed.
+    pub reason: Option<Box<str>>,
+}
+
+impl Response {
+    /// The words behind the status made fit to be kept, where the capture tool wrote them.
+    pub(crate) fn reason(author: Author, text: &str) -> Option<Box<str>> {
+        let text = super::shown(text, crate::limits::REASON);
+        (author == Author::CaptureTool && !text.is_empty()).then(|| text.into())
+    }
 }
 
 /// Who wrote a response.

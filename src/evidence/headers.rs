@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::Secret;
+use crate::limits;
 
 /// The kept header fields of one message.
 #[derive(Clone, Debug, Default)]
@@ -44,6 +45,24 @@ impl Headers {
         lower.make_ascii_lowercase();
         let index = KEPT.binary_search_by(|kept| kept.as_bytes().cmp(lower)).ok()?;
         KEPT.get(index).copied()
+    }
+
+    /// Bytes kept of the value of a field; the name in lower case.
+    pub(super) fn room(name: &str, in_scope: bool) -> usize {
+        match name {
+            // The name of a cookie tells who set it.
+            "set-cookie" => limits::COOKIE,
+            "location"
+            | "www-authenticate"
+            | "x-client-last-telemetry"
+            | "x-ms-ctx"
+            | "x-ms-flowtoken"
+                if in_scope =>
+            {
+                limits::HEADER_VALUE
+            }
+            _ => limits::SHORT_HEADER_VALUE,
+        }
     }
 
     /// All values of a field; the name in lower case.

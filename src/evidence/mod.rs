@@ -20,6 +20,7 @@ mod lookup;
 mod secret;
 mod tls;
 mod url;
+mod weight;
 
 pub use builder::EvidenceBuilder;
 pub(crate) use builder::shown;
@@ -34,10 +35,11 @@ pub use host_name::HostName;
 pub use input::{Format, Input};
 pub use locator::{EvidenceRef, InputId, Locator};
 pub use lookup::{Answer, NameLookup};
+pub(crate) use secret::named;
 pub use secret::{Identity, Redaction, Secret, SecretKind};
 pub use tls::{Alert, CertificateSummary, TlsHandshake, TlsVersion};
 pub(crate) use url::is_guid;
-pub use url::{Scheme, Url};
+pub use url::{APP_HOST, Relevance, Scheme, Url};
 
 use std::collections::BTreeMap;
 

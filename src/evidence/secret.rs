@@ -53,6 +53,20 @@ impl<T> Secret<T> {
     }
 }
 
+impl Secret<Box<str>> {
+    /// Bytes of the value.
+    pub(super) fn length(&self) -> usize {
+        self.value.len()
+    }
+}
+
+impl Secret<Box<[u8]>> {
+    /// Bytes of the value.
+    pub(super) fn length(&self) -> usize {
+        self.value.len()
+    }
+}
+
 impl<T> fmt::Display for Secret<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{}", self.kind.as_str(), self.number)
@@ -112,17 +126,64 @@ impl Identity {
 
     fn mask(&self) -> String {
         let (local, domain) = self.name.split_once('@').unwrap_or((&self.name, ""));
-        let mut characters = local.chars();
-        let first = characters.next().unwrap_or('*');
-        // A short local part would be given away by its first and last character.
-        let masked = match characters.next_back() {
-            Some(last) if local.chars().count() > 3 => format!("{first}***{last}"),
-            _ => format!("{first}***"),
-        };
+        let masked = masked(local);
         match super::HostName::parse(domain) {
             Some(domain) => format!("{masked}@{domain}"),
             None => masked,
         }
+    }
+}
+
+/// The first and last character of a name, with the rest left out.
+fn masked(local: &str) -> String {
+    let mut characters = local.chars();
+    let first = characters.next().unwrap_or('*');
+    // A short local part would be given away by its first and last character.
+    match characters.next_back() {
+        Some(last) if local.chars().count() > 3 => format!("{first}***{last}"),
+        _ => format!("{first}***"),
+    }
+}
+
+/// A text with everything in it that has the form of a mail address masked as an [`Identity`] is:
+/// names of files, of members of archives and of programs may hold any.
+pub(crate) fn mask_addresses(text: &str) -> String {
+    let is_local = |c: char| c.is_alphanumeric() || "._%+-'#".contains(c);
+    let is_domain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.');
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    // An at sign may stand escaped in a name.
+    while let Some((at, sign)) =
+        ["@", "%40"].iter().filter_map(|sign| Some((rest.find(sign)?, *sign))).min()
+    {
+        let (before, behind) = rest.split_at(at);
+        let behind = behind.get(sign.len()..).unwrap_or_default();
+        let begin = before
+            .char_indices()
+            .rev()
+            .take_while(|(_, c)| is_local(*c))
+            .last()
+            .map_or(before.len(), |(index, _)| index);
+        let (front, local) = before.split_at(begin);
+        let domain = behind.split(|c| !is_domain(c)).next().unwrap_or_default();
+        out.push_str(front);
+        if !local.is_empty() && domain.trim_matches('.').contains('.') {
+            out.push_str(&masked(local));
+        } else {
+            out.push_str(local);
+        }
+        out.push_str(sign);
+        rest = behind;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// A text with the mail addresses in it in the form that the redaction mode allows.
+pub(crate) fn named(text: &str, redaction: Redaction) -> std::borrow::Cow<'_, str> {
+    match redaction {
+        Redaction::None => text.into(),
+        Redaction::Secrets | Redaction::Strict => mask_addresses(text).into(),
     }
 }
 
@@ -147,6 +208,23 @@ mod tests {
         let secret = Secret::new("hunter2", SecretKind::Token, 3);
         assert_eq!(format!("{secret} {secret:?}"), "token-3 token-3");
         assert_eq!(serde_json::to_string(&secret).unwrap(), "\"token-3\"");
+    }
+
+    #[test]
+    fn addresses_in_a_text_are_masked() {
+        for (text, want) in [
+            ("a.saz", "a.saz"),
+            ("/x/alice@contoso.com.saz", "/x/a***e@contoso.com.saz"),
+            ("C:\\bo@x.example\\a@b", "C:\\b***@x.example\\a@b"),
+            ("alice%40contoso.com!bob.b@y.z/c", "a***e%40contoso.com!b***b@y.z/c"),
+            ("one@two@three.example", "one@t***@three.example"),
+            ("@x.example @", "@x.example @"),
+            ("müller@x.example", "m***r@x.example"),
+        ] {
+            assert_eq!(mask_addresses(text), want);
+        }
+        assert_eq!(named("alice@contoso.com", Redaction::None), "alice@contoso.com");
+        assert_eq!(named("alice@contoso.com", Redaction::Strict), "a***e@contoso.com");
     }
 
     #[test]

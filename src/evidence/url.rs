@@ -1,7 +1,8 @@
 //! URLs, cut so that what is visible of them is safe to print.
 //!
 //! The path is cleaned when it is built: a segment that names a user or looks like a token is
-//! replaced. Query and fragment are secrets.
+//! replaced, and of a host that is no part of a sign-in little more than the beginning is left. Query
+//! and fragment are secrets.
 //!
 //! Invariant: `path` holds neither a user name nor an opaque token.
 
@@ -71,13 +72,106 @@ impl std::fmt::Display for Url {
     }
 }
 
-/// A path without user names and tokens, and the user name that was in it.
-pub(super) fn clean_path(path: &str) -> (Box<str>, Option<String>) {
-    let mut end = path.len().min(limits::PATH);
-    while !path.is_char_boundary(end) {
+/// The host of a redirect to an application that has no host: `urn:ietf:wg:oauth:2.0:oob`,
+/// `com.example.app:/back`. No name under `invalid` is one of the network (RFC 2606).
+pub const APP_HOST: &str = "app.invalid";
+
+/// Which URLs matter; told by whoever knows the scope.
+pub trait Relevance {
+    /// Whether a URL with this host (lower case) and path is part of a sign-in.
+    fn covers(&self, host: &str, path: &str) -> bool;
+
+    /// Whether a query or fragment of another host holds something of a sign-in.
+    fn needs(&self, query: &str) -> bool;
+}
+
+/// Everything matters.
+pub(super) struct Everything;
+
+impl Relevance for Everything {
+    fn covers(&self, _: &str, _: &str) -> bool {
+        true
+    }
+
+    fn needs(&self, _: &str) -> bool {
+        true
+    }
+}
+
+impl Url {
+    /// Cuts the path to what cannot name anyone.
+    pub(super) fn shorten(&mut self) {
+        self.path = short_path(&self.path);
+    }
+}
+
+/// The beginning of a path where it is a plain word, and the kind of file at its end.
+///
+/// Applied to its own result it changes nothing.
+pub(super) fn short_path(path: &str) -> Box<str> {
+    const WORD: usize = 24;
+    const FILES: &[&str] =
+        &["css", "gif", "html", "ico", "jpg", "js", "json", "png", "svg", "woff", "woff2"];
+    let rest = path.trim_start_matches('/');
+    if rest.is_empty() || rest == "favicon.ico" {
+        return format!("/{rest}").into();
+    }
+    let (first, behind) = rest.split_once('/').map_or((rest, None), |(a, b)| (a, Some(b)));
+    let is_word = first.len() <= WORD && first.bytes().all(|byte| byte.is_ascii_alphabetic());
+    let mut short = String::from("/");
+    if is_word {
+        short.push_str(first);
+    }
+    if !is_word || behind.is_some_and(|behind| !behind.is_empty()) {
+        short.push_str(if is_word && !first.is_empty() { "/..." } else { "..." });
+    }
+    let last = rest.rsplit('/').next().unwrap_or_default();
+    let extension = last.rsplit_once('.').map_or("", |(_, extension)| extension);
+    if last == "favicon.ico" {
+        short.push_str("/favicon.ico");
+    } else if let Some(known) = FILES.iter().find(|known| extension.eq_ignore_ascii_case(known)) {
+        short.push_str("/*.");
+        short.push_str(known);
+    }
+    short.into()
+}
+
+/// The text with percent escapes undone as often as it takes, at most three times.
+fn decoded(text: &str) -> String {
+    let mut text = text.to_owned();
+    for _ in 0..3 {
+        if !text.contains('%') {
+            break;
+        }
+        let mut bytes = Vec::with_capacity(text.len());
+        let mut rest = text.as_bytes();
+        while let Some((byte, behind)) = rest.split_first() {
+            let pair = behind.first_chunk::<2>().filter(|_| *byte == b'%');
+            let value = pair
+                .filter(|pair| pair.iter().all(u8::is_ascii_hexdigit))
+                .and_then(|pair| std::str::from_utf8(pair).ok())
+                .and_then(|pair| u8::from_str_radix(pair, 16).ok());
+            bytes.push(value.unwrap_or(*byte));
+            let taken = if value.is_some() { 2 } else { 0 };
+            rest = behind.get(taken..).unwrap_or_default();
+        }
+        text = String::from_utf8_lossy(&bytes).into_owned();
+    }
+    text
+}
+
+/// At most `length` bytes of a text, in whole characters.
+pub(super) fn head(text: &str, length: usize) -> &str {
+    let mut end = text.len().min(length);
+    while !text.is_char_boundary(end) {
         end = end.saturating_sub(1);
     }
-    let path = path.get(..end).unwrap_or_default();
+    text.get(..end).unwrap_or_default()
+}
+
+/// A path without user names and tokens, and the user name that was in it.
+pub(super) fn clean_path(path: &str) -> (Box<str>, Option<String>) {
+    let path = head(path, limits::PATH);
     let mut user = None;
     let mut clean = String::with_capacity(path.len());
     for segment in path.trim_start_matches('/').split('/') {
@@ -85,8 +179,10 @@ pub(super) fn clean_path(path: &str) -> (Box<str>, Option<String>) {
         let lower = segment.to_ascii_lowercase();
         // Percent may stand for an at sign at any depth of encoding.
         if segment.contains('@') || (lower.contains('%') && lower.contains("40")) {
-            let decoded = segment.replace("%40", "@");
-            user.get_or_insert(decoded);
+            let name = decoded(segment);
+            if name.contains('@') {
+                user.get_or_insert(name);
+            }
             clean.push_str("{user}");
         } else if is_opaque(segment) {
             clean.push_str("{opaque}");
@@ -176,6 +272,34 @@ mod tests {
 
     #[test]
     fn the_user_of_the_path_is_kept_apart() {
-        assert_eq!(clean_path("/a/bo%40x.example").1.as_deref(), Some("bo@x.example"));
+        let user = |path| clean_path(path).1;
+        for path in ["/a/bo@x.example", "/a/bo%40x.example", "/a/bo%2540x.example"] {
+            assert_eq!(user(path).as_deref(), Some("bo@x.example"), "{path}");
+        }
+        assert_eq!(user("/a/bo%252540x.example").as_deref(), Some("bo@x.example"));
+        assert_eq!(user("/a/40%25"), None);
+        assert_eq!(user("/a/%2x%40%").as_deref(), Some("%2x@%"));
+    }
+
+    #[test]
+    fn a_short_path_names_no_one() {
+        for (path, short) in [
+            ("/", "/"),
+            ("/personal", "/personal"),
+            ("/personal/", "/personal"),
+            ("/personal/alice_smith_contoso_com/x", "/personal/..."),
+            ("/users/alice.smith/profile", "/users/..."),
+            ("/reset/493021hunter2/x", "/reset/..."),
+            ("/alice.smith/x", "/..."),
+            ("/{user}", "/..."),
+            ("/a/b/logo.PNG", "/a/.../*.png"),
+            ("/alice.json", "/.../*.json"),
+            ("/favicon.ico", "/favicon.ico"),
+            ("/x1/favicon.ico", "/.../favicon.ico"),
+            ("//x", "/x"),
+        ] {
+            assert_eq!(&*short_path(path), short, "{path}");
+            assert_eq!(&*short_path(short), short, "again: {path}");
+        }
     }
 }

@@ -18,8 +18,10 @@ use crate::limits::{self, Budget};
 pub struct Decoded {
     /// The bytes.
     pub bytes: Vec<u8>,
-    /// Whether the end is missing because the cap or the budget was reached.
+    /// Whether the end is missing because the cap, the budget or the ratio was reached.
     pub cut: bool,
+    /// Whether it was the ratio of what came out to what went in.
+    pub overblown: bool,
     /// Whether the coding is unknown or the stream is broken; the bytes are then what came before
     /// the break, or the coded bytes themselves when nothing came.
     pub damaged: bool,
@@ -48,6 +50,7 @@ pub fn decode(bytes: &[u8], content_encoding: &str, cap: u64, budget: &mut Budge
         // The end of a coded stream that we cut ourselves is missing, not broken.
         next.damaged &= !cut;
         next.cut |= cut;
+        next.overblown |= decoded.as_ref().is_some_and(|inner| inner.overblown);
         let broken = next.damaged;
         decoded = Some(next);
         if broken {
@@ -113,9 +116,9 @@ fn raw(bytes: &[u8], cap: u64) -> Decoded {
     let end = usize::try_from(cap).unwrap_or(usize::MAX);
     match bytes.get(..end) {
         Some(head) if head.len() < bytes.len() => {
-            Decoded { bytes: head.to_vec(), cut: true, damaged: false }
+            Decoded { bytes: head.to_vec(), cut: true, ..Decoded::default() }
         }
-        _ => Decoded { bytes: bytes.to_vec(), cut: false, damaged: false },
+        _ => Decoded { bytes: bytes.to_vec(), ..Decoded::default() },
     }
 }
 
@@ -124,22 +127,23 @@ fn undo(coding: Coding, input: &[u8], cap: u64, budget: &mut Budget) -> Decoded 
         return Decoded::default();
     }
     if budget.is_exhausted() {
-        return Decoded { bytes: Vec::new(), cut: true, damaged: false };
+        return Decoded { cut: true, ..Decoded::default() };
     }
-    let mut sink = Sink { out: Vec::new(), cap, compressed: input.len(), budget };
+    let mut sink = Sink { out: Vec::new(), cap, compressed: input.len(), overblown: false, budget };
     let end = match coding {
         Coding::Brotli => brotli(input, &mut sink),
         Coding::Deflate => deflate(input, &mut sink),
         Coding::Gzip => gzip(input, &mut sink),
         Coding::Zstd => zstd(input, &mut sink),
     };
-    let bytes = sink.out;
+    let (bytes, overblown) = (sink.out, sink.overblown);
     // Some tools store the decoded text and leave the field in place.
     let plain = end == End::Broken && is_text(input);
     if (bytes.is_empty() && matches!(end, End::Broken | End::Early)) || plain {
         return Decoded { damaged: true, ..raw(input, cap) };
     }
-    Decoded { bytes, cut: end == End::Bound, damaged: matches!(end, End::Broken | End::Early) }
+    let damaged = matches!(end, End::Broken | End::Early);
+    Decoded { bytes, cut: end == End::Bound, overblown, damaged }
 }
 
 /// Whether the bytes read as text from the first to the last; coded bytes hardly ever do.
@@ -153,6 +157,7 @@ struct Sink<'a> {
     out: Vec<u8>,
     cap: u64,
     compressed: usize,
+    overblown: bool,
     budget: &'a mut Budget,
 }
 
@@ -173,7 +178,8 @@ impl Sink<'_> {
                 return End::Bound;
             }
             let compressed = u64::try_from(self.compressed).unwrap_or(u64::MAX);
-            if !charged || !self.budget.allows_ratio(compressed, total) {
+            self.overblown = !self.budget.allows_ratio(compressed, total);
+            if !charged || self.overblown {
                 return End::Bound;
             }
             match result {
@@ -364,7 +370,7 @@ mod tests {
     }
 
     fn whole(bytes: &[u8]) -> Decoded {
-        Decoded { bytes: bytes.to_vec(), cut: false, damaged: false }
+        Decoded { bytes: bytes.to_vec(), ..Decoded::default() }
     }
 
     #[test]
@@ -428,9 +434,9 @@ mod tests {
         assert_eq!((decoded.bytes.len(), decoded.cut, decoded.damaged), (1000, true, false));
         assert!(budget.left() > limits::GIB - limits::MIB);
         let decoded = decode(&bomb, "gzip", limits::GIB, &mut budget);
-        assert!(decoded.cut && budget.is_exhausted());
+        assert!(decoded.cut && decoded.overblown && !budget.is_exhausted());
         let after = decode(&gzipped(TEXT), "gzip", 1000, &mut budget);
-        assert_eq!((after.bytes.len(), after.cut), (0, true));
+        assert_eq!((after.bytes.as_slice(), after.cut), (TEXT, false));
         let exact = decode(&gzipped(b"12345"), "gzip", 5, &mut Budget::new(100, 1000));
         assert_eq!(exact, whole(b"12345"));
         // A window of a gibibyte is asked for.

@@ -285,6 +285,7 @@ fn exchange(
         body: Body::Empty,
         location: None,
         author: Author::Network,
+        reason: None,
     });
     builder.add_exchange(Exchange {
         connection: None,

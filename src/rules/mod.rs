@@ -652,7 +652,7 @@ mod support {
                 (*status, builder.body(body.clone().into_bytes(), false), None)
             }
         };
-        Ok(Response { status, headers, body, location, author: Author::Network })
+        Ok(Response { status, headers, body, location, author: Author::Network, reason: None })
     }
 
     fn connection(

@@ -88,7 +88,7 @@ fn capped(mut bytes: Vec<u8>, cap: u64) -> Decoded {
     let cap = usize::try_from(cap).unwrap_or(usize::MAX);
     let cut = bytes.len() > cap;
     bytes.truncate(cap);
-    Decoded { bytes, cut, damaged: false }
+    Decoded { bytes, cut, ..Decoded::default() }
 }
 
 /// The form that parameters came from. Exporters write them decoded or not; what is a valid piece of

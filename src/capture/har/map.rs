@@ -13,11 +13,13 @@ use std::time::Duration;
 use super::body::{self, Stored};
 use super::entry::{Entry, Field, Leaf, List, ResponsePart, Security, Timings};
 use super::failure;
+use crate::capture::saz::tunnel::is_failure as is_failed_handshake;
 use crate::capture::{ReadOptions, Want};
 use crate::evidence::{
-    Author, Body, CertificateSummary, Closed, Connection, ConnectionId, EvidenceBuilder,
-    EvidenceRef, Exchange, Headers, HostName, InputId, Locator, Missing, NoResponse, Opened,
-    Request, Response, Scheme, Stage, TlsHandshake, TlsVersion, Transport, Url, Via, shown,
+    Author, Body, CertificateSummary, Closed, Connection, ConnectionId, DiagnosticCode,
+    EvidenceBuilder, EvidenceRef, Exchange, Headers, HostName, InputId, Locator, Missing,
+    NoResponse, Opened, Request, Response, Scheme, Stage, TlsHandshake, TlsVersion, Transport, Url,
+    Via, shown,
 };
 use crate::limits::{self, Budget};
 use crate::time::{Span, Timestamp};
@@ -60,7 +62,7 @@ pub(super) struct Mapper<'a> {
     pages: HashMap<Box<str>, u32>,
     connections: HashMap<Box<str>, ConnectionId>,
     /// Requests without an answer and without a reason: told apart when the end is known.
-    open_ends: Vec<Exchange>,
+    open_ends: Vec<Locator>,
     tunnels: BTreeMap<HostName, u32>,
     readable: BTreeSet<HostName>,
     answered: u32,
@@ -77,6 +79,7 @@ struct Place<'a> {
     in_scope: bool,
     /// Whether large strings of the entry were dropped.
     lean: bool,
+    at: EvidenceRef,
 }
 
 impl<'a> Mapper<'a> {
@@ -110,9 +113,8 @@ impl<'a> Mapper<'a> {
         let span = self.span(entry);
         let Some(text) = entry.request.url.filled() else { return };
         let method = method(entry.request.method);
-        let Some(url) = self.url(&text, &method) else { return };
-        let in_scope = self.options.scope.covers(url.host.as_str(), &url.path);
-        let place = Place { text: &text, url: &url, method: &method, in_scope, lean };
+        let Some((url, in_scope)) = self.url(&text, &method) else { return };
+        let place = Place { text: &text, url: &url, method: &method, in_scope, lean, at };
         let request_headers = self.headers(&entry.request.headers, in_scope);
         let response_headers = self.headers(&entry.response.headers, in_scope);
         let (body, body_length) = self.request_body(entry, &place);
@@ -132,23 +134,18 @@ impl<'a> Mapper<'a> {
             at,
             request: Request { method, url, headers: request_headers, body, body_length },
         };
-        if open_end && exchange.span.is_some() && self.open_ends.len() < REMEMBERED {
-            self.open_ends.push(exchange);
-        } else {
-            self.into.add_exchange(exchange);
+        if open_end && self.open_ends.len() < REMEMBERED {
+            self.open_ends.push(at.at);
         }
+        self.into.add_exchange(exchange);
     }
 
     /// Decides what had to wait for the end, and notes what the capture lacks.
     pub(super) fn finish(&mut self, may_sanitise: bool) {
         let input = self.input;
         let end = self.into.coverage_mut(input).and_then(|coverage| coverage.span).map(Span::last);
-        for mut exchange in std::mem::take(&mut self.open_ends) {
-            let is_last = |span: Span| end.is_some_and(|end| span.last().plus(LAST_SECONDS) >= end);
-            if exchange.span.is_some_and(is_last) {
-                exchange.response = Err(NoResponse::Pending);
-            }
-            self.into.add_exchange(exchange);
+        if let Some(end) = end {
+            self.into.mark_pending(input, &self.open_ends, end, LAST_SECONDS);
         }
         let mut blind = 0_u32;
         for (host, count) in &self.tunnels {
@@ -176,17 +173,20 @@ impl<'a> Mapper<'a> {
         Some(Span::new(start, start.plus(took)))
     }
 
-    fn url(&mut self, text: &str, method: &str) -> Option<Url> {
+    /// The URL, and whether it is part of a sign-in.
+    fn url(&mut self, text: &str, method: &str) -> Option<(Url, bool)> {
         if method == "CONNECT" {
             let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
             let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-            return self.into.authority(authority);
+            let url = self.into.authority(authority)?;
+            let in_scope = self.options.scope.covers(url.host.as_str(), &url.path);
+            return Some((url, in_scope));
         }
         let scheme = text.trim_start().split(':').next().unwrap_or_default();
         if LOCAL_SCHEMES.iter().any(|local| local.eq_ignore_ascii_case(scheme)) {
             return None;
         }
-        self.into.url(text)
+        self.into.url_within(text, self.options.scope)
     }
 
     fn headers(&mut self, fields: &List<Field<'_>>, in_scope: bool) -> Headers {
@@ -246,13 +246,19 @@ impl<'a> Mapper<'a> {
         } else {
             Stored::Text { text: post.text, encoding: post.encoding, coding: &coding }
         };
-        (self.keep(stored, cap), length)
+        (self.keep(stored, cap, place.at), length)
     }
 
-    fn keep(&mut self, stored: Stored<'_, '_>, cap: u64) -> Body {
+    fn keep(&mut self, stored: Stored<'_, '_>, cap: u64, at: EvidenceRef) -> Body {
         let kept = body::read(stored, cap, self.budget);
         if kept.damaged && kept.bytes.is_empty() {
             return Body::Missing(Missing::Undecodable);
+        }
+        if kept.overblown {
+            let entry = at.at;
+            let text =
+                format!("{entry}: a body expands too much (--max-ratio); its end is not read");
+            self.into.diagnose(DiagnosticCode::LimitReached, Some(at.input), &text);
         }
         self.into.body(kept.bytes, kept.cut)
     }
@@ -293,10 +299,12 @@ impl<'a> Mapper<'a> {
         {
             return (Err(NoResponse::Failed { stage, code }), false);
         }
-        let author = author(response);
+        let author = author(response, place.method);
+        let reason = response.status_text.text_up_to(limits::HEADER_VALUE).unwrap_or_default();
+        let reason = Response::reason(author, &reason);
         let location = self.location(response, place);
         let body = self.response_body(response, place, status, author);
-        (Ok(Response { status, headers, body, location, author }), false)
+        (Ok(Response { status, headers, body, location, author, reason }), false)
     }
 
     fn response_body(
@@ -344,6 +352,7 @@ impl<'a> Mapper<'a> {
         self.keep(
             Stored::Text { text: content.text, encoding: content.encoding, coding: &coding },
             cap,
+            place.at,
         )
     }
 
@@ -356,11 +365,7 @@ impl<'a> Mapper<'a> {
             (Some(one), _) => one,
             (None, other) => other?,
         };
-        let target = target.trim();
-        match url::Url::parse(place.text).ok().and_then(|base| base.join(target).ok()) {
-            Some(absolute) => self.into.url(absolute.as_str()),
-            None => self.into.url(target),
-        }
+        self.into.target(&target, place.text, self.options.scope, place.in_scope)
     }
 
     fn connection(
@@ -553,10 +558,11 @@ fn is_page_or_data(kind: Option<&str>) -> bool {
 }
 
 /// Fiddler writes answers of its own into the capture when a server cannot be reached.
-fn author(response: &ResponsePart<'_>) -> Author {
+fn author(response: &ResponsePart<'_>, method: &str) -> Author {
     let status = response.status_text.escaped().unwrap_or_default();
     let body = response.content.text.escaped().unwrap_or_default();
-    if status.starts_with("Fiddler - ") || body.starts_with("[Fiddler]") {
+    let tunnel_failed = method == "CONNECT" && is_failed_handshake(body);
+    if status.starts_with("Fiddler - ") || body.starts_with("[Fiddler]") || tunnel_failed {
         Author::CaptureTool
     } else {
         Author::Network

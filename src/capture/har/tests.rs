@@ -195,13 +195,112 @@ fn failures_are_kept_as_evidence() {
     assert_eq!(failure(none, zero), failed(Stage::Unknown, "unnamed"));
     // Nothing known, and the last thing in the capture.
     let evidence = read(har(&[&entry("", none, ""), &entry("", "", "")]));
-    assert_eq!(evidence.exchanges[0].response.as_ref().err(), None);
-    assert_eq!(evidence.exchanges[1].response.as_ref().unwrap_err(), &NoResponse::Pending);
+    assert_eq!(evidence.exchanges[0].response.as_ref().unwrap_err(), &NoResponse::Pending);
+    assert_eq!(evidence.exchanges[1].response.as_ref().err(), None);
     // A connection that broke while the answer came.
     assert_eq!(
         failure(r#""status":200,"content":{"size":0},"_error":"net::ERR_CONNECTION_RESET""#, ""),
         failed(Stage::Receive, "ERR_CONNECTION_RESET")
     );
+}
+
+/// An entry of another URL.
+fn to(url: &str, response: &str) -> String {
+    entry("", response, "").replacen("https://login.example/a?b=c", url, 1)
+}
+
+#[test]
+fn of_other_hosts_little_of_the_url_is_kept() {
+    let long = "x".repeat(1 << 20);
+    let evidence = read(har(&[
+        &to(&format!("https://a.example/users/alice.smith/p?q={long}#f"), ""),
+        &to(&format!("https://a.example/cb?q={long}&code=1"), ""),
+        &to(&format!("https://login.example/users/alice.smith?q={long}"), ""),
+    ]));
+    let [plain, back, own] = &evidence.exchanges[..] else { panic!("{evidence:?}") };
+    assert_eq!(plain.request.url.to_string(), "https://a.example/users/...");
+    assert!(plain.request.url.query.is_none() && plain.request.url.fragment.is_none());
+    // This scope names no field of a query.
+    assert!(back.request.url.query.is_none() && !back.in_scope);
+    assert_eq!(own.request.url.to_string(), "https://login.example/users/alice.smith");
+    assert_eq!(exposed(own.request.url.query.as_ref()).unwrap().len(), crate::limits::QUERY);
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test looks at what was kept")]
+fn exposed(secret: Option<&crate::evidence::Secret<Box<str>>>) -> Option<&str> {
+    secret.map(|secret| &**secret.expose())
+}
+
+#[test]
+fn headers_are_kept_as_far_as_they_are_read() {
+    let long = "x".repeat(1 << 15);
+    let field = |name: &str| format!(r#"{{"name":"{name}","value":"{long}"}}"#);
+    let fields = ["Location", "Set-Cookie", "X-Own"].map(field).join(",");
+    let exchange = one("", &format!(r#""headers":[{fields}]"#), "");
+    let headers = &exchange.response.as_ref().unwrap().headers;
+    let length = |name| exposed(headers.first(name)).unwrap().len();
+    assert_eq!((length("location"), length("set-cookie"), length("x-own")), (16_384, 256, 2048));
+}
+
+#[test]
+fn targets_without_a_host_are_kept() {
+    for (to, shown, query) in [
+        ("urn:ietf:wg:oauth:2.0:oob?code=1", "other://app.invalid/", Some("code=1")),
+        ("com.app:/cb?error=x", "other://app.invalid/", Some("error=x")),
+        ("msauth.com.app://auth?error=x", "other://auth/", Some("error=x")),
+        ("/b?c=d", "https://login.example/b", Some("c=d")),
+        ("https://app.example/bob.b/cb?c=d", "https://app.example/...", Some("c=d")),
+    ] {
+        let exchange = one("", &format!(r#""redirectURL":"{to}""#), "");
+        let location = exchange.response.unwrap().location.unwrap();
+        assert_eq!(location.to_string(), shown, "{to}");
+        assert_eq!(exposed(location.query.as_ref()), query, "{to}");
+    }
+    for to in ["data:text/plain,x?y", "about:blank#x", "javascript:x?y", "urn:a"] {
+        let exchange = one("", &format!(r#""redirectURL":"{to}""#), "");
+        assert!(exchange.response.unwrap().location.is_none(), "{to}");
+    }
+}
+
+#[test]
+fn a_body_that_expands_too_much_costs_its_end_only() {
+    use std::io::Write as _;
+    let mut coder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    coder.write_all(&vec![b' '; 16 << 20]).unwrap();
+    let bomb = data_encoding::BASE64.encode(&coder.finish().unwrap());
+    let content = |text: &str| {
+        format!(r#""content":{{"mimeType":"text/html","encoding":"base64","text":"{text}"}}"#)
+    };
+    let bombed = entry("", &content(&bomb), "");
+    let limits = Limits { ratio: 100, body: 16 << 20, ..Limits::default() };
+    let scope = Scope::new(["login.example"], [], [], &[], 16 << 20);
+    let cancel = AtomicBool::new(false);
+    let options = ReadOptions { scope: &scope, limits: &limits, passwords: &[], cancel: &cancel };
+    let mut builder = EvidenceBuilder::new();
+    let id = builder.add_input(crate::evidence::Input::named("x"));
+    let mut budget = Budget::new(limits.expanded, limits.ratio);
+    let mut source = Source::bytes(har(&[&bombed, &entry("", &content("b2s="), "")]).into_bytes());
+    HarReader.read(&mut source, &options, &mut budget, id, &mut builder).unwrap();
+    let evidence = builder.finish();
+    assert_eq!(bytes(&evidence.exchanges[1].response.as_ref().unwrap().body), b"ok");
+    assert_eq!(codes(&evidence), [DiagnosticCode::LimitReached, DiagnosticCode::BodyCut]);
+    assert!(evidence.diagnostics[0].text.starts_with("entry 0: "));
+}
+
+#[test]
+fn the_capture_tool_gives_its_reasons() {
+    let exchange = one("", r#""status":502,"statusText":"Fiddler - DNS Lookup Failed""#, "");
+    let response = exchange.response.unwrap();
+    assert_eq!(response.author, Author::CaptureTool);
+    assert_eq!(response.reason.as_deref(), Some("Fiddler - DNS Lookup Failed"));
+    let exchange = one("", r#""status":502,"statusText":"Bad Gateway""#, "");
+    assert_eq!(exchange.response.unwrap().reason, None);
+    let text = r#""content":{"text":"fiddler.network.https> HTTPS handshake to a failed."}"#;
+    let tunnel = entry("", text, "").replacen("\"get\"", "\"CONNECT\"", 1);
+    let evidence = read(har(&[&tunnel]));
+    let response = evidence.exchanges[0].response.as_ref().unwrap();
+    assert_eq!((response.status, response.author), (200, Author::CaptureTool));
+    assert!(bytes(&response.body).starts_with(b"fiddler.network"));
 }
 
 #[test]

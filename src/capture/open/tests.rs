@@ -184,6 +184,44 @@ fn nesting_and_expansion_are_bounded() {
 }
 
 #[test]
+fn a_member_that_expands_too_much_costs_itself_only() {
+    let bomb = format!("{{\"log\":{{\"a\":\"{}\"}}}}", " ".repeat(8 << 20));
+    let limits = Limits { ratio: 100, ..Limits::default() };
+    let members = [("bomb.har", bomb.as_bytes()), ("good.har", HAR.as_bytes())];
+    let gzipped = [("bomb.har.gz", &*gzip(bomb.as_bytes())), ("good.har", HAR.as_bytes())];
+    for bytes in [zip(&members), tar(&gzipped)] {
+        let evidence = opened_with(bytes, &limits, &[]);
+        assert_eq!(evidence.inputs[1].records, 1);
+        assert_eq!(codes(&evidence), [DiagnosticCode::LimitReached]);
+        assert_eq!(evidence.diagnostics[0].input, Some(evidence.inputs[0].id));
+        assert!(evidence.diagnostics[0].text.contains("--max-ratio"));
+    }
+}
+
+#[test]
+fn what_has_to_be_held_inside_an_archive_is_bounded() {
+    // Bytes that do not shrink, one more than may be held.
+    let length = usize::try_from(limits::HELD).unwrap();
+    let stored = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    let inner = zip_of(&[("x", &vec![0; length])], stored);
+    let good = zip(&[("y.har", HAR.as_bytes())]);
+    let outer = zip_of(&[("in.zip", &inner), ("good.zip", &good)], stored);
+    drop(inner);
+    let evidence = opened(outer);
+    assert_eq!(codes(&evidence), [DiagnosticCode::LimitReached]);
+    let text = &evidence.diagnostics[0].text;
+    assert!(text.starts_with("outer!in.zip: ") && text.contains("unpack it first"), "{text}");
+    assert_eq!(evidence.inputs[0].name, "outer!good.zip/y.har");
+
+    let options = stored.with_aes_encryption(zip::AesMode::Aes128, "key");
+    let outer = zip_of(&[("x.har", &vec![b' '; length + 1]), ("y.har", HAR.as_bytes())], options);
+    let evidence = opened_with(outer, &Limits::default(), &["key".to_owned()]);
+    assert_eq!(codes(&evidence), [DiagnosticCode::LimitReached]);
+    assert!(evidence.diagnostics[0].text.starts_with("outer!x.har: "));
+    assert_eq!(evidence.inputs[0].records, 1);
+}
+
+#[test]
 fn damage_keeps_what_came_before_it() {
     let entry = HAR.split_once('[').unwrap().1.rsplit_once(']').unwrap().0;
     let numbers = (0..20_000).map(|number| number.to_string()).collect::<Vec<_>>().join(" ");

@@ -56,14 +56,22 @@ pub(super) fn read_head(member: &mut Member<'_, '_>, budget: &mut Budget) {
     }
 }
 
-/// Undoes chunks and codings of what was read of a body; the second value says that its end is
-/// missing.
+/// A body after its framing and codings were undone.
+pub(super) struct Undone {
+    pub(super) bytes: Vec<u8>,
+    /// Whether its end is missing.
+    pub(super) cut: bool,
+    /// Whether that is because it expands too much.
+    pub(super) overblown: bool,
+}
+
+/// Undoes chunks and codings of what was read of a body.
 pub(super) fn undo(
     member: &Member<'_, '_>,
     framing: &Framing,
     wanted: u64,
     budget: &mut Budget,
-) -> Result<(Vec<u8>, bool), Missing> {
+) -> Result<Undone, Missing> {
     let raw = member.bytes.get(framing.head..).unwrap_or_default();
     let (joined, whole) = if framing.chunked { http1::dechunk(raw) } else { (raw.into(), true) };
     let decoded = body::decode(&joined, &framing.coding, wanted, budget);
@@ -76,7 +84,8 @@ pub(super) fn undo(
     }
     let broken = decoded.damaged && !untouched;
     let cut = decoded.cut || broken || !whole || !member.ended || member.damaged;
-    Ok((in_utf8(decoded.bytes, framing.content_type.as_deref()), cut))
+    let bytes = in_utf8(decoded.bytes, framing.content_type.as_deref());
+    Ok(Undone { bytes, cut, overblown: decoded.overblown })
 }
 
 /// Messages that have no body whatever their fields say (RFC 9112 section 6.3).

@@ -102,14 +102,16 @@ pub(super) struct Member<'m, 'a> {
     pub(super) ended: bool,
     /// Whether its data broke off or did not match its checksum.
     pub(super) damaged: bool,
-    compressed: u64,
-    stored: bool,
+    /// Whether it expanded to far more than went into it, and was left for that.
+    pub(super) overblown: bool,
+    /// Its compressed size; `None` of one that is stored as it is.
+    compressed: Option<u64>,
 }
 
 impl Member<'_, '_> {
     /// Reads on until `end` bytes are there, the member ends, or the budget does.
     pub(super) fn read_to(&mut self, end: u64, budget: &mut Budget) {
-        while !self.ended && !self.damaged && !budget.is_exhausted() {
+        while !self.ended && !self.damaged && !self.overblown && !budget.is_exhausted() {
             let held = u64::try_from(self.bytes.len()).unwrap_or(u64::MAX);
             let wanted = end.saturating_sub(held).min(STEP);
             if wanted == 0 {
@@ -120,8 +122,9 @@ impl Member<'_, '_> {
             let produced = self.bytes.len().saturating_sub(before);
             let produced = u64::try_from(produced).unwrap_or(u64::MAX);
             budget.charge(produced);
-            if !self.stored {
-                budget.allows_ratio(self.compressed, held.saturating_add(produced));
+            if let Some(compressed) = self.compressed {
+                let held = held.saturating_add(produced);
+                self.overblown = !budget.allows_ratio(compressed, held);
             }
             self.damaged = result.is_err();
             self.ended = result.is_ok() && produced < wanted;
@@ -274,12 +277,13 @@ impl<'a> Members<'a> {
         })?;
         Ok(Member {
             declared: file.size(),
-            compressed: file.compressed_size(),
-            stored: file.compression() == CompressionMethod::Stored,
+            compressed: (file.compression() != CompressionMethod::Stored)
+                .then(|| file.compressed_size()),
             file,
             bytes: Vec::new(),
             ended: false,
             damaged: false,
+            overblown: false,
         })
     }
 }

@@ -13,7 +13,7 @@ mod metadata;
 mod recover;
 mod session;
 mod target;
-mod tunnel;
+pub(super) mod tunnel;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek};

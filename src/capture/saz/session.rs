@@ -14,7 +14,7 @@ use super::content::{self, Framing, is_bodiless, missing, number, read_head};
 use super::failure;
 use super::members::{Member, Members, Unreadable};
 use super::metadata::{Metadata, bit};
-use super::target::{absolute, method, resolve};
+use super::target::{absolute, method};
 use super::tunnel::{self, ClientText, ServerText};
 use crate::capture::{ReadOptions, Want};
 use crate::evidence::{
@@ -181,9 +181,9 @@ impl<'a, 'o> Sessions<'a, 'o> {
     ) -> Option<Metadata> {
         let mut member = self.open(members, number, index, "metadata").ok()?;
         member.read_to(limits::SAZ_METADATA, self.budget);
-        let (damaged, bytes) = (member.damaged, std::mem::take(&mut member.bytes));
+        self.check(&member, number, "metadata");
+        let bytes = std::mem::take(&mut member.bytes);
         drop(member);
-        self.check(damaged, number, "metadata", bytes.len());
         let metadata = Metadata::parse(&bytes);
         if metadata.malformed {
             let text = format!(
@@ -224,9 +224,17 @@ impl<'a, 'o> Sessions<'a, 'o> {
         })
     }
 
-    /// Says that a part broke off.
-    fn check(&mut self, damaged: bool, number: u32, part: &str, read: usize) {
-        if damaged {
+    /// Says that a part broke off or was left.
+    fn check(&mut self, member: &Member<'_, '_>, number: u32, part: &str) {
+        let read = member.bytes.len();
+        if member.overblown {
+            let text = format!(
+                "session {number}: the {part} part expands too much (--max-ratio); {read} bytes of \
+                 it were read"
+            );
+            self.diagnose(DiagnosticCode::LimitReached, &text);
+        }
+        if member.damaged {
             let text = format!(
                 "session {number}: the {part} part is damaged; {read} bytes of it were read"
             );
@@ -244,8 +252,7 @@ impl<'a, 'o> Sessions<'a, 'o> {
         let broken = !member.ended && memchr::memchr(b'\n', &member.bytes).is_none();
         let head = http1::request(&member.bytes).filter(|_| !broken);
         let Some(head) = head else {
-            let (damaged, read) = (member.damaged, member.bytes.len());
-            self.check(damaged, about.number, "request", read);
+            self.check(member, about.number, "request");
             let text = format!("session {}: the request part holds no request", about.number);
             self.diagnose(DiagnosticCode::SazSession, &text);
             self.lost(1);
@@ -270,9 +277,15 @@ impl<'a, 'o> Sessions<'a, 'o> {
             None
         };
         let url = base.as_deref().and_then(|base| {
-            if is_tunnel { self.tunnel_url(base, hello.as_ref(), about) } else { self.url(base) }
+            if is_tunnel {
+                let url = self.tunnel_url(base, hello.as_ref(), about)?;
+                let in_scope = self.options.scope.covers(url.host.as_str(), &url.path);
+                Some((url, in_scope))
+            } else {
+                self.url(base)
+            }
         });
-        let Some(url) = url else {
+        let Some((url, in_scope)) = url else {
             let text =
                 format!("session {}: the request names no host that can be read", about.number);
             self.diagnose(DiagnosticCode::SazSession, &text);
@@ -283,7 +296,6 @@ impl<'a, 'o> Sessions<'a, 'o> {
         if url.host.as_str() == "netlog" {
             return None;
         }
-        let in_scope = self.options.scope.covers(url.host.as_str(), &url.path);
         let mut headers = Headers::default();
         for (name, value) in &fields {
             self.into.header(&mut headers, name, value, in_scope);
@@ -296,18 +308,19 @@ impl<'a, 'o> Sessions<'a, 'o> {
         let counted =
             || member.ended.then(|| number(member.bytes.len().saturating_sub(framing.head)));
         let body_length = framing.content_length.or_else(counted).filter(|_| !is_tunnel);
-        let (damaged, read) = (member.damaged, member.bytes.len());
-        self.check(damaged, about.number, "request", read);
+        self.check(member, about.number, "request");
         let request = Request { method, url, headers, body, body_length };
         Some(Asked { request, in_scope, base: base.unwrap_or_default(), hello })
     }
 
-    fn url(&mut self, text: &str) -> Option<Url> {
-        self.into.url(text).or_else(|| {
+    /// The URL, and whether it is part of a sign-in.
+    fn url(&mut self, text: &str) -> Option<(Url, bool)> {
+        let scope = self.options.scope;
+        self.into.url_within(text, scope).or_else(|| {
             // A path that no parser takes does not lose the host.
             let (scheme, rest) = text.split_once("://")?;
             let host = rest.split(['/', '?', '#']).next()?;
-            self.into.url(&format!("{scheme}://{host}/"))
+            self.into.url_within(&format!("{scheme}://{host}/"), scope)
         })
     }
 
@@ -366,7 +379,16 @@ impl<'a, 'o> Sessions<'a, 'o> {
         session: u32,
     ) -> Body {
         match content::undo(member, framing, wanted, self.budget) {
-            Ok((bytes, cut)) => self.into.body(bytes, cut),
+            Ok(undone) => {
+                if undone.overblown {
+                    let text = format!(
+                        "session {session}: a body expands too much (--max-ratio); its end is not \
+                         read"
+                    );
+                    self.diagnose(DiagnosticCode::LimitReached, &text);
+                }
+                self.into.body(undone.bytes, undone.cut)
+            }
             Err(why) => {
                 if why == Missing::Undecodable {
                     let text =
@@ -395,8 +417,7 @@ impl<'a, 'o> Sessions<'a, 'o> {
             return none(failure::no_response(about.metadata));
         }
         let Some(head) = http1::response(&member.bytes) else {
-            let (damaged, read) = (member.damaged, member.bytes.len());
-            self.check(damaged, about.number, "response", read);
+            self.check(&member, about.number, "response");
             let text = format!("session {}: the response part holds no response", about.number);
             self.diagnose(DiagnosticCode::SazSession, &text);
             return none(NoResponse::NotCaptured);
@@ -413,12 +434,12 @@ impl<'a, 'o> Sessions<'a, 'o> {
         let location = head
             .fields
             .first("location")
-            .and_then(|target| resolve(&asked.base, target))
-            .and_then(|text| self.into.url(&text));
+            .and_then(|to| self.into.target(to, &asked.base, self.options.scope, asked.in_scope));
         let start = member.bytes.get(head.length..).unwrap_or_default();
         let plain = Metadata::default();
         let metadata = about.metadata.unwrap_or(&plain);
-        let author = failure::author(status, &head.reason, start, asked.is_tunnel(), metadata);
+        let mut author = failure::author(status, &head.reason, start, asked.is_tunnel(), metadata);
+        let reason = head.reason.clone().into_owned();
         let mut tls = ServerText::default();
         let body = if !framing.has_body(&member) {
             missing(
@@ -431,6 +452,8 @@ impl<'a, 'o> Sessions<'a, 'o> {
             let text = member.bytes.get(framing.head..).unwrap_or_default();
             tls = tunnel::server_text(&String::from_utf8_lossy(text), metadata.utc_offset());
             if tls.failed || status >= 400 {
+                // Whoever opened the tunnel, it is Fiddler that tells how the handshake ended.
+                author = Author::CaptureTool;
                 self.content(&member, &framing, limits::FAILURE_PAGE, about.number)
             } else {
                 Body::Skipped
@@ -438,9 +461,9 @@ impl<'a, 'o> Sessions<'a, 'o> {
         } else {
             self.response_body(&mut member, &framing, status, author, asked, about.number)
         };
-        let (damaged, read) = (member.damaged, member.bytes.len());
-        self.check(damaged, about.number, "response", read);
-        let response = Response { status, headers, body, location, author };
+        self.check(&member, about.number, "response");
+        let reason = Response::reason(author, &reason);
+        let response = Response { status, headers, body, location, author, reason };
         self.expect_body(asked, &response, framing.content_type.as_deref());
         Answered { response: Ok(response), gateway, tls }
     }

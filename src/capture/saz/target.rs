@@ -28,15 +28,6 @@ pub(super) fn absolute(target: &str, host: Option<&str>, about: &About<'_>) -> O
     Some(format!("{scheme}://{host}{slash}{path}"))
 }
 
-/// The target of a redirect, resolved against the URL that was asked.
-pub(super) fn resolve(base: &str, target: &str) -> Option<String> {
-    let base = url::Url::parse(base.trim()).ok();
-    match base {
-        Some(base) => base.join(target.trim()).ok().map(String::from),
-        None => Some(target.trim().to_owned()),
-    }
-}
-
 /// The method, if it is one that can be shown.
 pub(super) fn method(text: &str) -> Box<str> {
     let text = text.to_ascii_uppercase();

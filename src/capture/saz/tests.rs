@@ -251,7 +251,7 @@ fn bodies_are_unchunked_decoded_and_capped() {
     assert_eq!((long.len(), cut), (1 << 20, true));
     assert!(matches!(body(4), Body::Missing(Missing::Undecodable)));
     assert!(matches!(body(5), Body::Missing(Missing::NotSaved)));
-    assert_eq!(got.codes(), ["body-undecodable"]);
+    assert_eq!(got.codes(), ["body-undecodable", "body-cut"]);
     assert!(got.left > limits::GIB - (3 << 20), "a body is inflated no further than its cap");
 }
 
@@ -375,7 +375,9 @@ fn a_decrypted_tunnel_and_one_that_failed() {
     assert_eq!(tls(1).completed, Some(false));
     let at = Locator::SazSession(3);
     let failed = got.evidence.exchanges.iter().find(|one| one.at.at == at).unwrap();
-    assert!(kept(&failed.response.as_ref().unwrap().body).contains("HTTPS handshake to"));
+    let response = failed.response.as_ref().unwrap();
+    assert!(kept(&response.body).contains("HTTPS handshake to"));
+    assert_eq!((response.status, response.author), (200, Author::CaptureTool));
     let coverage = &got.evidence.coverage.inputs[0];
     assert_eq!((coverage.blind_tunnels, coverage.decrypted), (0, 1));
 }
@@ -413,6 +415,48 @@ fn protected_archives_of_another_program() {
             assert!(got.evidence.diagnostics[0].text.contains("--password-file"));
         }
     }
+}
+
+#[test]
+fn fiddlers_reason_is_kept_and_no_one_elses() {
+    let tool = b"HTTP/1.1 502 Fiddler - DNS Lookup Failed\r\n\r\n";
+    let got = read(&plain(&[
+        ("raw/1_c.txt", ASK),
+        ("raw/1_s.txt", tool),
+        ("raw/2_c.txt", ASK),
+        ("raw/2_s.txt", b"HTTP/1.1 502 Bad Gateway\r\n\r\n"),
+    ]));
+    let reason = |index: usize| {
+        let response = got.evidence.exchanges[index].response.as_ref().unwrap();
+        response.reason.as_deref()
+    };
+    assert_eq!((reason(0), reason(1)), (Some("Fiddler - DNS Lookup Failed"), None));
+}
+
+#[test]
+fn a_part_that_expands_too_much_costs_no_other_session() {
+    let mut page = PAGE.to_vec();
+    page.resize(8 << 20, b' ');
+    let scope = Scope::new(["login.example"], [], [], &[], 16 << 20);
+    let cancel = AtomicBool::new(false);
+    let limits = Limits { ratio: 100, ..Limits::default() };
+    let options = ReadOptions { scope: &scope, limits: &limits, passwords: &[], cancel: &cancel };
+    let mut budget = Budget::new(limits.expanded, limits.ratio);
+    let mut builder = EvidenceBuilder::new();
+    let input = builder.add_input(Input::named("test.saz"));
+    let bytes = plain(&[
+        ("raw/1_c.txt", ASK),
+        ("raw/1_s.txt", &page),
+        ("raw/2_c.txt", ASK),
+        ("raw/2_s.txt", PAGE),
+    ]);
+    read_archive(&mut Cursor::new(bytes), &options, &mut budget, input, &mut builder).unwrap();
+    let evidence = builder.finish();
+    let codes: Vec<_> = evidence.diagnostics.iter().map(|one| one.code.as_str()).collect();
+    assert_eq!(codes, ["limit-reached", "body-cut"]);
+    assert!(evidence.diagnostics[0].text.starts_with("session 1: the response part"));
+    let last = evidence.exchanges[1].response.as_ref().unwrap();
+    assert_eq!(kept(&last.body), "<html>hello</html>");
 }
 
 #[test]

@@ -100,8 +100,9 @@ pub(super) fn server_text(text: &str, utc_offset: Option<i32>) -> ServerText {
 }
 
 /// Whether the text is Fiddler's account of a handshake that failed.
-pub(super) fn is_failure(text: &str) -> bool {
+pub(in crate::capture) fn is_failure(text: &str) -> bool {
     text.contains("Failed to negotiate HTTPS connection")
+        || text.contains("fiddler.network.https>")
         || text
             .find("HTTPS handshake to ")
             .and_then(|at| text.get(at..))
@@ -307,6 +308,7 @@ mod tests {
     fn tells_a_failed_handshake() {
         assert!(is_failure("fiddler.network.https> HTTPS handshake to a.example (for #3) failed."));
         assert!(is_failure("Failed to negotiate HTTPS connection with server."));
+        assert!(is_failure("fiddler.network.https> the server closed the connection"));
         assert!(!is_failure("HTTPS handshake to a.example went well\nanother thing failed"));
     }
 
