@@ -168,7 +168,10 @@ impl Text {
         for piece in &self.0 {
             // Writing to a string cannot fail.
             let _ = match piece {
-                Piece::Captured(word) => write!(shown, "{}", crate::evidence::shown(word, 80)),
+                Piece::Captured(word) => {
+                    let word = crate::evidence::shown(word, 80);
+                    write!(shown, "{}", crate::evidence::named(&word, redaction))
+                }
                 Piece::Code(code) => write!(shown, "AADSTS{code}"),
                 Piece::Host(host) => write!(shown, "{host}"),
                 Piece::Literal(words) => write!(shown, "{words}"),

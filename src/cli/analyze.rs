@@ -17,7 +17,7 @@ use super::exit::{Ending, holds};
 use super::options::Options;
 use super::{complain, plain, shown_path};
 use crate::analyze::{Analysis, AnalyzeOptions, CaseInput, analyze};
-use crate::evidence::{Diagnostic, DiagnosticCode, Evidence, Format, Input};
+use crate::evidence::{Diagnostic, DiagnosticCode, Evidence, Format, Input, named};
 use crate::report::model::is_unread;
 use crate::report::text::Detail;
 use crate::report::{ReportInput, json, text};
@@ -32,12 +32,12 @@ pub(super) fn run(options: &Options) -> Ending {
         complain(&format!(
             "internal-error: the analysis of {} stopped at {}; please report it with the version, \
              and without the capture",
-            names(&options.inputs),
+            named(&names(&options.inputs), options.redaction),
             super::fault_place(),
         ));
         return Ending { internal: true, ..Ending::default() };
     };
-    tell(&analysis.evidence, options.detail);
+    tell(&analysis.evidence, options);
     let nothing_read = is_nothing_read(&analysis.evidence);
     if nothing_read && options.format == FormatArg::Text {
         // Standard error has said it all; a program still gets its document.
@@ -150,11 +150,11 @@ fn write(report: &str, options: &Options) -> bool {
 }
 
 /// Says on standard error what made the result partial.
-fn tell(evidence: &Evidence, detail: Detail) {
+fn tell(evidence: &Evidence, options: &Options) {
     for diagnostic in &evidence.diagnostics {
-        let partial = diagnostic.code.is_partial() && detail != Detail::Brief;
+        let partial = diagnostic.code.is_partial() && options.detail != Detail::Brief;
         if is_unread(diagnostic.code) || partial {
-            complain(&line(evidence, diagnostic));
+            complain(&named(&line(evidence, diagnostic), options.redaction));
         }
     }
 }

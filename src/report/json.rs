@@ -7,6 +7,7 @@
 //! alone has exactly one of its places); the order of fields is the order of declaration; characters
 //! that a terminal or an editor would act on are written as escapes.
 
+use std::borrow::Cow;
 use std::io;
 
 use serde::Serialize;
@@ -14,7 +15,7 @@ use serde::Serialize;
 use super::json_evidence::EvidenceJson;
 use super::model::{ReportInput, acts, place};
 use super::sign_in_log::SignInLog;
-use crate::evidence::{EvidenceRef, HostName, Input, Locator, shown};
+use crate::evidence::{EvidenceRef, HostName, Input, Locator, Redaction, named, shown};
 use crate::finding::{Finding, Refs, RuleId, Text};
 use crate::signin::{
     AttemptId, Guid, GuideCause, MfaState, Outcome, Side, SignInAttempt, StepKind,
@@ -26,7 +27,7 @@ use crate::verdict::{Statement, Verdict};
 pub const SCHEMA: &str = "mfatrace/1";
 
 /// Longest piece of a capture that is copied as it is, in characters.
-pub(super) const CAPTURED: usize = 400;
+const CAPTURED: usize = 400;
 
 /// The report as pretty printed JSON with one line end behind it.
 pub fn write(report: &ReportInput<'_>) -> String {
@@ -78,10 +79,10 @@ impl<'a> Document<'a> {
                     input: one.input.map(|id| id.0),
                     offset: one.offset,
                     lost: one.lost,
-                    text: &one.text,
+                    text: named(&one.text, report.redaction),
                 })
                 .collect(),
-            evidence: report.with_evidence.then(|| EvidenceJson::of(evidence)),
+            evidence: report.with_evidence.then(|| EvidenceJson::of(evidence, report.redaction)),
         }
     }
 }
@@ -95,7 +96,7 @@ struct Tool<'a> {
 #[derive(Serialize)]
 struct InputJson<'a> {
     id: u32,
-    name: &'a str,
+    name: Cow<'a, str>,
     name_bytes: Option<&'a str>,
     container: &'a [&'static str],
     sha256: Option<&'a str>,
@@ -124,16 +125,18 @@ impl<'a> InputJson<'a> {
         let evidence = report.evidence;
         let own = |at: &EvidenceRef| at.input == input.id;
         let exchanges = || evidence.exchanges.iter().filter(|one| own(&one.at));
+        let name = named(&input.name, report.redaction);
         Self {
             id: input.id.0,
-            name: &input.name,
-            name_bytes: input.name_bytes.as_deref(),
+            // The bytes would give away what the name hides.
+            name_bytes: input.name_bytes.as_deref().filter(|_| name == input.name),
+            name,
             container: &input.container,
             sha256: input.sha256.as_deref(),
             container_sha256: input.container_sha256.as_deref(),
             bytes: input.bytes,
             format: input.format.as_str(),
-            producer: input.producer.as_deref().map(|text| shown(text, CAPTURED)),
+            producer: input.producer.as_deref().map(|text| captured(text, report.redaction)),
             first: input.first,
             last: input.last,
             utc_offset: input.utc_offset.map(offset),
@@ -144,7 +147,7 @@ impl<'a> InputJson<'a> {
                 connections: evidence.connections.iter().filter(|one| own(&one.at)).count(),
                 lookups: evidence.lookups.iter().filter(|one| own(&one.at)).count(),
             },
-            looks_like: input.looks_like.as_deref().map(|text| shown(text, CAPTURED)),
+            looks_like: input.looks_like.as_deref().map(|text| captured(text, report.redaction)),
         }
     }
 }
@@ -340,7 +343,7 @@ struct ErrorJson<'a> {
 
 impl<'a> AttemptJson<'a> {
     fn of(report: &ReportInput<'a>, attempt: &'a SignInAttempt) -> Self {
-        let captured = |text: &String| shown(text, CAPTURED);
+        let captured = |text: &String| captured(text, report.redaction);
         Self {
             id: attempt.id.0,
             outcome: attempt.outcome,
@@ -461,7 +464,12 @@ struct DiagnosticJson<'a> {
     input: Option<u32>,
     offset: Option<u64>,
     lost: Option<u64>,
-    text: &'a str,
+    text: Cow<'a, str>,
+}
+
+/// A piece of a capture: bounded, without control bytes, and with mail addresses masked.
+pub(super) fn captured(text: &str, redaction: Redaction) -> String {
+    named(&shown(text, CAPTURED), redaction).into_owned()
 }
 
 /// Pretty printing that writes what a terminal or an editor would act on as escapes: control
@@ -649,6 +657,26 @@ mod tests {
         assert!(!text.chars().any(|c| c != '\n' && acts(c)), "{text}");
         assert_eq!(json["inputs"][0]["name"], samples::HOSTILE_NAME);
         assert!(text.contains("\\u202e"));
+    }
+
+    #[test]
+    fn addresses_in_names_are_masked() {
+        let mut case = samples::network();
+        let name = "alice.example@contoso.com.saz";
+        let input = &mut case.evidence.inputs[0];
+        input.name = name.into();
+        input.name_bytes = Some("AAAA".into());
+        input.producer = Some("alice.example@contoso.com".into());
+        case.evidence.diagnostics[0].text = format!("{name}: x");
+        let (text, json) = document(&case, true);
+        assert!(!text.contains("alice.example"), "{text}");
+        assert_eq!(json["inputs"][0]["name"], "a***e@contoso.com.saz");
+        assert!(json["inputs"][0]["name_bytes"].is_null());
+        let mut report = case.report();
+        let shown = super::super::text::write(&report, false, super::super::text::Detail::Full);
+        assert!(!shown.contains("alice.example") && shown.contains("a***e@contoso.com.saz"));
+        report.redaction = Redaction::None;
+        assert!(write(&report).contains(name));
     }
 
     #[test]

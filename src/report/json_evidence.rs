@@ -7,10 +7,10 @@
 
 use serde::Serialize;
 
-use super::json::{CAPTURED, RefJson};
+use super::json::{RefJson, captured};
 use crate::evidence::{
     Answer, CertificateSummary, Connection, Evidence, Exchange, HostName, NameLookup, NoResponse,
-    Peer, Stage, TlsHandshake, shown,
+    Peer, Redaction, Stage, TlsHandshake,
 };
 use crate::time::{Span, Timestamp};
 
@@ -23,20 +23,20 @@ pub(super) struct EvidenceJson<'a> {
 }
 
 impl<'a> EvidenceJson<'a> {
-    pub(super) fn of(evidence: &'a Evidence) -> Self {
+    pub(super) fn of(evidence: &'a Evidence, redaction: Redaction) -> Self {
         Self {
-            connections: Each(&evidence.connections, ConnectionJson::of),
-            lookups: Each(&evidence.lookups, LookupJson::of),
-            exchanges: Each(&evidence.exchanges, ExchangeJson::of),
+            connections: Each(&evidence.connections, redaction, ConnectionJson::of),
+            lookups: Each(&evidence.lookups, redaction, |one, _| LookupJson::of(one)),
+            exchanges: Each(&evidence.exchanges, redaction, |one, _| ExchangeJson::of(one)),
         }
     }
 }
 
-struct Each<'a, T, J>(&'a [T], fn(&'a T) -> J);
+struct Each<'a, T, J>(&'a [T], Redaction, fn(&'a T, Redaction) -> J);
 
 impl<T, J: Serialize> Serialize for Each<'_, T, J> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(self.1))
+        serializer.collect_seq(self.0.iter().map(|one| (self.2)(one, self.1)))
     }
 }
 
@@ -58,7 +58,7 @@ struct ConnectionJson<'a> {
 }
 
 impl<'a> ConnectionJson<'a> {
-    fn of(connection: &'a Connection) -> Self {
+    fn of(connection: &'a Connection, redaction: Redaction) -> Self {
         Self {
             transport: connection.transport.as_str(),
             stream: connection.stream.map(|stream| stream.0),
@@ -69,7 +69,7 @@ impl<'a> ConnectionJson<'a> {
             closed: connection.closed.as_str(),
             first: connection.span.map(Span::first),
             last: connection.span.map(Span::last),
-            tls: connection.tls.as_deref().map(TlsJson::of),
+            tls: connection.tls.as_deref().map(|tls| TlsJson::of(tls, redaction)),
             community_id: None,
             ja4: None,
             refs: [RefJson::of(connection.at)],
@@ -101,11 +101,11 @@ struct CertificateJson {
 }
 
 impl TlsJson {
-    fn of(tls: &TlsHandshake) -> Self {
+    fn of(tls: &TlsHandshake, redaction: Redaction) -> Self {
         let certificate = |one: &CertificateSummary| CertificateJson {
-            subject: shown(&one.subject, CAPTURED),
-            issuer: shown(&one.issuer, CAPTURED),
-            names: one.names.iter().map(|name| shown(name, CAPTURED)).collect(),
+            subject: captured(&one.subject, redaction),
+            issuer: captured(&one.issuer, redaction),
+            names: one.names.iter().map(|name| captured(name, redaction)).collect(),
             not_before: one.not_before,
             not_after: one.not_after,
         };

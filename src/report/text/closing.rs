@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use super::page::{Page, Tone};
 use super::{Detail, fact, says_no_capture};
-use crate::evidence::{Diagnostic, Format, Input};
+use crate::evidence::{Diagnostic, Format, Input, named};
 use crate::report::model::{
     ReportInput, clock, counted, format_words, is_unread, record_words, sentence, size,
 };
@@ -68,6 +68,7 @@ pub(super) fn without_capture(page: &mut Page, report: &ReportInput<'_>, detail:
                 input.name
             ),
         };
+        let words = named(&words, report.redaction);
         page.text(0, &words, Tone::Doubt);
         if detail != Detail::Brief
             && let Some(hash) = &input.sha256
@@ -188,7 +189,11 @@ fn guids(page: &mut Page, label: &str, ids: &[Guid], most: usize) {
 fn inputs(page: &mut Page, report: &ReportInput<'_>) {
     page.heading("Inputs");
     for input in &report.evidence.inputs {
-        page.name(&[(&format!("  {}", input.id.0), Tone::Faint)], 5, &input.name);
+        page.name(
+            &[(&format!("  {}", input.id.0), Tone::Faint)],
+            5,
+            &named(&input.name, report.redaction),
+        );
         page.text(5, &described(report, input), Tone::Plain);
         if let Some((first, last)) = input.first.zip(input.last) {
             page.text(5, &format!("{} to {}", clock(first), clock(last)), Tone::Plain);
@@ -215,7 +220,7 @@ fn described(report: &ReportInput<'_>, input: &Input) -> String {
         let _ = write!(words, "; it looks like {like}");
     }
     if let Some(producer) = &input.producer {
-        let _ = write!(words, " written by {producer}");
+        let _ = write!(words, " written by {}", named(producer, report.redaction));
     }
     if input.format != Format::Unrecognised {
         let _ = write!(words, ", {}", counted(input.records, record_words(input.format)));
@@ -243,7 +248,7 @@ fn diagnostics(page: &mut Page, report: &ReportInput<'_>) {
             }
             words.push_str(": ");
         }
-        words.push_str(&one.text);
+        words.push_str(&named(&one.text, report.redaction));
         let _ = write!(words, " ({})", one.code.as_str());
         page.row(&[("  o", Tone::Faint)], 4, &words, Tone::Plain);
     }
