@@ -38,41 +38,44 @@ impl Loss {
             Self::Body => (
                 DiagnosticCode::LimitReached,
                 format!(
-                    "{count} bodies are not kept: all bodies together are larger than {} MiB",
+                    "bodies that are not kept, since all together are larger than {} MiB: {count}",
                     limits::BODIES / limits::MIB
                 ),
             ),
             Self::BodyEnd => (
                 DiagnosticCode::BodyCut,
                 format!(
-                    "{count} bodies of sign-in hosts are kept without their ends: they are longer \
-                     than the limit (--max-body), or broke off in the capture"
+                    "bodies of sign-in hosts that are kept without their ends, being longer than \
+                     the limit (--max-body) or broken off in the capture: {count}"
                 ),
             ),
             Self::Content => (
                 DiagnosticCode::LimitReached,
                 format!(
-                    "{count} exchanges with sign-in hosts are kept without headers and bodies: all \
-                     together is larger than {} MiB",
+                    "exchanges with sign-in hosts that are kept without headers and bodies, since \
+                     all together are larger than {} MiB: {count}",
                     limits::EVIDENCE / limits::MIB
                 ),
             ),
             Self::Exchange => (
                 DiagnosticCode::LimitReached,
                 format!(
-                    "{count} exchanges with sign-in hosts are only counted: there are too many"
+                    "exchanges with sign-in hosts that are only counted, since there are too many: \
+                     {count}"
                 ),
             ),
             Self::Other => (
                 DiagnosticCode::CountedOnly,
                 format!(
-                    "{count} exchanges with hosts that are no part of a sign-in are only counted: \
-                     there are too many to keep"
+                    "exchanges with hosts that are no part of a sign-in and are only counted, since \
+                     there are too many to keep: {count}"
                 ),
             ),
             Self::Wire => (
                 DiagnosticCode::LimitReached,
-                format!("{count} connections and look-ups are not kept: there are too many"),
+                format!(
+                    "connections and look-ups that are not kept, since there are too many: {count}"
+                ),
             ),
         };
         Diagnostic { code, input: Some(input), offset: None, lost: Some(count), text }
@@ -91,6 +94,14 @@ impl Url {
     fn weight(&self) -> usize {
         let texts = [&self.user_in_path, &self.query, &self.fragment];
         texts.iter().map(|part| text(part.as_ref())).fold(self.path.len(), usize::saturating_add)
+    }
+
+    fn strip(&mut self) {
+        for part in [&mut self.query, &mut self.fragment] {
+            if text(part.as_ref()) > limits::SHORT_HEADER_VALUE {
+                *part = None;
+            }
+        }
     }
 }
 
@@ -167,13 +178,17 @@ impl Exchange {
             || response.is_ok_and(|response| response.location.as_ref().is_some_and(url))
     }
 
-    /// Lets go of headers and bodies.
+    /// Lets go of headers, bodies, and queries that are long.
     pub(super) fn strip(&mut self) {
+        self.request.url.strip();
         self.request.headers = Headers::default();
         self.request.body.give_up();
         if let Ok(response) = &mut self.response {
             response.headers = Headers::default();
             response.body.give_up();
+            if let Some(location) = &mut response.location {
+                location.strip();
+            }
         }
     }
 }
