@@ -117,8 +117,8 @@ fn a_file_that_is_no_capture_is_a_result() {
     let output = run(&[&path]);
     assert_eq!(output.status.code(), Some(0));
     assert!(out(&output).contains("not a capture"), "{}", out(&output));
-    assert_eq!(run(&[&path, "--exit-by-verdict"]).status.code(), Some(14));
-    assert_eq!(run(&[&path, "--fail-on", "no_sign_in"]).status.code(), Some(1));
+    assert_eq!(run(&[&path, "--exit-by-verdict"]).status.code(), Some(13));
+    assert_eq!(run(&[&path, "--fail-on", "undetermined"]).status.code(), Some(1));
     assert_eq!(run(&[&path, "--fail-on", "network,mfa_denied"]).status.code(), Some(0));
 }
 

@@ -1,4 +1,5 @@
 //! The same bytes give the same report, however often and in whatever pieces they are read.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test support")]
 
 mod support;
 

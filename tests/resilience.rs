@@ -1,4 +1,10 @@
 //! Whatever the bytes: no panic, no hang, no claim that the whole capture would not make.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "test support"
+)]
 
 mod support;
 
@@ -55,20 +61,18 @@ fn attempt(analysis: &Analysis) -> Option<String> {
     attempt.correlation_ids.first().map(ToString::to_string)
 }
 
-#[test]
-fn cuts_claim_no_more_than_the_whole() {
+/// What cuts of some captures claim and should not.
+fn cuts(rows: &[Row], seed: u64) -> Vec<String> {
     let mut wrong = Vec::new();
-    let mut random = Random::new(1);
-    let mut count = 0;
-    for row in rows() {
-        let bytes = bytes(&row);
+    let mut random = Random::new(seed);
+    for row in rows {
+        let bytes = bytes(row);
         let whole = run_bytes(bytes.clone());
         let points = if bytes.len() < 10_000 { 40 } else { 14 };
         for point in 0..points {
             let step = bytes.len() / points;
             let at = (point * step + random.below(step)).min(bytes.len() - 1);
             let cut = run_bytes(bytes[..at].to_vec());
-            count += 1;
             let (was, is) = (&whole.verdict, &cut.verdict);
             let mut say = |what: &str| {
                 wrong.push(format!(
@@ -96,7 +100,23 @@ fn cuts_claim_no_more_than_the_whole() {
             }
         }
     }
-    assert!(wrong.is_empty(), "{} of {count} cuts:\n{}", wrong.len(), wrong.join("\n"));
+    wrong
+}
+
+#[test]
+fn cuts_claim_no_more_than_the_whole() {
+    let mut rows = rows();
+    rows.retain(|row| !row.path.contains("saz"));
+    let wrong = cuts(&rows, 1);
+    assert!(wrong.is_empty(), "{} cuts:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn cuts_of_an_archive_claim_no_more_than_the_whole() {
+    let mut rows = rows();
+    rows.retain(|row| row.path.contains("saz"));
+    let wrong = cuts(&rows, 1);
+    assert!(wrong.is_empty(), "{} cuts:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
@@ -148,6 +168,7 @@ fn hostile(name: &str, bytes: Vec<u8>) -> Analysis {
 }
 
 fn timed(name: &str, run: impl FnOnce() -> Analysis) -> Analysis {
+    #[expect(clippy::disallowed_methods, reason = "a test of the time that is taken")]
     let start = Instant::now();
     let analysis = run();
     let took = start.elapsed().as_secs_f32();
@@ -208,8 +229,8 @@ fn archives_that_explode() {
     };
     let request = format!("GET {LOGIN} HTTP/1.1\r\nHost: login.microsoftonline.com\r\n\r\n");
     let session = (request.into_bytes(), response(&big), b"<Session/>".to_vec());
-    let sessions = vec![session; 4];
-    said("a body of zeros", zip(&support::archive::saz(&sessions), ""));
+    let sessions = vec![session; 6];
+    hostile("a body of zeros", zip(&support::archive::saz(&sessions), ""));
     let in_gzip = data_encoding::BASE64.encode(&big);
     hostile("zeros in a HAR", answered("text/html", &in_gzip));
 }
@@ -247,7 +268,6 @@ fn json_without_end() {
     hostile("a deep page", answered("text/html", &config(&nest)));
     hostile("a page without end", answered("text/html", &config(&"{\"a\":[".repeat(deep))));
     hostile("many pages in one", answered("text/html", &config("1").repeat(3_000)));
-    hostile("many beginnings", answered("text/html", &"$Config={\"a\":".repeat(60_000)));
     hostile("deep markup", answered("text/html", &"<form><div><p>".repeat(60_000)));
     hostile("one long tag", answered("text/html", &format!("<form {}", "a=b ".repeat(200_000))));
     hostile(
@@ -285,13 +305,16 @@ fn long_strings_and_lists() {
 }
 
 #[test]
-#[ignore = "quadratic: until an entry has a key, each looks for one in the whole window"]
+fn many_beginnings_of_an_object() {
+    hostile("many beginnings", answered("text/html", &"$Config={\"a\":".repeat(60_000)));
+}
+
+#[test]
 fn many_empty_entries() {
     hostile("empty entries", entries(&vec!["{}"; 1_000_000].join(",")));
 }
 
 #[test]
-#[ignore = "quadratic: the failures of an attempt are compared with one another"]
 fn many_failures_of_one_attempt() {
     let failing: Vec<String> = (0..40_000)
         .map(|n| {
@@ -396,7 +419,7 @@ fn markup_that_explodes() {
     let mut bomb = "<?xml version=\"1.0\"?><!DOCTYPE lolz [<!ENTITY a0 \"ha\">".to_owned();
     for level in 1..20 {
         let before = format!("&a{};", level - 1).repeat(10);
-        bomb += &format!("<!ENTITY a{level} \"{before}\">");
+        bomb = format!("{bomb}<!ENTITY a{level} \"{before}\">");
     }
     bomb += "<!ENTITY f SYSTEM \"file:///etc/passwd\">]>";
     let soap = format!(
@@ -552,7 +575,7 @@ fn readers_that_fail() {
     for row in rows().iter().step_by(9) {
         let bytes = bytes(row);
         for part in [0, 1, 2] {
-            let part = bytes[..bytes.len() * part / 2].to_vec();
+            let part = bytes[..bytes.len() * part / 3].to_vec();
             let analysis = timed(&row.path, || run_reader(Broken(part, 0)));
             assert!(!analysis.evidence.diagnostics.is_empty(), "{}", row.path);
             assert!(!format!("{analysis:?}").contains("SECRET"), "{}", row.path);

@@ -4,12 +4,13 @@
 //! with one. A repeated field stands once for each time it came.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use super::Secret;
 use crate::limits;
 
 /// The kept header fields of one message.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Headers(pub(super) Vec<(Cow<'static, str>, Secret<Box<str>>)>);
 
 /// The fields kept of every exchange, sorted. Of hosts in scope all fields of a response are kept,
@@ -35,6 +36,16 @@ const KEPT: &[&str] = &[
     "www-authenticate",
     "x-squid-error",
 ];
+
+impl fmt::Debug for Headers {
+    /// Names that are not among the usual ones may be anything, so they are only counted.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let usual = self.0.iter().filter(|(name, _)| Self::kept(name).is_some());
+        let others = self.0.len().saturating_sub(usual.clone().count());
+        f.debug_map().entries(usual.map(|(name, value)| (name, value))).finish()?;
+        write!(f, " and {others} more")
+    }
+}
 
 impl Headers {
     /// The kept spelling of a name, if the field is kept of every exchange.

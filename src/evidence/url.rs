@@ -204,7 +204,7 @@ fn is_opaque(segment: &str) -> bool {
     if segment.starts_with("eyJ") {
         return true;
     }
-    if is_guid(segment) || segment.len() < 20 {
+    if is_guid(segment) || segment.len() < 8 {
         return false;
     }
     // A file name with its hash is long too, and harmless: it ends in a short extension.
@@ -235,7 +235,8 @@ fn is_opaque(segment: &str) -> bool {
     let digits = segment.bytes().any(|byte| byte.is_ascii_digit());
     let upper = segment.bytes().any(|byte| byte.is_ascii_uppercase());
     let lower = segment.bytes().any(|byte| byte.is_ascii_lowercase());
-    segment.len() > 64 || (digits && (upper || lower))
+    let mixed = digits && upper && lower;
+    segment.len() > 64 || mixed || segment.len() >= 20 && digits && (upper || lower)
 }
 
 /// Whether the text is a GUID in its usual form.

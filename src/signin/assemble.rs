@@ -406,7 +406,9 @@ fn override_attempts(attempts: &mut [SignInAttempt]) {
             facts.iter().enumerate().skip(index.saturating_add(1))
         {
             let Some(other) = copies.get(later) else { continue };
-            if !is_same_case(one, other) {
+            // Whoever signed in with a device code did so elsewhere, and is not named here.
+            let nameless = other.flow == Flow::DeviceCode && one.user != other.user;
+            if nameless || !is_same_case(one, other) {
                 continue;
             }
             let interactive = silent && !later_silent;

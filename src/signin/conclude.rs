@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use super::outcome::{Class, Judgement, Waiting, Walk};
-use super::sighting::Sighting;
+use super::sighting::{Grant, Sighting};
 use super::{Blockage, FailureSide, Flow, MfaState, Outcome, Phase, Side};
 use crate::entra::{HostRole, StepKind, hosts};
 use crate::evidence::{Absence, CoverageProof, Evidence, Exchange, HostName, Unseen};
@@ -69,13 +69,17 @@ impl Walk<'_> {
             .obstacles
             .iter()
             .filter(|known| {
-                let last_step =
-                    matches!(known.class, Class::Service | Class::Federation) && known.at > at;
+                let needed =
+                    matches!(known.class, Class::Script | Class::Service | Class::Federation);
+                let last_step = needed && known.at > at;
                 (known.class == Class::Application || last_step) && self.is_network(known.at)
             })
             .map(|known| known.at)
             .collect();
         if blocked.is_empty() {
+            if self.members.get(at).is_some_and(|one| one.grant == Grant::None) {
+                self.doubts.push("the return to the application is not in the capture");
+            }
             return self.finish(outcome, Side::NothingWrong, &[at], None);
         }
         let blockage = self.blockage(&blocked, Phase::AfterMfa);

@@ -145,7 +145,8 @@ fn answered(exchange: &Exchange, response: &Response, marked: bool) -> Option<Fa
     let status = response.status;
     if response.author == Author::CaptureTool {
         let body = expose::body(&response.body).unwrap_or_default();
-        let known = failures::fiddler("", &body).map(by_row);
+        let reason = response.reason.as_deref().unwrap_or_default();
+        let known = failures::fiddler(reason, &body).map(by_row);
         // An answer that the tool made up on purpose is no failure of anything.
         let unknown = Failure::new(FailureKind::Unnamed, FailureSide::Unknown, false);
         return known.or_else(|| (status >= 500).then_some(unknown));
@@ -297,8 +298,10 @@ fn at_service(exchange: &Exchange, response: &Response, marked: bool) -> Option<
             certain: vendor.is_some(),
         }),
         403 | 451 | 511 | 500..=599 if foreign => Some(block(vendor, false)),
-        300..=399 if foreign => is_led_away(response, asked_json || vendor.is_some())
-            .then(|| block(vendor, vendor.is_some())),
+        300..=399 if foreign || own.is_none() && is_plain(response) => {
+            is_led_away(response, asked_json || vendor.is_some())
+                .then(|| block(vendor, vendor.is_some()))
+        }
         _ if page && vendor.is_some() => Some(block(vendor, true)),
         _ if page && asked_json && foreign => Some(block(vendor, true)),
         200 if page && asked_page && foreign && expose::body(&response.body).is_some() => {
@@ -306,6 +309,11 @@ fn at_service(exchange: &Exchange, response: &Response, marked: bool) -> Option<
         }
         _ => None,
     }
+}
+
+/// Whether a redirect leads to an address without TLS, as the service never does.
+fn is_plain(response: &Response) -> bool {
+    response.location.as_ref().is_some_and(|target| target.scheme == Scheme::Http)
 }
 
 /// Whether a redirect that the service did not write leads out of the sign-in, as those of captive

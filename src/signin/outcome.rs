@@ -234,7 +234,7 @@ impl Walk<'_> {
             return false;
         }
         if !one.is_tunnel {
-            return rank(one.kind) > 0 || one.kind == StepKind::Discovery;
+            return rank(one.kind) > 0 || one.kind == StepKind::Discovery || one.file.is_empty();
         }
         // The host of the passkey page, while the user may choose one.
         let passkey = self.methods.iter().any(|method| method == "FidoKey")

@@ -293,6 +293,7 @@ fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding
         Seen::Requests(records)
     };
     let (outcome, confidence) = match seen {
+        Seen::Tunnels if cut => (Outcome::Unreadable, Confidence::Medium),
         Seen::Tunnels => (Outcome::Unreadable, Confidence::High),
         Seen::NoCapture | Seen::Part | Seen::Protected => (Outcome::Undetermined, Confidence::Low),
         Seen::Requests(0) => (Outcome::NoSignIn, Confidence::Low),

@@ -10,8 +10,8 @@ const AMBIGUOUS: &str = "AuthenticationMethodFailed";
 /// What was seen, in a few words, where no finding says it.
 pub(super) const fn fact(outcome: Outcome) -> &'static str {
     match outcome {
-        Outcome::CompletedWithoutMfa => "the application was given what it asked for",
-        Outcome::MfaCompleted => "after the challenge the application was given what it asked for",
+        Outcome::CompletedWithoutMfa => "the sign-in went through",
+        Outcome::MfaCompleted => "the sign-in went on past MFA",
         Outcome::Undetermined => "the last of the sign-in that the capture shows",
         _ => "what the outcome rests on",
     }

@@ -1,4 +1,5 @@
 //! One exchange as a text, written into a HAR entry or a Fiddler session.
+#![allow(clippy::indexing_slicing, reason = "test support")]
 
 use serde_json::{Value, json};
 
@@ -35,16 +36,13 @@ pub(crate) fn get(url: &str) -> Told {
 
 /// A POST of a form.
 pub(crate) fn post(url: &str, form: &str) -> Told {
-    let mut told = get(url);
-    told.method = "POST".to_owned();
-    told.sending("application/x-www-form-urlencoded", form)
+    Told { method: "POST".to_owned(), ..get(url) }
+        .sending("application/x-www-form-urlencoded", form)
 }
 
 /// A POST of JSON.
 pub(crate) fn post_json(url: &str, body: &str) -> Told {
-    let mut told = get(url);
-    told.method = "POST".to_owned();
-    told.sending("application/json", body)
+    Told { method: "POST".to_owned(), ..get(url) }.sending("application/json", body)
 }
 
 impl Told {
@@ -190,10 +188,10 @@ impl Told {
         let mut response = (response + "\r\n").into_bytes();
         response.extend(packed);
         let (start, end) = (clock(at), clock(at + 0.1));
-        let flags: String = flags
-            .iter()
-            .map(|(name, value)| format!("<SessionFlag N=\"{name}\" V=\"{value}\" />"))
-            .collect();
+        let flag = |(name, value): &(String, String)| {
+            format!("<SessionFlag N=\"{name}\" V=\"{value}\" />")
+        };
+        let flags = flags.iter().map(flag).collect::<Vec<_>>().concat();
         let metadata = format!(
             "<?xml version=\"1.0\" encoding=\"utf-8\"?><Session SID=\"1\" BitFlags=\"1\">\
              <SessionTimers ClientConnected=\"{start}\" ClientBeginRequest=\"{start}\" \

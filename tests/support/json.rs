@@ -1,4 +1,5 @@
 //! HAR files as JSON values: read, walked, and written with keys in any order.
+#![allow(clippy::indexing_slicing, reason = "test support")]
 
 use serde_json::Value;
 
@@ -16,7 +17,7 @@ pub(crate) fn entries(har: &mut Value) -> &mut Vec<Value> {
 }
 
 /// A HAR around entries, as a browser writes it.
-pub(crate) fn har(entries: Vec<Value>) -> Value {
+pub(crate) fn har(entries: &[Value]) -> Value {
     let creator = serde_json::json!({"name": "WebInspector", "version": "537.36"});
     serde_json::json!({"log": {"version": "1.2", "creator": creator, "pages": [], "entries": entries}})
 }

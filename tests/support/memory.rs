@@ -5,18 +5,23 @@ use std::sync::atomic::AtomicBool;
 
 use mfatrace::analyze::{Analysis, Selection, conclude, scope};
 use mfatrace::capture::{self, ReadOptions, Source};
-use mfatrace::evidence::EvidenceBuilder;
+use mfatrace::evidence::{Evidence, EvidenceBuilder};
 use mfatrace::limits::Limits;
 
-/// Analyses one source.
-pub(crate) fn run_source(name: &str, source: Source, passwords: &[String]) -> Analysis {
+/// Reads one source.
+pub(crate) fn read(name: &str, source: Source, passwords: &[String]) -> Evidence {
     let limits = Limits::default();
     let scope = scope(&limits);
     let cancel = AtomicBool::new(false);
     let options = ReadOptions { scope: &scope, limits: &limits, passwords, cancel: &cancel };
     let mut builder = EvidenceBuilder::new();
     capture::open(name, source, &options, false, &mut builder);
-    conclude(builder.finish(), &Selection::default())
+    builder.finish()
+}
+
+/// Analyses one source.
+pub(crate) fn run_source(name: &str, source: Source, passwords: &[String]) -> Analysis {
+    conclude(read(name, source, passwords), &Selection::default())
 }
 
 /// Analyses bytes.

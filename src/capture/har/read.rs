@@ -388,8 +388,10 @@ impl<'a, F: Feed> Walk<'a, F> {
             let index = u32::try_from(self.records).unwrap_or(u32::MAX);
             self.mapper.entry(index, &found, false);
             self.records = self.records.saturating_add(1);
+            // Only inside the entry: what comes after it is looked at when its turn comes.
+            let own = entry.as_bytes().get(..stream.byte_offset()).unwrap_or_default();
             if self.key.is_empty()
-                && let Some(key) = first_key(entry.as_bytes())
+                && let Some(key) = first_key(own)
             {
                 self.key = key.to_vec();
             }

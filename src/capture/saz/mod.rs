@@ -210,9 +210,11 @@ fn part(name: &str) -> Option<(&str, u32, &str)> {
 
 /// The program and version out of the comment of the archive.
 fn producer(comment: &str) -> Option<String> {
-    let text = comment.split(" Session Archive").next().unwrap_or_default();
-    let text = shown(text, 80);
-    (!text.is_empty()).then_some(text)
+    let (text, _) = comment.split_once(" Session Archive")?;
+    let version = text.strip_prefix("Fiddler")?;
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | '(' | ')' | '-');
+    // A writer signs with its name and version; whatever else stands there is not repeated.
+    (version.len() <= 40 && version.chars().all(plain)).then(|| shown(text, 80))
 }
 
 #[cfg(test)]

@@ -408,7 +408,8 @@ impl<'a, 'o> Sessions<'a, 'o> {
         part: Option<usize>,
     ) -> Answered {
         let none = |why| Answered { response: Err(why), gateway: None, tls: ServerText::default() };
-        let Some(index) = part else { return none(failure::no_response(about.metadata)) };
+        // A part that is not in the archive says nothing; Fiddler writes an empty one for no answer.
+        let Some(index) = part else { return none(NoResponse::NotCaptured) };
         let Ok(mut member) = self.open(members, about.number, index, "response") else {
             return none(NoResponse::NotCaptured);
         };
