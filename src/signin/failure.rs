@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::expose;
 use crate::entra::{self, Fault, HostRole, StepKind, failures, hosts, service, vendors};
 use crate::evidence::{
-    Author, Connection, Evidence, Exchange, ExchangeId, InputId, NoResponse, Response, Scheme,
-    Stage,
+    Author, Body, Connection, Evidence, Exchange, ExchangeId, InputId, NoResponse, Response,
+    Scheme, Stage,
 };
 
 /// What went wrong.
@@ -304,11 +304,21 @@ fn at_service(exchange: &Exchange, response: &Response, marked: bool) -> Option<
         }
         _ if page && vendor.is_some() => Some(block(vendor, true)),
         _ if page && asked_json && foreign => Some(block(vendor, true)),
-        200 if page && asked_page && foreign && expose::body(&response.body).is_some() => {
+        200 if page && asked_page && foreign && is_whole_page(response) => {
             Some(block(vendor, false))
         }
         _ => None,
     }
+}
+
+/// Whether the body is here to its end and is a page for people.
+fn is_whole_page(response: &Response) -> bool {
+    let whole = matches!(response.body, Body::Kept { cut: false, .. });
+    whole
+        && expose::body(&response.body).is_some_and(|body| {
+            let body = body.to_ascii_lowercase();
+            ["</html>", "</body>", "<title>"].iter().any(|mark| body.contains(mark))
+        })
 }
 
 /// Whether a redirect leads to an address without TLS, as the service never does.

@@ -414,8 +414,12 @@ impl<'a, 'o> Sessions<'a, 'o> {
             return none(NoResponse::NotCaptured);
         };
         read_head(&mut member, self.budget);
+        // In an archive that broke off, a part without an answer may be one whose bytes are lost.
+        let cut = self.into.coverage_mut(self.input).is_some_and(|about| about.truncated);
+        let silent =
+            || if cut { NoResponse::NotCaptured } else { failure::no_response(about.metadata) };
         if member.bytes.is_empty() && member.ended {
-            return none(failure::no_response(about.metadata));
+            return none(silent());
         }
         let Some(head) = http1::response(&member.bytes) else {
             self.check(&member, about.number, "response");
@@ -424,7 +428,7 @@ impl<'a, 'o> Sessions<'a, 'o> {
             return none(NoResponse::NotCaptured);
         };
         let Some(status) = head.status.filter(|status| *status != 0) else {
-            return none(failure::no_response(about.metadata));
+            return none(silent());
         };
         let framing = Framing::new(&head.fields, head.length);
         let mut headers = Headers::default();
