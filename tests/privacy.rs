@@ -514,3 +514,26 @@ fn the_program_shows_nothing_on_either_stream() {
     }
     none(all);
 }
+
+/// A panic while a secret is at hand: the program's own set-up, in a process of its own.
+#[test]
+fn no_secret_of_a_panic_is_shown() {
+    const CHILD: &str = "MFATRACE_PRIVACY_CHILD";
+    if let Ok(secret) = std::env::var(CHILD) {
+        // The arguments are those of the test, which the program refuses: it is set up, and no more.
+        let _ = mfatrace::cli::run();
+        panic!("while reading {secret}");
+    }
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "no_secret_of_a_panic_is_shown", "--nocapture"])
+        .env(CHILD, "kX7pQ2vWc9")
+        .env("RUST_BACKTRACE", "full")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(!output.status.success(), "{output:?}");
+    for stream in [&output.stdout, &output.stderr] {
+        assert!(!String::from_utf8_lossy(stream).contains("kX7pQ2vWc9"), "{output:?}");
+    }
+    assert!(String::from_utf8_lossy(&output.stderr).contains("Usage"), "{output:?}");
+}
