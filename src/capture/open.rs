@@ -233,7 +233,11 @@ impl Walk<'_, '_> {
                 DiagnosticCode::ArchiveMember
             }
         };
-        let text = error.to_string();
+        // The offset stands beside the text.
+        let text = match error {
+            ReadError::Har(error) => error.kind.to_string(),
+            ReadError::Saz(_) => error.to_string(),
+        };
         self.into.add_diagnostic(Diagnostic { code, input: Some(id), offset, lost: None, text });
     }
 

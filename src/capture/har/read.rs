@@ -113,10 +113,8 @@ impl<'a, F: Feed> Walk<'a, F> {
         if self.is_cut {
             self.lost = self.lost.saturating_add(1);
             let offset = self.feed.offset();
-            let text = format!(
-                "byte {offset}: the file ends early; the {} entries before it are read",
-                self.records
-            );
+            let text =
+                format!("the file ends early; the {} entries before it are read", self.records);
             self.diagnose(DiagnosticCode::Truncated, offset, Some(1), text);
         } else if failed && self.has_entries {
             self.lost = self.lost.saturating_add(1);
@@ -216,10 +214,8 @@ impl<'a, F: Feed> Walk<'a, F> {
     fn note_odd(&mut self) {
         if !std::mem::replace(&mut self.is_odd, true) {
             let offset = self.feed.offset();
-            let text = format!(
-                "byte {offset}: this is no JSON; what could not be read was passed over up to the next key"
-            );
-            self.diagnose(DiagnosticCode::HarShape, offset, None, text);
+            let text = "this is no JSON; what could not be read was passed over up to the next key";
+            self.diagnose(DiagnosticCode::HarShape, offset, None, text.to_owned());
         }
     }
 
@@ -312,10 +308,8 @@ impl<'a, F: Feed> Walk<'a, F> {
                 Some(b'{') => {
                     if self.mapper.options.is_cancelled() {
                         let offset = self.feed.offset();
-                        let text = format!(
-                            "byte {offset}: stopped; the {} entries before it are read",
-                            self.records
-                        );
+                        let text =
+                            format!("stopped; the {} entries before it are read", self.records);
                         self.diagnose(DiagnosticCode::Cancelled, offset, None, text);
                         self.lost = self.lost.saturating_add(1);
                         return Ok(Flow::Stop);
@@ -339,7 +333,7 @@ impl<'a, F: Feed> Walk<'a, F> {
         let index = self.records;
         self.records = self.records.saturating_add(1);
         self.lost = self.lost.saturating_add(1);
-        let text = format!("byte {offset}: entry {index} cannot be read: {why}; the others are");
+        let text = format!("entry {index} cannot be read: {why}; the others are");
         self.diagnose(DiagnosticCode::HarEntry, offset, Some(1), text);
     }
 
@@ -440,7 +434,7 @@ impl<'a, F: Feed> Walk<'a, F> {
         let size = gathering.size;
         if gathering.lean {
             let text = format!(
-                "byte {offset}: entry {} has {size} bytes, more than the limit of {}; its long texts were left out",
+                "entry {} has {size} bytes, more than the limit of {}; its long texts were left out",
                 self.records, self.limit
             );
             self.diagnose(DiagnosticCode::HarEntryTooLarge, offset, None, text);
@@ -508,9 +502,7 @@ impl<'a, F: Feed> Walk<'a, F> {
         }
         let text = String::from_utf8_lossy(bytes);
         if matches!(text, Cow::Owned(_)) {
-            let says = format!(
-                "byte {offset}: entry {index} holds bytes that are not UTF-8; they were replaced"
-            );
+            let says = format!("entry {index} holds bytes that are not UTF-8; they were replaced");
             self.diagnose(DiagnosticCode::InvalidText, offset, None, says);
         }
         let Ok(entry) = serde_json::from_str::<Entry<'_>>(&text) else { return false };
