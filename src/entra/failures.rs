@@ -307,6 +307,23 @@ pub fn failures() -> impl Iterator<Item = &'static FailureRow> {
     ROWS.iter()
 }
 
+impl Fault {
+    /// Whether the client refused the certificate of the server.
+    pub(crate) const fn is_certificate(self) -> bool {
+        matches!(
+            self,
+            Self::CertDate
+                | Self::CertInvalid
+                | Self::CertName
+                | Self::CertPinned
+                | Self::CertRevoked
+                | Self::CertTransparency
+                | Self::CertUntrusted
+                | Self::CertWeak
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! TLS001: the client refuses the certificate of a sign-in host.
 
 use super::{Case, Meta, Rule, report_failed_hosts};
-use crate::entra::{Fault, GuideCause, Side};
+use crate::entra::{GuideCause, Side};
 use crate::finding::Findings;
 use crate::signin::FailureKind;
 
@@ -42,21 +42,9 @@ rule! {
 
 impl Rule for TlsCertificateRefused {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
-        let failed = case.failed_hosts(|failure| {
-            matches!(
-                failure.kind,
-                FailureKind::Fault(
-                    Fault::CertDate
-                        | Fault::CertInvalid
-                        | Fault::CertName
-                        | Fault::CertPinned
-                        | Fault::CertRevoked
-                        | Fault::CertTransparency
-                        | Fault::CertUntrusted
-                        | Fault::CertWeak
-                )
-            )
-        });
+        let failed = case.failed_hosts(
+            |failure| matches!(failure.kind, FailureKind::Fault(fault) if fault.is_certificate()),
+        );
         report_failed_hosts(
             self.meta(),
             failed,

@@ -185,27 +185,23 @@ fn stopped_at(case: &Case<'_>, host: &HostName) -> Option<(usize, Vec<EvidenceRe
 }
 
 const fn is_by_tls(kind: FailureKind) -> bool {
-    matches!(
-        kind,
-        FailureKind::BlockPage
-            | FailureKind::Fault(
-                Fault::CertDate
-                    | Fault::CertInvalid
-                    | Fault::CertName
-                    | Fault::CertPinned
-                    | Fault::CertRevoked
-                    | Fault::CertTransparency
-                    | Fault::CertUntrusted
-                    | Fault::CertWeak
-                    | Fault::ClientCert
-                    | Fault::ClosedWithoutAnswer
-                    | Fault::Ech
-                    | Fault::Reset
-                    | Fault::TlsHandshake
-                    | Fault::TlsProtocol
-                    | Fault::TlsVersion
-            )
-    )
+    match kind {
+        FailureKind::BlockPage => true,
+        FailureKind::Fault(fault) => {
+            fault.is_certificate()
+                || matches!(
+                    fault,
+                    Fault::ClientCert
+                        | Fault::ClosedWithoutAnswer
+                        | Fault::Ech
+                        | Fault::Reset
+                        | Fault::TlsHandshake
+                        | Fault::TlsProtocol
+                        | Fault::TlsVersion
+                )
+        }
+        _ => false,
+    }
 }
 
 /// The attempt that was refused for want of a device claim, which an inspection takes away.
