@@ -98,7 +98,7 @@ pub fn analyze(inputs: Vec<CaseInput>, options: &AnalyzeOptions<'_>) -> Analysis
 /// From evidence to the verdict.
 pub fn conclude(evidence: Evidence, selection: &Selection) -> Analysis {
     let signin = signin::reconstruct(&evidence);
-    let mut findings = rules::check(&rules::Case { evidence: &evidence, signin: &signin });
+    let mut findings = rules::check(&rules::Case::new(&evidence, &signin));
     let verdict = verdict::decide(&evidence, &signin, &mut findings, selection);
     Analysis { evidence, signin, findings, verdict }
 }

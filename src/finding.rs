@@ -114,6 +114,8 @@ pub struct RuleMeta {
     pub advice: &'static str,
     /// The documentation: Markdown with the fixed headings.
     pub docs: &'static str,
+    /// Rules whose findings about the same attempt are consequences of this one.
+    pub masks: &'static [RuleId],
 }
 
 /// A piece of a text.
@@ -288,6 +290,8 @@ pub struct Finding {
     pub attempt: Option<usize>,
     /// Whether it is a reason for the outcome; only the verdict says so.
     pub decisive: bool,
+    /// The rule whose finding has this one as its consequence; only the verdict says so.
+    pub masked_by: Option<RuleId>,
 }
 
 /// Collects findings.

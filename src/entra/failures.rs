@@ -50,6 +50,8 @@ vocabulary! {
         Contains = "contains",
         /// The whole text.
         Exact = "exact",
+        /// Anywhere in the body, where the body tells of a TLS handshake that failed.
+        InHandshake = "in_handshake",
         /// The beginning of the text.
         Prefix = "prefix",
     }
@@ -138,6 +140,8 @@ vocabulary! {
         Ech = "ech",
         /// The request failed for a reason the browser does not give.
         Failed = "failed",
+        /// The connection was closed or reset in the middle of the TLS handshake.
+        HandshakeCut = "handshake_cut",
         /// The HTTP/2 connection or stream broke.
         Http2 = "http2",
         /// The answer had an error status.
@@ -154,6 +158,8 @@ vocabulary! {
         NameLookupFailed = "name_lookup_failed",
         /// The name could not be found.
         NameMissing = "name_missing",
+        /// No name server answered in time.
+        NameNoAnswer = "name_no_answer",
         /// The network of the computer changed during the request.
         NetworkChanged = "network_changed",
         /// The computer had no network.
@@ -184,6 +190,8 @@ vocabulary! {
         Timeout = "timeout",
         /// The TLS handshake failed.
         TlsHandshake = "tls_handshake",
+        /// What answered does not speak TLS.
+        TlsPlainText = "tls_plain_text",
         /// The TLS handshake broke a rule of the protocol.
         TlsProtocol = "tls_protocol",
         /// Client and server share no TLS version or cipher.
@@ -261,7 +269,9 @@ impl FailureRow {
 
     fn fits(&self, text: &str) -> bool {
         match self.matching {
-            Matching::Contains => memmem::find(text.as_bytes(), self.pattern.as_bytes()).is_some(),
+            Matching::Contains | Matching::InHandshake => {
+                memmem::find(text.as_bytes(), self.pattern.as_bytes()).is_some()
+            }
             Matching::Exact => text == self.pattern,
             Matching::Prefix => text.starts_with(self.pattern),
         }
@@ -288,7 +298,9 @@ pub fn fiddler(status_text: &str, body: &str) -> Option<&'static FailureRow> {
         .trim_start_matches(|c: char| c.is_ascii_digit() || c.is_whitespace())
         .trim_end();
     let rows = || ROWS.iter().filter(|row| row.producer == Producer::Fiddler);
-    let by_status = rows().find(|row| row.matching != Matching::Contains && row.fits(status_text));
+    let by_status = rows()
+        .filter(|row| matches!(row.matching, Matching::Exact | Matching::Prefix))
+        .find(|row| row.fits(status_text));
     let written_by_fiddler = by_status.is_some()
         || status_text.starts_with("Fiddler")
         || body.trim_start().starts_with("[Fiddler]")
@@ -296,10 +308,15 @@ pub fn fiddler(status_text: &str, body: &str) -> Option<&'static FailureRow> {
     if !written_by_fiddler {
         return None;
     }
-    rows()
+    let found = rows()
         .filter(|row| row.matching == Matching::Contains && row.fits(body))
         .max_by_key(|row| row.rank)
-        .or(by_status)
+        .or(by_status)?;
+    if found.fault != Fault::TlsHandshake {
+        return Some(found);
+    }
+    let closer = rows().find(|row| row.matching == Matching::InHandshake && row.fits(body));
+    closer.or(Some(found))
 }
 
 /// Every row.

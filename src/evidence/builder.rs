@@ -509,6 +509,7 @@ mod tests {
             process: None,
             page: None,
             from_cache: false,
+            rerouted: false,
             in_scope,
             at: EvidenceRef { input: InputId(0), at: Locator::HarEntry(0) },
         }

@@ -165,6 +165,8 @@ pub struct Exchange {
     pub page: Option<u32>,
     /// Whether a cache or service worker answered.
     pub from_cache: bool,
+    /// Whether rules of the capture tool changed where it went or what answered.
+    pub rerouted: bool,
     /// Whether the reader's scope counts it as part of a sign-in.
     pub in_scope: bool,
     /// Where it stands.

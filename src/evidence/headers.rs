@@ -27,9 +27,12 @@ const KEPT: &[&str] = &[
     "proxy-agent",
     "proxy-authenticate",
     "referer",
+    "restrict-access-context",
+    "restrict-access-to-tenants",
     "retry-after",
     "sec-fetch-dest",
     "sec-fetch-mode",
+    "sec-restrict-tenant-access-policy",
     "server",
     "user-agent",
     "via",
@@ -50,7 +53,7 @@ impl fmt::Debug for Headers {
 impl Headers {
     /// The kept spelling of a name, if the field is kept of every exchange.
     pub fn kept(name: &str) -> Option<&'static str> {
-        let mut lower = [0; 20];
+        let mut lower = [0; 40];
         let lower = lower.get_mut(..name.len())?;
         lower.copy_from_slice(name.as_bytes());
         lower.make_ascii_lowercase();

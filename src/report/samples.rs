@@ -39,6 +39,7 @@ static TCP003: RuleMeta = RuleMeta {
     guide: Some(GuideCause::Network),
     advice: "Ask the network team which device resets connections to this host, and let it through.",
     docs: "",
+    masks: &[],
 };
 static MFA004: RuleMeta = RuleMeta {
     id: RuleId("MFA004"),
@@ -49,6 +50,7 @@ static MFA004: RuleMeta = RuleMeta {
     guide: None,
     advice: "Ask the user whether the prompt was expected; if not, treat it as an attack.",
     docs: "",
+    masks: &[],
 };
 static STS005: RuleMeta = RuleMeta {
     id: RuleId("STS005"),
@@ -59,6 +61,7 @@ static STS005: RuleMeta = RuleMeta {
     guide: None,
     advice: "",
     docs: "",
+    masks: &[],
 };
 static CAP001: RuleMeta = RuleMeta {
     id: RuleId("CAP001"),
@@ -69,6 +72,7 @@ static CAP001: RuleMeta = RuleMeta {
     guide: None,
     advice: "Save the HAR with content.",
     docs: "",
+    masks: &[],
 };
 
 /// An analysis.
@@ -181,6 +185,7 @@ fn attempt(outcome: Outcome, mfa: MfaState, steps: Vec<Step>) -> SignInAttempt {
         result_value: None,
         deciding_code: None,
         policy_page: None,
+        expected: Vec::new(),
         meaning: None,
         next_step: None,
         supports: Vec::new(),
@@ -254,6 +259,7 @@ fn finding(meta: &'static RuleMeta, summary: Text, refs: Refs) -> Finding {
         refs,
         attempt: Some(0),
         decisive: false,
+        masked_by: None,
     }
 }
 
@@ -303,6 +309,7 @@ fn exchange(
         process: None,
         page: None,
         from_cache: false,
+        rerouted: false,
         in_scope: true,
         at: at.1,
     });
@@ -366,6 +373,7 @@ pub(crate) fn completed() -> Case {
             seen: true,
             dropped: 0,
             failures: std::collections::BTreeMap::new(),
+            clocks: std::collections::BTreeMap::new(),
         },
         findings: vec![finding(&STS005, text, Refs::one(session(8)))],
         verdict,
@@ -441,6 +449,7 @@ pub(crate) fn denied() -> Case {
             seen: true,
             dropped: 0,
             failures: std::collections::BTreeMap::new(),
+            clocks: std::collections::BTreeMap::new(),
         },
         findings: vec![decisive, noted(3), noted(4), noted(5)],
         verdict,
@@ -558,6 +567,7 @@ pub(crate) fn network() -> Case {
             seen: true,
             dropped: 0,
             failures: std::collections::BTreeMap::new(),
+            clocks: std::collections::BTreeMap::new(),
         },
         findings: vec![decisive, cap],
         verdict,
@@ -612,6 +622,7 @@ pub(crate) fn undetermined() -> Case {
             seen: true,
             dropped: 0,
             failures: std::collections::BTreeMap::new(),
+            clocks: std::collections::BTreeMap::new(),
         },
         findings: Vec::new(),
         verdict,

@@ -46,7 +46,7 @@ impl Rule for CapBodiesMissing {
             let places = decided.iter().flat_map(Refs::iter).chain(missing(case, coverage.input));
             let Some(refs) = Refs::all(places) else { continue };
             let number = refs.iter().count();
-            let counts = hurt.is_some_and(|(index, _)| !case.is_overridden(index));
+            let counts = !case.spares(hurt.is_none_or(|(index, _)| case.is_overridden(index)));
             out.push(Finding {
                 meta: self.meta(),
                 severity: if counts { self.meta().severity } else { Severity::Info },
@@ -60,6 +60,7 @@ impl Rule for CapBodiesMissing {
                 refs,
                 attempt: hurt.map(|(index, _)| index),
                 decisive: false,
+                masked_by: None,
             });
         }
     }

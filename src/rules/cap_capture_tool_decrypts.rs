@@ -79,6 +79,7 @@ impl Rule for CapCaptureToolDecrypts {
                 refs: tool.refs,
                 attempt: None,
                 decisive: false,
+                masked_by: None,
             });
         }
     }

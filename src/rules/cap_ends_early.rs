@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Case, Meta, Rule, about_attempt, deciding_refs};
 use crate::evidence::{Absence, Unseen};
 use crate::finding::{Confidence, Finding, Findings, Text};
+use crate::signin::Outcome;
 
 /// How long the capture must go on after an attempt for its end not to be the reason.
 const GOES_ON: Duration = Duration::from_secs(30);
@@ -43,7 +44,13 @@ rule! {
 impl Rule for CapEndsEarly {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for (index, attempt) in case.attempts() {
-            if !attempt.unseen.contains(&Unseen::CaptureEnded) {
+            let ended = attempt.unseen.contains(&Unseen::CaptureEnded);
+            // Where the capture goes on long enough, the silence is the user's.
+            let open = matches!(
+                attempt.outcome,
+                Outcome::MfaAbandoned | Outcome::MfaNoAnswer | Outcome::MfaNotAttempted
+            );
+            if !ended && (!open || case.spares(true)) {
                 continue;
             }
             let Some(refs) = deciding_refs(attempt) else { continue };

@@ -1,7 +1,7 @@
 //! CAP006: part of the capture is missing or damaged.
 
 use super::{Case, Meta, Rule};
-use crate::evidence::{EvidenceRef, InputCoverage, Locator};
+use crate::evidence::{EvidenceRef, InputCoverage, Locator, NoResponse};
 use crate::finding::{Confidence, Finding, Findings, Refs, Text};
 
 rule! {
@@ -35,7 +35,9 @@ rule! {
 impl Rule for CapTruncated {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for coverage in &case.evidence.coverage.inputs {
-            let lost = coverage.records_lost;
+            // An answer that never came is missing from an archive without any damage.
+            let partial = if case.spares(true) { 0 } else { without_answer(case, coverage) };
+            let lost = coverage.records_lost.saturating_add(partial);
             let summary = match (coverage.truncated, lost) {
                 (false, 0) => continue,
                 (true, 0) => Text::of("the end of the capture is missing"),
@@ -56,9 +58,22 @@ impl Rule for CapTruncated {
                 refs: places(case, coverage),
                 attempt: None,
                 decisive: false,
+                masked_by: None,
             });
         }
     }
+}
+
+/// Records that hold a request and no answer.
+fn without_answer(case: &Case<'_>, coverage: &InputCoverage) -> u64 {
+    let alone = case.evidence.exchanges.iter().filter(|exchange| {
+        exchange.at.input == coverage.input
+            && matches!(
+                exchange.response,
+                Err(NoResponse::Cancelled | NoResponse::NotCaptured | NoResponse::Pending)
+            )
+    });
+    u64::try_from(alone.count()).unwrap_or(u64::MAX)
 }
 
 /// Where reading met damage, or else the end of the file.

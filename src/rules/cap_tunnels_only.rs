@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Case, Meta, Rule, count};
-use crate::evidence::{EvidenceRef, InputId};
+use super::{Case, Meta, Rule, count, is_sign_in_host};
+use crate::evidence::{EvidenceRef, Exchange, InputId, Scheme};
 use crate::finding::{Confidence, Finding, Findings, Refs, Text};
 
 rule! {
@@ -39,8 +39,12 @@ rule! {
 impl Rule for CapTunnelsOnly {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         let mut found: BTreeMap<InputId, Vec<EvidenceRef>> = BTreeMap::new();
-        for exchange in case.signin.encrypted.iter().filter_map(|id| case.evidence.exchange(*id)) {
-            found.entry(exchange.at.input).or_default().push(exchange.at);
+        for (id, exchange) in case.evidence.numbered() {
+            // A host left out on purpose beside a sign-in that can be read hides nothing.
+            let spared = || case.spares(!case.signin.encrypted.contains(&id));
+            if is_open_tunnel(exchange) && !spared() {
+                found.entry(exchange.at.input).or_default().push(exchange.at);
+            }
         }
         for places in found.into_values() {
             let number = places.len();
@@ -59,9 +63,17 @@ impl Rule for CapTunnelsOnly {
                 refs,
                 attempt: None,
                 decisive: false,
+                masked_by: None,
             });
         }
     }
+}
+
+/// Whether an exchange is a tunnel to a host of the sign-in that was opened.
+fn is_open_tunnel(exchange: &Exchange) -> bool {
+    exchange.request.url.scheme == Scheme::Authority
+        && exchange.status().is_some_and(|status| status < 300)
+        && is_sign_in_host(exchange.host().as_str())
 }
 
 #[cfg(test)]

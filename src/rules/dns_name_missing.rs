@@ -37,14 +37,15 @@ rule! {
         id: "DNS001", name: "dns-name-missing", family: Dns, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
         advice: "Resolve the name on the same computer and against another resolver; look for a DNS filter or a hosts file.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
 impl Rule for DnsNameMissing {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         let failed = case.failed_hosts(|failure| {
-            matches!(failure.kind, FailureKind::Fault(Fault::NameMissing | Fault::NameLookupFailed))
+            matches!(failure.kind, FailureKind::Fault(Fault::NameMissing))
         });
-        report_failed_hosts(self.meta(), failed, " could not be resolved", out);
+        report_failed_hosts(self.meta(), case, failed, " could not be resolved: there is no such name", out);
     }
 }

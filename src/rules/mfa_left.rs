@@ -1,9 +1,10 @@
 //! MFA003: a challenge was begun and then left.
 
+use super::mfa_traffic_missing::is_never_polled;
 use super::{Case, Meta, Rule, about_attempt, deciding_refs, is_decided_by_result};
 use crate::entra::Side;
 use crate::finding::{Confidence, Finding, Findings, Text};
-use crate::signin::{Outcome, SignInAttempt, StepKind};
+use crate::signin::{MfaState, Outcome, SignInAttempt, StepKind};
 
 rule! {
     /// ## What it finds
@@ -41,7 +42,10 @@ impl Rule for MfaLeft {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for (index, attempt) in case.attempts() {
             let by_answer = attempt.deciding_code.is_some() || is_decided_by_result(attempt);
-            if attempt.outcome != Outcome::MfaAbandoned || by_answer {
+            // Silence at the end of a capture is no proof that the user left.
+            let left = attempt.outcome == Outcome::MfaAbandoned && !by_answer;
+            let open = attempt.outcome == Outcome::Undetermined && attempt.mfa == MfaState::Begun;
+            if !left && (!open || case.spares(true)) || is_never_polled(attempt) {
                 continue;
             }
             let Some(refs) = deciding_refs(attempt) else { continue };

@@ -3,7 +3,7 @@
 use super::{Case, Meta, Rule, about_attempt, deciding_refs, is_decided_by_result};
 use crate::entra::Side;
 use crate::finding::{Confidence, Finding, Findings, Text};
-use crate::signin::Outcome;
+use crate::signin::{Outcome, StepKind, StepResult};
 
 rule! {
     /// ## What it finds
@@ -42,7 +42,12 @@ impl Rule for MfaNoAnswer {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for (index, attempt) in case.attempts() {
             let by_answer = attempt.deciding_code.is_some() || is_decided_by_result(attempt);
-            if attempt.outcome != Outcome::MfaNoAnswer || by_answer {
+            let waited = attempt.outcome == Outcome::MfaNoAnswer && !by_answer;
+            // Polls that wait say nothing before the time is used up.
+            let waits = attempt.steps.iter().any(|step| {
+                step.kind == StepKind::MfaPoll && step.result == StepResult::Pending
+            });
+            if !waited && (!waits || case.spares(true)) {
                 continue;
             }
             let Some(refs) = deciding_refs(attempt) else { continue };

@@ -3,7 +3,7 @@
 use super::{Case, Meta, Rule, about_attempt, deciding_refs, unless_doubted};
 use crate::entra::{self, Side};
 use crate::finding::{Finding, Findings, Piece, Text};
-use crate::signin::Outcome;
+use crate::signin::{MfaState, Outcome};
 
 rule! {
     /// ## What it finds
@@ -41,7 +41,9 @@ rule! {
 impl Rule for MfaNotBegun {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for (index, attempt) in case.attempts() {
-            if attempt.outcome != Outcome::MfaNotAttempted {
+            // That no method was begun counts only where the capture would have shown it.
+            let asked = attempt.mfa == MfaState::Asked;
+            if attempt.outcome != Outcome::MfaNotAttempted && (!asked || case.spares(true)) {
                 continue;
             }
             let Some(refs) = deciding_refs(attempt) else { continue };

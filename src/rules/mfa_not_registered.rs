@@ -3,7 +3,7 @@
 use super::{Case, Meta, Rule, about_attempt, deciding_refs, is_decided_by_result, unless_doubted};
 use crate::entra::{GuideCause, Side};
 use crate::finding::{Finding, Findings, Piece, Text};
-use crate::signin::Outcome;
+use crate::signin::{Outcome, StepKind};
 
 rule! {
     /// ## What it finds
@@ -42,7 +42,10 @@ rule! {
 impl Rule for MfaNotRegistered {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for (index, attempt) in case.attempts() {
-            if attempt.outcome != Outcome::RegistrationRequired || is_decided_by_result(attempt) {
+            let told = attempt.outcome == Outcome::RegistrationRequired;
+            // A nudge that the user skips, or a registration that is done at once, stops nothing.
+            let nudged = attempt.steps.iter().any(|step| step.kind == StepKind::Registration);
+            if !told && (!nudged || case.spares(true)) || is_decided_by_result(attempt) {
                 continue;
             }
             let Some(mut refs) = deciding_refs(attempt) else { continue };

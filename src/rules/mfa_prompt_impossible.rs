@@ -2,7 +2,7 @@
 
 use super::{Case, Meta, Rule, about_attempt, count, deciding_refs};
 use crate::entra::Side;
-use crate::finding::{Findings, Piece, Text};
+use crate::finding::{Finding, Findings, Piece, Severity, Text};
 use crate::signin::{Outcome, SignInAttempt};
 
 rule! {
@@ -50,7 +50,12 @@ impl Rule for MfaPromptImpossible {
             for error in cited {
                 refs.add(error.reference);
             }
-            out.push(about_attempt(self.meta(), (index, attempt), refs, summary(attempt)));
+            let finding = about_attempt(self.meta(), (index, attempt), refs, summary(attempt));
+            // A window that follows is how libraries work.
+            let followed = attempt.overridden_by.is_some();
+            let severity =
+                if case.spares(followed) { Severity::Info } else { self.meta().severity };
+            out.push(Finding { severity, ..finding });
         }
     }
 }

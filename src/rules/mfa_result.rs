@@ -44,6 +44,12 @@ impl Rule for MfaResult {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for (index, attempt) in case.attempts() {
             let Some(value) = failed_result(attempt) else {
+                // A try that failed and was followed by one that passed is no result.
+                let earlier = failed_steps(attempt).filter(|_| !case.spares(true));
+                if let Some(refs) = earlier {
+                    let summary = Text::of("one try of the challenge failed");
+                    out.push(about_attempt(self.meta(), (index, attempt), refs, summary));
+                }
                 if let Some(finding) = refused_on_phone(self, (index, attempt)) {
                     out.push(finding);
                 }

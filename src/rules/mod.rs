@@ -4,6 +4,9 @@
 //! are pure and independent: no order, no shared state, no sight of other findings. They judge nothing
 //! as a whole: which finding is the cause is the verdict's.
 //!
+//! What looks alike and is harmless passes a guard ([`Case::spares`]); the tests switch all guards off
+//! and must then see each rule fire on its look-alikes, so that a look-alike holds the trigger.
+//!
 //! Invariants: ids never change their meaning and are never used again; a finding cites its evidence;
 //! that something did not happen is claimed only through [`Case::absent`].
 
@@ -22,7 +25,8 @@ macro_rules! rule {
         $(#[doc = $doc:literal])+
         pub(crate) struct $type:ident {
             id: $id:literal, name: $name:literal, family: $family:ident, severity: $severity:ident,
-            side: $side:expr, guide: $guide:expr, advice: $advice:literal $(,)?
+            side: $side:expr, guide: $guide:expr, advice: $advice:literal
+            $(, masks: [$($masks:literal),+])? $(,)?
         }
     ) => {
         $(#[doc = $doc])+
@@ -39,6 +43,7 @@ macro_rules! rule {
                     guide: $guide,
                     advice: $advice,
                     docs: concat!($($doc, "\n"),+),
+                    masks: &[$($($crate::finding::RuleId($masks)),+)?],
                 };
                 &META
             }
@@ -48,30 +53,43 @@ macro_rules! rule {
 
 mod cap_bodies_missing;
 mod cap_capture_tool_decrypts;
+mod cap_clock_skew;
 mod cap_ends_early;
 mod cap_failure_unnamed;
+mod cap_local_proxy;
+mod cap_route_changed;
+mod cap_sanitised;
 mod cap_starts_late;
 mod cap_truncated;
 mod cap_tunnels_only;
 mod dns_name_missing;
+mod dns_no_answer;
+mod dns_server_failed;
+mod dns_sinkhole;
+mod mfa_hand_off_broken;
 mod mfa_left;
 mod mfa_no_answer;
 mod mfa_not_begun;
 mod mfa_not_registered;
 mod mfa_prompt_impossible;
 mod mfa_result;
+mod mfa_traffic_missing;
 mod net_blocked_by_client;
 mod net_offline;
 mod net_page_script_failed;
 mod proxy_auth_required;
 mod proxy_block_page;
+mod proxy_captive_portal;
+mod proxy_inspects_certificate_host;
 mod proxy_refused_connect;
+mod proxy_tenant_restriction;
 mod proxy_unreachable;
 mod proxy_upstream_failed;
 mod sts_error_code;
 mod sts_mfa_challenge;
 mod sts_normal_interrupt;
 mod sts_service_fault;
+mod sts_tls_too_old;
 mod tcp_blocked_locally;
 mod tcp_connect_refused;
 mod tcp_connect_unanswered;
@@ -79,8 +97,11 @@ mod tcp_connection_cut;
 mod tcp_unreachable;
 mod tls_certificate_refused;
 mod tls_client_certificate;
+mod tls_handshake_cut;
 mod tls_handshake_failed;
 mod tls_interception;
+mod tls_plain_text;
+mod tls_version_too_old;
 
 /// Everything a rule may look at.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +110,7 @@ pub struct Case<'a> {
     pub evidence: &'a Evidence,
     /// The attempts.
     pub signin: &'a SignIn,
+    guarded: bool,
 }
 
 /// The data of a rule; written by the macro.
@@ -112,7 +134,14 @@ pub static RULES: &[&dyn Rule] = &[
     &cap_capture_tool_decrypts::CapCaptureToolDecrypts,
     &cap_truncated::CapTruncated,
     &cap_failure_unnamed::CapFailureUnnamed,
+    &cap_clock_skew::CapClockSkew,
+    &cap_sanitised::CapSanitised,
+    &cap_local_proxy::CapLocalProxy,
+    &cap_route_changed::CapRouteChanged,
     &dns_name_missing::DnsNameMissing,
+    &dns_no_answer::DnsNoAnswer,
+    &dns_server_failed::DnsServerFailed,
+    &dns_sinkhole::DnsSinkhole,
     &tcp_connect_unanswered::TcpConnectUnanswered,
     &tcp_connect_refused::TcpConnectRefused,
     &tcp_connection_cut::TcpConnectionCut,
@@ -123,10 +152,16 @@ pub static RULES: &[&dyn Rule] = &[
     &proxy_upstream_failed::ProxyUpstreamFailed,
     &proxy_block_page::ProxyBlockPage,
     &proxy_unreachable::ProxyUnreachable,
+    &proxy_captive_portal::ProxyCaptivePortal,
+    &proxy_tenant_restriction::ProxyTenantRestriction,
+    &proxy_inspects_certificate_host::ProxyInspectsCertificateHost,
     &tls_certificate_refused::TlsCertificateRefused,
     &tls_interception::TlsInterception,
     &tls_handshake_failed::TlsHandshakeFailed,
     &tls_client_certificate::TlsClientCertificate,
+    &tls_plain_text::TlsPlainText,
+    &tls_version_too_old::TlsVersionTooOld,
+    &tls_handshake_cut::TlsHandshakeCut,
     &net_blocked_by_client::NetBlockedByClient,
     &net_offline::NetOffline,
     &net_page_script_failed::NetPageScriptFailed,
@@ -134,12 +169,15 @@ pub static RULES: &[&dyn Rule] = &[
     &sts_error_code::StsErrorCode,
     &sts_service_fault::StsServiceFault,
     &sts_normal_interrupt::StsNormalInterrupt,
+    &sts_tls_too_old::StsTlsTooOld,
     &mfa_not_begun::MfaNotBegun,
     &mfa_result::MfaResult,
     &mfa_left::MfaLeft,
     &mfa_not_registered::MfaNotRegistered,
     &mfa_prompt_impossible::MfaPromptImpossible,
     &mfa_no_answer::MfaNoAnswer,
+    &mfa_traffic_missing::MfaTrafficMissing,
+    &mfa_hand_off_broken::MfaHandOffBroken,
 ];
 
 /// Ids that were used once and must not be used again.
@@ -174,10 +212,37 @@ pub(crate) struct FailedHost<'a> {
     pub refs: Refs,
     /// Whether an attempt that still counts could not go on for want of one of them.
     pub decisive: bool,
+    /// Whether no step of a sign-in needs the host.
+    pub unneeded: bool,
     pub attempt: Option<usize>,
 }
 
 impl<'a> Case<'a> {
+    /// A case to be looked at.
+    pub const fn new(evidence: &'a Evidence, signin: &'a SignIn) -> Self {
+        Self { evidence, signin, guarded: true }
+    }
+
+    /// The same case without the guards that spare what looks alike; for the tests of the rules.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn without_guards(self) -> Self {
+        Self { guarded: false, ..self }
+    }
+
+    /// Whether a rule stays silent because what it sees is a harmless look-alike.
+    pub(crate) const fn spares(&self, harmless: bool) -> bool {
+        self.guarded && harmless
+    }
+
+    /// Whether a sign-in of the case failed, so that a reader looks for a reason and has to be told
+    /// which failures are none.
+    pub(crate) fn has_failed_attempt(&self) -> bool {
+        self.attempts().any(|(_, attempt)| {
+            attempt.overridden_by.is_none() && !is_success(attempt) && !attempt.is_look
+        })
+    }
+
     /// Whether an input recorded the time from `from` on for at least `length`: the only way to claim
     /// that something did not happen there.
     pub fn absent(&self, input: InputId, from: Timestamp, length: Duration) -> Absence {
@@ -187,15 +252,22 @@ impl<'a> Case<'a> {
     /// Failures at hosts that have to do with signing in, by host and kind, whose kind passes `wanted`.
     ///
     /// Hosts whose failure never matters (telemetry, pictures, certificate lists, the personal
-    /// account's session look-up) are left out, unless an attempt was stopped by them.
+    /// account's session look-up) are told only where a sign-in failed, because there somebody looks
+    /// for a reason; unless an attempt was stopped by them.
     pub(crate) fn failed_hosts(&self, wanted: impl Fn(&Failure) -> bool) -> Vec<FailedHost<'a>> {
         let mut found: BTreeMap<(&'a HostName, FailureKind), FailedHost<'a>> = BTreeMap::new();
-        for (id, exchange) in self.evidence.numbered() {
-            let stopped = self.stopped_by(id);
-            if stopped.is_none() && !is_of_interest(exchange) {
+        let names_all = self.has_failed_attempt();
+        for (id, failure) in &self.signin.failures {
+            if !wanted(failure) {
                 continue;
             }
-            let Some(failure) = self.failure(id).filter(&wanted) else { continue };
+            let Some(exchange) = self.evidence.exchange(*id) else { continue };
+            let stopped = self.stopped_by(*id);
+            let unneeded = stopped.is_none() && !is_of_interest(exchange);
+            let named = names_all && hosts::host(exchange.host().as_str()).is_some();
+            if self.spares(unneeded && !named) {
+                continue;
+            }
             let host = &exchange.request.url.host;
             let entry = found.entry((host, failure.kind)).or_insert_with(|| FailedHost {
                 host,
@@ -205,11 +277,14 @@ impl<'a> Case<'a> {
                 exchanges: Vec::new(),
                 refs: Refs::one(exchange.at),
                 decisive: false,
+                unneeded,
                 attempt: stopped,
             });
-            entry.exchanges.push(id);
+            let decisive = stopped.is_some_and(|index| !self.is_overridden(index));
+            entry.exchanges.push(*id);
             entry.refs.add(exchange.at);
-            entry.decisive |= stopped.is_some_and(|index| !self.is_overridden(index));
+            entry.decisive |= !self.spares(!decisive);
+            entry.unneeded &= unneeded;
             entry.attempt = entry.attempt.or(stopped);
             entry.vendor = entry.vendor.or(failure.vendor);
         }
@@ -283,19 +358,29 @@ pub(crate) fn is_sign_in_host(host: &str) -> bool {
 /// stopped, else worth knowing only.
 pub(crate) fn report_failed_hosts(
     meta: &'static RuleMeta,
+    case: &Case<'_>,
     failed: Vec<FailedHost<'_>>,
     words: &'static str,
     out: &mut Findings,
 ) {
     for one in failed {
         let times = one.exchanges.len();
+        let passed = one.exchanges.last().is_some_and(|last| case.answered_after(*last));
         let mut summary = Text::default().with(one.host).with(words);
         if let Some(vendor) = one.vendor {
             summary = summary.with(" (").with(Piece::Literal(vendor)).with(")");
         }
         if times > 1 {
-            summary =
-                summary.with(", ").with(u64::try_from(times).unwrap_or(u64::MAX)).with(" requests");
+            summary = summary.with(", ").with(count(times)).with(" requests");
+        }
+        if !one.decisive {
+            summary = summary.with(if one.unneeded {
+                "; no step of a sign-in needs this host"
+            } else if passed {
+                "; a later request got through"
+            } else {
+                "; the sign-in did not stop there"
+            });
         }
         let confidence = if one.certain { Confidence::High } else { Confidence::Medium };
         out.push(Finding {
@@ -308,6 +393,7 @@ pub(crate) fn report_failed_hosts(
             refs: one.refs,
             attempt: one.attempt,
             decisive: false,
+            masked_by: None,
         });
     }
 }
@@ -331,6 +417,23 @@ pub(crate) fn about_attempt(
         refs,
         attempt: Some(index),
         decisive: false,
+        masked_by: None,
+    }
+}
+
+/// A finding about the capture as a whole, with the usual severity of its rule.
+pub(crate) fn about_capture(meta: &'static RuleMeta, refs: Refs, summary: Text) -> Finding {
+    Finding {
+        meta,
+        severity: meta.severity,
+        confidence: Confidence::High,
+        host: None,
+        summary,
+        advice: None,
+        refs,
+        attempt: None,
+        decisive: false,
+        masked_by: None,
     }
 }
 
@@ -568,7 +671,7 @@ mod support {
         fn all(&self) -> Vec<(&'static str, Found)> {
             let evidence = self.evidence();
             let signin = reconstruct(&evidence);
-            let case = Case { evidence: &evidence, signin: &signin };
+            let case = Case::new(&evidence, &signin);
             check(&case)
                 .into_iter()
                 .map(|finding| {
@@ -625,6 +728,7 @@ mod support {
             process: None,
             page: Some(1),
             from_cache: false,
+            rerouted: false,
             in_scope: true,
             at,
         }

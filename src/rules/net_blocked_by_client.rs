@@ -35,6 +35,7 @@ rule! {
         id: "NET001", name: "net-blocked-by-client", family: Net, severity: Error,
         side: Some(Side::Application), guide: None,
         advice: "Repeat the sign-in in a private window without extensions, then look at browser policies and the content policy of the page.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
@@ -52,6 +53,6 @@ impl Rule for NetBlockedByClient {
                 )
             )
         });
-        report_failed_hosts(self.meta(), failed, " was blocked inside the browser", out);
+        report_failed_hosts(self.meta(), case, failed, " was blocked inside the browser", out);
     }
 }

@@ -32,6 +32,7 @@ rule! {
         id: "NET002", name: "net-offline", family: Net, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
         advice: "Repeat the sign-in with a network that stays up, and keep the computer awake until it is done.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
@@ -45,6 +46,7 @@ impl Rule for NetOffline {
         });
         report_failed_hosts(
             self.meta(),
+            case,
             failed,
             " was asked while the computer was offline, changed its network or slept",
             out,

@@ -4,7 +4,7 @@ use super::{Case, Meta, Rule, about_attempt};
 use crate::entra::Side;
 use crate::evidence::Exchange;
 use crate::finding::{Confidence, Finding, Findings, Refs, Text};
-use crate::signin::Outcome;
+use crate::signin::{Outcome, StepKind};
 
 rule! {
     /// ## What it finds
@@ -42,11 +42,23 @@ rule! {
 impl Rule for NetPageScriptFailed {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for (index, attempt) in case.attempts() {
-            if attempt.outcome != Outcome::PreventedByClient || attempt.blockage.is_some() {
+            let stopped =
+                attempt.outcome == Outcome::PreventedByClient && attempt.blockage.is_none();
+            // A page that reports a fault and goes on has got over it.
+            if case.spares(!stopped) {
                 continue;
             }
-            let mut told =
-                attempt.decided_by.iter().filter_map(|at| Some((*at, case.exchange_at(*at)?)));
+            let reports = attempt
+                .steps
+                .iter()
+                .filter(|step| !stopped && step.kind == StepKind::Telemetry)
+                .flat_map(|step| &step.refs);
+            let mut told = attempt
+                .decided_by
+                .iter()
+                .filter(|_| stopped)
+                .chain(reports)
+                .filter_map(|at| Some((*at, case.exchange_at(*at)?)));
             let report = told.find_map(|(at, exchange)| Some((at, exchange, words(exchange)?)));
             let Some((at, exchange, (words, confidence))) = report else { continue };
             let summary = Text::of(words);

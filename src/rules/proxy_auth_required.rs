@@ -35,6 +35,7 @@ rule! {
         id: "PRX002", name: "proxy-auth-required", family: Prx, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
         advice: "Let the sign-in hosts pass the proxy without authentication, or give the program the credentials that the proxy asks for.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
@@ -46,14 +47,18 @@ impl Rule for ProxyAuthRequired {
                 FailureKind::ProxyAuthentication | FailureKind::Fault(Fault::ProxyAuth)
             )
         });
-        // The usual sign-in at a proxy: asked once, then let through.
-        failed.retain(|one| {
+        // The usual sign-in at a proxy: asked once, then let through. It is told where a sign-in
+        // failed for another reason.
+        failed.retain_mut(|one| {
             let tunnels = one.exchanges.iter().all(|id| is_tunnel(case, *id));
             let passed = one.exchanges.last().is_some_and(|last| case.answered_after(*last));
-            !passed || one.attempt.is_some() && !tunnels
+            let usual = passed && (one.attempt.is_none() || tunnels);
+            one.decisive &= !case.spares(usual);
+            !case.spares(usual) || case.has_failed_attempt()
         });
         report_failed_hosts(
             self.meta(),
+            case,
             failed,
             " was not let through: the proxy asks for credentials",
             out,

@@ -7,8 +7,8 @@ use crate::signin::FailureKind;
 
 rule! {
     /// ## What it finds
-    /// A page of a proxy, a filter or a captive portal came in place of the answer of a sign-in
-    /// host. Where the page, its headers or its address give the product away, it is named.
+    /// A page of a proxy or filter came in place of the answer of a sign-in host. Where the page,
+    /// its headers or its address give the product away, it is named.
     ///
     /// ## Why it breaks sign-in
     /// The browser asked for a script or for JSON and got a page in HTML. The MFA page then stays
@@ -22,20 +22,21 @@ rule! {
     ///
     /// ## What looks like it
     /// An error page of the service itself (it has the service's headers); a 401 challenge; a
-    /// page of an identity provider; an export that keeps no headers.
+    /// page of an identity provider; an export that keeps no headers; a captive portal (its own
+    /// rule).
     ///
     /// ## What to do
     /// Open the cited answer: such pages usually name the rule and a ticket number. Allow the
-    /// host in that product and exempt it from decryption. At a captive portal, let the user sign
-    /// in to the network first.
+    /// host in that product and exempt it from decryption.
     ///
     /// ## References
-    /// Public signatures of the products, in the table of this program; RFC 8910 (captive
-    /// portals); Microsoft 365 network connectivity principles.
+    /// Public signatures of the products, in the table of this program; Microsoft 365
+    /// network connectivity principles.
     pub(crate) struct ProxyBlockPage {
         id: "PRX004", name: "proxy-block-page", family: Prx, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
         advice: "Find the request in the log of the proxy or filter and allow the host; the time and the address are in the evidence.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
@@ -44,6 +45,7 @@ impl Rule for ProxyBlockPage {
         let failed = case.failed_hosts(|failure| matches!(failure.kind, FailureKind::BlockPage));
         report_failed_hosts(
             self.meta(),
+            case,
             failed,
             " was answered by a page of something on the way",
             out,

@@ -35,6 +35,7 @@ rule! {
         id: "PRX001", name: "proxy-refused-connect", family: Prx, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
         advice: "Allow CONNECT to the host on the proxy for this user and this computer.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
@@ -46,6 +47,6 @@ impl Rule for ProxyRefusedConnect {
                 FailureKind::ProxyRefused | FailureKind::Fault(Fault::ProxyRefusedConnect)
             )
         });
-        report_failed_hosts(self.meta(), failed, " was refused by the proxy", out);
+        report_failed_hosts(self.meta(), case, failed, " was refused by the proxy", out);
     }
 }

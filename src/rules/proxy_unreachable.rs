@@ -33,6 +33,7 @@ rule! {
         id: "PRX005", name: "proxy-unreachable", family: Prx, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
         advice: "Check the proxy settings and the PAC file of the computer, and whether the proxy they name can be reached.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
@@ -46,6 +47,7 @@ impl Rule for ProxyUnreachable {
         });
         report_failed_hosts(
             self.meta(),
+            case,
             failed,
             " was not asked: the proxy could not be used",
             out,

@@ -33,13 +33,21 @@ rule! {
         id: "PRX003", name: "proxy-upstream-failed", family: Prx, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
         advice: "Check from the proxy itself whether it can resolve and reach the host on port 443.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
 impl Rule for ProxyUpstreamFailed {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         let failed =
-            case.failed_hosts(|failure| matches!(failure.kind, FailureKind::ProxyUpstream));
-        report_failed_hosts(self.meta(), failed, " could not be reached by the proxy", out);
+            case.failed_hosts(|failure| match failure.kind {
+                FailureKind::ProxyUpstream => true,
+                // The service's own status is not a gateway's.
+                FailureKind::Service { status } => {
+                    !case.spares(true) && (502..=504).contains(&status)
+                }
+                _ => false,
+            });
+        report_failed_hosts(self.meta(), case, failed, " could not be reached by the proxy", out);
     }
 }

@@ -1,8 +1,8 @@
 //! STS002: the sign-in service refused with an error.
 
 use super::{Case, Meta, Rule, about_attempt, deciding_refs, is_decided_by_result};
-use crate::entra::{self, ErrorCategory};
-use crate::finding::{Confidence, Finding, Findings, Piece, Text};
+use crate::entra::{self, ErrorCategory, Nature};
+use crate::finding::{Confidence, Finding, Findings, Piece, Refs, Text};
 use crate::signin::{Carrier, Outcome, SignInAttempt};
 
 rule! {
@@ -42,7 +42,16 @@ rule! {
 impl Rule for StsErrorCode {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for (index, attempt) in case.attempts() {
-            let Some((summary, confidence, advice)) = describe(attempt) else { continue };
+            if is_told_elsewhere(attempt) {
+                continue;
+            }
+            let Some((summary, confidence, advice)) = describe(attempt) else {
+                // A code that a later step got over is no error.
+                if let Some(finding) = overcome(case, self, (index, attempt)) {
+                    out.push(finding);
+                }
+                continue;
+            };
             let Some(mut refs) = deciding_refs(attempt) else { continue };
             let cited = attempt.errors.iter().filter(|error| {
                 Some(error.code) == attempt.deciding_code && error.carrier != Carrier::Telemetry
@@ -54,6 +63,30 @@ impl Rule for StsErrorCode {
             out.push(Finding { confidence, advice: advice.map(Text::of), ..finding });
         }
     }
+}
+
+/// Codes that have a rule of their own, because more than the code is to be told.
+fn is_told_elsewhere(attempt: &SignInAttempt) -> bool {
+    super::mfa_hand_off_broken::is_broken(attempt)
+        || attempt.deciding_code.is_some_and(|code| {
+            super::proxy_tenant_restriction::CODES.contains(&code)
+                || code == super::sts_tls_too_old::CODE
+        })
+}
+
+/// The first code of a failure that the attempt got over, where the guards are off.
+fn overcome(
+    case: &Case<'_>,
+    rule: &StsErrorCode,
+    attempt: (usize, &SignInAttempt),
+) -> Option<Finding> {
+    let failure = attempt.1.errors.iter().find(|error| {
+        error.carrier != Carrier::Telemetry
+            && entra::error(error.code).is_some_and(|row| row.nature == Nature::Failure)
+    })?;
+    let summary = Text::of("the service answered ").with(Piece::Code(failure.code));
+    let refs = Refs::one(failure.reference);
+    (!case.spares(true)).then(|| about_attempt(rule.meta(), attempt, refs, summary))
 }
 
 /// The refusal in words, and what to do about it.

@@ -39,7 +39,7 @@ rule! {
 impl Rule for StsMfaChallenge {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for (index, attempt) in case.attempts() {
-            let asked = || attempt.errors.iter().filter(|error| asks(error));
+            let asked = || attempt.errors.iter().filter(|error| asks(case, error));
             // A literal code says more than the page that stands for one.
             let Some(first) = asked().find(|error| !error.equivalent).or_else(|| asked().next())
             else {
@@ -59,8 +59,9 @@ impl Rule for StsMfaChallenge {
 }
 
 /// Whether a code poses the challenge.
-fn asks(error: &StsError) -> bool {
-    error.carrier != Carrier::Telemetry
+fn asks(case: &Case<'_>, error: &StsError) -> bool {
+    // What a client library reports of an earlier request is no challenge now.
+    !case.spares(error.carrier == Carrier::Telemetry)
         && entra::error(error.code).is_some_and(|row| row.nature == Nature::Challenge)
 }
 

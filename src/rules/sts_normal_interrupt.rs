@@ -39,7 +39,7 @@ rule! {
 impl Rule for StsNormalInterrupt {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for (index, attempt) in case.attempts() {
-            let harmless = || attempt.errors.iter().filter(|error| is_harmless(attempt, error));
+            let harmless = || attempt.errors.iter().filter(|error| is_harmless(case, attempt, error));
             let Some(refs) = Refs::all(harmless().map(|error| error.reference)) else { continue };
             let mut codes: Vec<u32> = harmless().map(|error| error.code).collect();
             codes.sort_unstable();
@@ -60,12 +60,13 @@ impl Rule for StsNormalInterrupt {
 }
 
 /// Whether a code was a normal step here.
-fn is_harmless(attempt: &SignInAttempt, error: &StsError) -> bool {
+fn is_harmless(case: &Case<'_>, attempt: &SignInAttempt, error: &StsError) -> bool {
     let Some(row) = entra::error(error.code) else { return false };
     error.carrier != Carrier::Telemetry
         && row.nature == Nature::Interrupt
-        && Some(error.code) != attempt.deciding_code
-        && (row.outcome.is_none() || is_success(attempt))
+        // The same code as the end of an attempt is no step.
+        && !case.spares(Some(error.code) == attempt.deciding_code)
+        && (row.outcome.is_none() || is_success(attempt) || !case.spares(true))
 }
 
 #[cfg(test)]

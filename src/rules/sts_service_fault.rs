@@ -64,7 +64,9 @@ impl Rule for StsServiceFault {
             });
             fault.refs.add(exchange.at);
             fault.certain |= failure.certain;
-            fault.counts |= attempt.is_some_and(|index| !case.is_overridden(index));
+            // What the next try made good did not hurt.
+            let hurt = attempt.is_some_and(|index| !case.is_overridden(index));
+            fault.counts |= !case.spares(!hurt);
             fault.attempt = attempt.or(fault.attempt);
         }
         for ((host, status), fault) in found {
@@ -87,6 +89,7 @@ impl Rule for StsServiceFault {
                 refs: fault.refs,
                 attempt: fault.attempt,
                 decisive: false,
+                masked_by: None,
             });
         }
     }

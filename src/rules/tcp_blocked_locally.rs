@@ -34,6 +34,7 @@ rule! {
         id: "TCP005", name: "tcp-blocked-locally", family: Tcp, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
         advice: "Look at the firewall and the security software of this computer for a rule that stops the program or the host.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
@@ -42,6 +43,6 @@ impl Rule for TcpBlockedLocally {
         let failed = case.failed_hosts(|failure| {
             matches!(failure.kind, FailureKind::Fault(Fault::LocalFirewall | Fault::AccessDenied))
         });
-        report_failed_hosts(self.meta(), failed, " was refused by the computer itself", out);
+        report_failed_hosts(self.meta(), case, failed, " was refused by the computer itself", out);
     }
 }

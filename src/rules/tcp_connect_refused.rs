@@ -35,6 +35,7 @@ rule! {
         id: "TCP002", name: "tcp-connect-refused", family: Tcp, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
         advice: "Compare the address that the name leads to with the published ranges, and look for what refuses the connection on the way.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
@@ -46,6 +47,6 @@ impl Rule for TcpConnectRefused {
                 FailureKind::Fault(Fault::ConnectRefused | Fault::AddressInvalid)
             )
         });
-        report_failed_hosts(self.meta(), failed, " refused the connection", out);
+        report_failed_hosts(self.meta(), case, failed, " refused the connection", out);
     }
 }

@@ -37,6 +37,7 @@ rule! {
         id: "TCP001", name: "tcp-connect-unanswered", family: Tcp, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
         advice: "Test port 443 of the host from the same computer, and look in the firewall for dropped packets to it.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
@@ -45,6 +46,6 @@ impl Rule for TcpConnectUnanswered {
         let failed = case.failed_hosts(|failure| {
             matches!(failure.kind, FailureKind::Fault(Fault::ConnectTimeout | Fault::Timeout))
         });
-        report_failed_hosts(self.meta(), failed, " did not answer in time", out);
+        report_failed_hosts(self.meta(), case, failed, " did not answer in time", out);
     }
 }

@@ -37,6 +37,7 @@ rule! {
         id: "TCP003", name: "tcp-connection-cut", family: Tcp, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
         advice: "Repeat the sign-in from another network and look in the firewall or filter for resets of connections to the host.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
@@ -57,7 +58,7 @@ impl Rule for TcpConnectionCut {
             )
         });
         // Clients go on over TCP where QUIC fails.
-        failed.retain(|one| one.kind != FailureKind::Fault(Fault::Quic) || one.decisive);
-        report_failed_hosts(self.meta(), failed, " cut the connection", out);
+        failed.retain(|one| one.decisive || !case.spares(one.kind == FailureKind::Fault(Fault::Quic)));
+        report_failed_hosts(self.meta(), case, failed, " cut the connection", out);
     }
 }

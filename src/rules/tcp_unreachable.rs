@@ -34,6 +34,7 @@ rule! {
         id: "TCP004", name: "tcp-unreachable", family: Tcp, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
         advice: "Check the route and the VPN of the computer, then test port 443 of the host from another network.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
@@ -42,6 +43,6 @@ impl Rule for TcpUnreachable {
         let failed = case.failed_hosts(|failure| {
             matches!(failure.kind, FailureKind::Fault(Fault::Unreachable | Fault::ConnectFailed))
         });
-        report_failed_hosts(self.meta(), failed, " could not be reached", out);
+        report_failed_hosts(self.meta(), case, failed, " could not be reached", out);
     }
 }

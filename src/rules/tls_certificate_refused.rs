@@ -37,6 +37,7 @@ rule! {
         id: "TLS001", name: "tls-certificate-refused", family: Tls, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
         advice: "Look at the issuer of the certificate that the client was shown; exempt the host from TLS inspection or install the missing root.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
@@ -47,6 +48,7 @@ impl Rule for TlsCertificateRefused {
         );
         report_failed_hosts(
             self.meta(),
+            case,
             failed,
             " showed a certificate that the client did not accept",
             out,

@@ -33,6 +33,7 @@ rule! {
         id: "TLS004", name: "tls-client-certificate", family: Tls, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
         advice: "Exempt the host from TLS inspection, and check that the computer holds the certificate and its private key.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
@@ -42,6 +43,7 @@ impl Rule for TlsClientCertificate {
             .failed_hosts(|failure| matches!(failure.kind, FailureKind::Fault(Fault::ClientCert)));
         report_failed_hosts(
             self.meta(),
+            case,
             failed,
             " did not get the client certificate it asked for",
             out,

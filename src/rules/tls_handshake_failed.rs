@@ -7,13 +7,13 @@ use crate::signin::FailureKind;
 
 rule! {
     /// ## What it finds
-    /// The connection was made, and the TLS handshake with a sign-in host did not finish: no
-    /// common version or cipher, a message against the protocol, a refused Encrypted ClientHello,
-    /// or a failure without a stated reason.
+    /// The connection was made, and the TLS handshake with a sign-in host did not finish: a
+    /// message against the protocol, a refused Encrypted ClientHello, or a failure without a
+    /// stated reason.
     ///
     /// ## Why it breaks sign-in
-    /// No request is sent before the handshake is done. Old systems that offer only TLS 1.0, and
-    /// devices that cannot read a modern ClientHello, both end here.
+    /// No request is sent before the handshake is done. Devices on the way that cannot read a
+    /// modern ClientHello, or that change it, end here.
     ///
     /// ## Evidence it needs
     /// The fault that the browser or Fiddler names. Where no reason is given, confidence is
@@ -21,20 +21,22 @@ rule! {
     /// another host made good is information.
     ///
     /// ## What looks like it
-    /// A handshake that failed once and worked at the next try; a certificate that was refused
-    /// and a client certificate that was asked for (each has its own rule).
+    /// A handshake that failed once and worked at the next try; a refused certificate, a client
+    /// certificate that was asked for, no common version, an answer that is no TLS, and a
+    /// connection that was cut (each has its own rule).
     ///
     /// ## What to do
-    /// On an old system enable TLS 1.2 for the program and for .NET. Otherwise compare with
-    /// another network: if it works there, a firewall or proxy on this one breaks the handshake.
+    /// Compare with another network: if it works there, a firewall or proxy on this one breaks the
+    /// handshake. Take a packet capture of the attempt: the alert in it names the reason.
     ///
     /// ## References
-    /// RFC 8446 sections 4.1 and 6; Microsoft guidance on TLS 1.2 for Entra ID; Chromium
+    /// RFC 8446 sections 4.1 and 6; RFC 9849 (Encrypted ClientHello); Chromium
     /// `net_error_list.h`.
     pub(crate) struct TlsHandshakeFailed {
         id: "TLS003", name: "tls-handshake-failed", family: Tls, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
-        advice: "Check that the client can use TLS 1.2 with modern ciphers, and try from another network to see whether a device on the way breaks the handshake.",
+        advice: "Try from another network to see whether a device on the way breaks the handshake, and take a packet capture that shows the alert.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
@@ -44,10 +46,10 @@ impl Rule for TlsHandshakeFailed {
             matches!(
                 failure.kind,
                 FailureKind::Fault(
-                    Fault::TlsHandshake | Fault::TlsProtocol | Fault::TlsVersion | Fault::Ech
+                    Fault::TlsHandshake | Fault::TlsProtocol | Fault::Ech
                 )
             )
         });
-        report_failed_hosts(self.meta(), failed, " did not finish the TLS handshake", out);
+        report_failed_hosts(self.meta(), case, failed, " did not finish the TLS handshake", out);
     }
 }

@@ -13,7 +13,7 @@ rule! {
     /// The certificate that came for a sign-in host was issued by neither `DigiCert` nor
     /// Microsoft, so something on the way or on the computer decrypts the traffic. A known
     /// product is named; a proxy of the organisation and an antivirus program on the computer are
-    /// told apart.
+    /// told apart. Hosts that ask for a client certificate have a rule of their own.
     ///
     /// ## Why it breaks sign-in
     /// Decryption that the client trusts does not by itself disturb a password or a push. It does
@@ -22,9 +22,9 @@ rule! {
     ///
     /// ## Evidence it needs
     /// The issuer of a certificate, from the connection of a browser or from the text that
-    /// Fiddler keeps of the connection behind it. It is information; a warning at a host that
-    /// asks for certificates; an error only where an attempt was stopped at that host by TLS or
-    /// by a lost connection. An issuer that is in no list has low confidence.
+    /// Fiddler keeps of the connection behind it. It is information; an error only where an
+    /// attempt was stopped at that host by TLS or by a lost connection. An issuer that is in no
+    /// list has low confidence.
     ///
     /// ## What looks like it
     /// The root of the capture tool itself, which has its own rule. A host of an identity
@@ -45,6 +45,7 @@ rule! {
         id: "TLS002", name: "tls-interception", family: Tls, severity: Info,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
         advice: "Exempt the sign-in hosts from TLS inspection, above all those that ask for a device or user certificate.",
+        masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
 
@@ -53,7 +54,14 @@ impl Rule for TlsInterception {
         let mut found: BTreeMap<(&HostName, Who), Refs> = BTreeMap::new();
         for connection in &case.evidence.connections {
             let Some(host) = connection.server_name.as_ref() else { continue };
-            let Some(who) = who(connection, host) else { continue };
+            if hosts::is_certificate_host(host.as_str()) {
+                continue;
+            }
+            // The root of the capture tool is there only while it records.
+            let tool = is_by_tool(connection).then_some(Who::Unknown);
+            let Some(who) = who(connection, host).or(tool.filter(|_| !case.spares(true))) else {
+                continue;
+            };
             found
                 .entry((host, who))
                 .and_modify(|refs| refs.add(connection.at))
@@ -61,11 +69,8 @@ impl Rule for TlsInterception {
         }
         for ((host, who), mut refs) in found {
             let stopped = stopped_at(case, host);
-            let certificates = hosts::is_certificate_host(host.as_str());
-            let refused = if certificates { refused_device(case) } else { None };
             let severity = match stopped {
                 Some((index, _)) if !case.is_overridden(index) => Severity::Error,
-                _ if certificates => Severity::Warning,
                 _ => self.meta().severity,
             };
             if let Some((_, exchanges)) = &stopped {
@@ -87,8 +92,9 @@ impl Rule for TlsInterception {
                 summary,
                 advice,
                 refs,
-                attempt: stopped.map(|(index, _)| index).or(refused),
+                attempt: stopped.map(|(index, _)| index),
                 decisive: false,
+            masked_by: None,
             });
         }
     }
@@ -96,7 +102,7 @@ impl Rule for TlsInterception {
 
 /// Who issued a certificate that the service did not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Who {
+pub(super) enum Who {
     /// Security software on the computer.
     Antivirus(&'static str, Certainty),
     /// A proxy or filter.
@@ -106,7 +112,7 @@ enum Who {
 }
 
 /// Who stands between, if the certificate is not the service's own.
-fn who(connection: &Connection, host: &HostName) -> Option<Who> {
+pub(super) fn who(connection: &Connection, host: &HostName) -> Option<Who> {
     let tls = connection.tls.as_ref()?;
     let issuer = tls.certificate.as_ref()?.issuer.trim();
     let role = hosts::host(host.as_str())?.role;
@@ -146,13 +152,13 @@ fn describe(host: &HostName, who: Who) -> (Text, Confidence) {
             text.with(" is decrypted on the computer itself by security software (")
                 .with(Piece::Literal(name))
                 .with(")"),
-            confidence(sure),
+            confidence_in(sure),
         ),
         Who::Proxy(name, sure) => (
             text.with(" is decrypted on the way by a proxy or filter (")
                 .with(Piece::Literal(name))
                 .with(")"),
-            confidence(sure),
+            confidence_in(sure),
         ),
         Who::Unknown => (
             text.with(" showed a certificate whose issuer is not recognised; please check it"),
@@ -161,7 +167,7 @@ fn describe(host: &HostName, who: Who) -> (Text, Confidence) {
     }
 }
 
-const fn confidence(sure: Certainty) -> Confidence {
+pub(super) const fn confidence_in(sure: Certainty) -> Confidence {
     match sure {
         Certainty::High => Confidence::High,
         Certainty::Low | Certainty::Medium => Confidence::Medium,
@@ -204,17 +210,11 @@ const fn is_by_tls(kind: FailureKind) -> bool {
     }
 }
 
-/// The attempt that was refused for want of a device claim, which an inspection takes away.
-fn refused_device(case: &Case<'_>) -> Option<usize> {
-    case.attempts()
-        .find(|(_, attempt)| {
-            attempt.overridden_by.is_none()
-                && matches!(
-                    attempt.deciding_code,
-                    Some(50_097 | 50_155 | 50_187 | 50_192 | 53_000 | 53_001)
-                )
-        })
-        .map(|(index, _)| index)
+/// Whether the certificate is one of a capture tool.
+pub(super) fn is_by_tool(connection: &Connection) -> bool {
+    connection.tls.as_ref().and_then(|tls| tls.certificate.as_ref()).is_some_and(|shown| {
+        vendors::is_capture_tool_issuer(&shown.issuer)
+    })
 }
 
 #[cfg(test)]
@@ -239,8 +239,7 @@ mod tests {
         let one = found("login.microsoftonline.com", "CN=ESET SSL Filter CA, O=ESET", false);
         assert_eq!(one[0].confidence, "medium");
         assert!(one[0].summary.contains("on the computer itself"), "{}", one[0].summary);
-        let one = found("device.login.microsoftonline.com", ZSCALER, false);
-        assert_eq!(one[0].severity, "warning");
+        assert!(found("device.login.microsoftonline.com", ZSCALER, false).is_empty());
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::correlate::{self, Group};
+use super::clock;
 use super::failure;
 use super::outcome::{self, Judgement};
 use super::sighting::{FoundCode, Grant, Sighting};
+use super::traffic::{self, is_mfa_page};
 use super::{
     AttemptId, Carrier, Flow, Guid, GuideCause, MfaState, Outcome, SignIn, SignInAttempt, Step,
     StepKind, StepResult, StsError,
@@ -31,12 +33,15 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
         }
         let judgement = outcome::judge(group, evidence);
         let number = u32::try_from(attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
-        attempts.push(attempt(AttemptId(number), group, judgement, &mut users));
+        let mut made = attempt(AttemptId(number), group, judgement, &mut users);
+        made.expected = traffic::expected(&group.members, evidence);
+        attempts.push(made);
     }
     override_attempts(&mut attempts);
     let encrypted = encrypted(evidence);
     let seen = !attempts.is_empty() || !encrypted.is_empty();
-    SignIn { attempts, encrypted, failures, seen, dropped }
+    let clocks = clock::readings(evidence);
+    SignIn { attempts, encrypted, failures, clocks, seen, dropped }
 }
 
 /// A group of nothing but look-ups, scripts and telemetry that worked is no attempt.
@@ -169,6 +174,7 @@ fn attempt(
         result_value: judgement.result_value,
         deciding_code: judgement.deciding_code,
         policy_page: judgement.policy_page,
+        expected: Vec::new(),
         blockage: judgement.blockage,
         meaning: value.map(|row| row.meaning).or_else(|| code.map(|row| row.meaning)),
         next_step: value.map(|row| row.next_step),
@@ -241,15 +247,6 @@ fn errors(group: &Group) -> Vec<StsError> {
         }
     }
     errors
-}
-
-/// Whether the answer is the page that poses the challenge.
-fn is_mfa_page(one: &Sighting) -> bool {
-    one.page.as_ref().is_some_and(|page| {
-        let named = page.id.as_deref().and_then(entra::page).map(|row| row.step);
-        named == Some(StepKind::MfaPage)
-            || named.is_none() && page.methods.as_ref().is_some_and(|m| !m.is_empty())
-    })
 }
 
 fn steps(group: &Group) -> Vec<Step> {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::{Failure, GuideCause, MfaState, Outcome, Side, StepKind};
-use crate::evidence::{EvidenceRef, ExchangeId, HostName, Identity, Unseen};
+use super::{ClockReading, Expected, Failure, GuideCause, MfaState, Outcome, Side, StepKind};
+use crate::evidence::{EvidenceRef, ExchangeId, HostName, Identity, InputId, Unseen};
 use crate::time::Timestamp;
 
 /// The number of an attempt, in order of time.
@@ -304,6 +304,8 @@ pub struct SignInAttempt {
     pub deciding_code: Option<u32>,
     /// Number of the policy page's description (protocol 3.1a).
     pub policy_page: Option<u32>,
+    /// What had to follow the last MFA page, in order, and what of it the capture has.
+    pub expected: Vec<Expected>,
     /// What it needed and did not get.
     pub blockage: Option<Blockage>,
     /// What the deciding code or result value means.
@@ -344,6 +346,8 @@ pub struct SignIn {
     pub encrypted: Vec<ExchangeId>,
     /// What was wrong with exchanges, for those where something was.
     pub failures: BTreeMap<ExchangeId, Failure>,
+    /// How far the computer's clock is off the service's, by input.
+    pub clocks: BTreeMap<InputId, Vec<ClockReading>>,
     /// Whether anything of a sign-in was seen at all.
     pub seen: bool,
     /// Requests of further attempts, past the limit, that are not followed.

@@ -20,6 +20,8 @@ use crate::evidence::{
 pub enum FailureKind {
     /// Something on the path answered in place of the server, with a page of its own.
     BlockPage,
+    /// The network asks the user to log in to it first.
+    CaptivePortal,
     /// A fault that the client or the capture tool names.
     Fault(Fault),
     /// A proxy asks for credentials.
@@ -117,6 +119,8 @@ fn named(stage: Stage, code: &str) -> Failure {
         (Stage::Connect, _) => (Fault::ConnectFailed, false),
         (Stage::Proxy, _) => (Fault::ProxyUnreachable, false),
         (Stage::Receive, "CLOSED_AFTER_CONNECT") => (Fault::ClosedWithoutAnswer, false),
+        (Stage::Tls, "HANDSHAKE_CUT") => (Fault::HandshakeCut, true),
+        (Stage::Tls, "TLS_PLAIN_TEXT") => (Fault::TlsPlainText, true),
         (Stage::Tls, "SECURITY_BROKEN") => (Fault::CertUntrusted, false),
         (Stage::Tls, "CERTIFICATE_INVALID") => (Fault::CertInvalid, true),
         (Stage::Tls, _) => (Fault::TlsHandshake, false),
@@ -161,15 +165,7 @@ fn answered(exchange: &Exchange, response: &Response, marked: bool) -> Option<Fa
     match role {
         Some(HostRole::Sts | HostRole::StsAlias) => at_service(exchange, response, marked),
         Some(HostRole::SigninCdn) => at_script_host(exchange, response),
-        Some(
-            HostRole::DeviceCert
-            | HostRole::MfaRegistration
-            | HostRole::Federation
-            | HostRole::Passkey
-            | HostRole::SeamlessSso,
-        )
-        | None => elsewhere(response),
-        Some(_) => None,
+        _ => elsewhere(response),
     }
 }
 
@@ -203,10 +199,16 @@ fn block(vendor: Option<&'static str>, certain: bool) -> Failure {
     Failure { kind: FailureKind::BlockPage, side: FailureSide::Network, vendor, certain }
 }
 
+/// A network that wants its user to log in first (RFC 6585 section 6, RFC 8952).
+const fn portal(vendor: Option<&'static str>, certain: bool) -> Failure {
+    Failure { kind: FailureKind::CaptivePortal, side: FailureSide::Network, vendor, certain }
+}
+
 /// A refused CONNECT: whoever refused was not the server, which is not reached yet.
 fn tunnel(response: &Response) -> Failure {
     let kind = match response.status {
         407 => FailureKind::ProxyAuthentication,
+        511 => FailureKind::CaptivePortal,
         502..=504 => FailureKind::ProxyUpstream,
         _ => FailureKind::ProxyRefused,
     };
@@ -288,7 +290,7 @@ fn at_service(exchange: &Exchange, response: &Response, marked: bool) -> Option<
     let page = is_page(response);
     let foreign = own == Some(false);
     match status {
-        500..=599 if vendor.is_none() && !foreign => {
+        500..=510 | 512..=599 if vendor.is_none() && !foreign => {
             Some(Failure::new(FailureKind::Service { status }, FailureSide::Service, false))
         }
         502..=504 if vendor.is_none() || !page => Some(Failure {
@@ -297,10 +299,13 @@ fn at_service(exchange: &Exchange, response: &Response, marked: bool) -> Option<
             vendor,
             certain: vendor.is_some(),
         }),
-        403 | 451 | 511 | 500..=599 if foreign => Some(block(vendor, false)),
+        511 => Some(portal(vendor, true)),
+        403 | 451 | 500..=599 if foreign => Some(block(vendor, false)),
         300..=399 if foreign || own.is_none() && is_plain(response) => {
-            is_led_away(response, asked_json || vendor.is_some())
-                .then(|| block(vendor, vendor.is_some()))
+            is_led_away(response, asked_json || vendor.is_some()).then(|| match vendor {
+                None if is_portal(response) => portal(None, is_plain(response)),
+                vendor => block(vendor, vendor.is_some()),
+            })
         }
         _ if page && vendor.is_some() => Some(block(vendor, true)),
         _ if page && asked_json && foreign => Some(block(vendor, true)),
@@ -341,6 +346,16 @@ fn is_led_away(response: &Response, sure: bool) -> bool {
         .any(|pairs| of_sign_in.iter().any(|name| expose::value(pairs, name).is_some()))
 }
 
+/// Whether a redirect leads to a page whose address says that the network wants a log-in.
+fn is_portal(response: &Response) -> bool {
+    const WORDS: [&str; 8] =
+        ["captive", "guest", "hotspot", "login", "logon", "portal", "splash", "wifi"];
+    response.location.as_ref().is_some_and(|target| {
+        let address = format!("{}{}", target.host, target.path).to_ascii_lowercase();
+        WORDS.iter().any(|word| address.contains(word))
+    })
+}
+
 fn at_script_host(exchange: &Exchange, response: &Response) -> Option<Failure> {
     let path = exchange.request.url.path.to_ascii_lowercase();
     let asked = expose::header(&exchange.request.headers, "sec-fetch-dest");
@@ -361,7 +376,8 @@ fn at_script_host(exchange: &Exchange, response: &Response) -> Option<Failure> {
             vendor,
             certain: false,
         }),
-        403 | 451 | 511 if is_page(response) => Some(block(vendor, false)),
+        511 => Some(portal(vendor, true)),
+        403 | 451 if is_page(response) => Some(block(vendor, false)),
         200..=399 if asked_file && is_page(response) => Some(block(vendor, true)),
         status @ (500 | 501 | 505..=599) => {
             Some(Failure::new(FailureKind::Service { status }, FailureSide::Unknown, false))
@@ -372,6 +388,9 @@ fn at_script_host(exchange: &Exchange, response: &Response) -> Option<Failure> {
 
 /// At a host that is not the service's own, only an answer that names a product is foreign.
 fn elsewhere(response: &Response) -> Option<Failure> {
+    if response.status == 511 {
+        return Some(portal(vendor(response), true));
+    }
     if response.status < 400 || !is_page(response) {
         return None;
     }

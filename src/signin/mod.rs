@@ -10,6 +10,7 @@
 mod answers;
 mod assemble;
 mod attempt;
+mod clock;
 mod conclude;
 mod correlate;
 mod expose;
@@ -19,6 +20,7 @@ mod outcome;
 mod request;
 mod script_object;
 mod sighting;
+mod traffic;
 mod wire;
 
 pub use crate::entra::{GuideCause, MfaState, Outcome, Side, StepKind};
@@ -27,4 +29,6 @@ pub use attempt::{
     AttemptId, Blockage, Carrier, Flow, Guid, Phase, SignIn, SignInAttempt, Step, StepResult,
     StsError,
 };
+pub use clock::ClockReading;
 pub use failure::{Failure, FailureKind, FailureSide, interceptor};
+pub use traffic::{Expected, Traffic, TrafficKind};

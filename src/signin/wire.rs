@@ -609,6 +609,7 @@ fn describe_failure(sighting: &mut Sighting) {
         return;
     };
     let words = match failure.kind {
+        Kind::CaptivePortal => "the network asks for a log-in of its own".to_owned(),
         Kind::BlockPage => "page of a proxy or filter in place of the answer".to_owned(),
         Kind::Fault(fault) => fault.as_str().replace('_', " "),
         Kind::ProxyAuthentication => "the proxy asks for credentials (407)".to_owned(),

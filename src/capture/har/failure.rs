@@ -56,6 +56,8 @@ const SENTENCES: &[(&str, &str, Stage)] = &[
     ("[errno 101]", "UNREACHABLE", Stage::Connect),
     ("[errno 113]", "UNREACHABLE", Stage::Connect),
     ("[errno 104]", "CONNECTION_RESET", Stage::Receive),
+    ("wrong version number", "TLS_PLAIN_TEXT", Stage::Tls),
+    ("handshake failed: connection closed", "HANDSHAKE_CUT", Stage::Tls),
     ("certificate", "CERTIFICATE_INVALID", Stage::Tls),
     ("ssl error", "TLS_FAILED", Stage::Tls),
     ("tls error", "TLS_FAILED", Stage::Tls),

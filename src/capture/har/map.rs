@@ -130,6 +130,7 @@ impl<'a> Mapper<'a> {
             process: None,
             page: self.page(entry.page),
             from_cache,
+            rerouted: false,
             in_scope,
             at,
             request: Request { method, url, headers: request_headers, body, body_length },

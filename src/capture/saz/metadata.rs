@@ -129,6 +129,13 @@ impl Metadata {
         })
     }
 
+    /// Whether a rule of the tool set where the request went or what answered it.
+    pub(super) fn was_rerouted(&self) -> bool {
+        self.flags.iter().any(|(name, value)| {
+            !value.trim().is_empty() && REROUTED.contains(&name.as_str())
+        })
+    }
+
     /// The address of the server.
     pub(super) fn server(&self) -> Option<IpAddr> {
         address(self.flag("x-hostip")?)
@@ -196,6 +203,15 @@ fn address(text: &str) -> Option<IpAddr> {
     text.trim().trim_start_matches('[').trim_end_matches(']').parse().ok()
 }
 
+/// Flags of a session whose route or answer a rule of the tool set (Telerik: Fiddler session flags).
+const REROUTED: &[&str] = &[
+    "x-autoresponder",
+    "x-overridegateway",
+    "x-overridehost",
+    "x-overridehostname",
+    "x-replywithfile",
+    "x-replywithtunnel",
+];
 /// Timers that tell when a request began, the best one first.
 const BEGIN: &[&str] =
     &["clientbeginrequest", "clientconnected", "gotrequestheaders", "fiddlerbeginrequest"];

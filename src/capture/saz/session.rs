@@ -575,6 +575,7 @@ impl<'a, 'o> Sessions<'a, 'o> {
             process: metadata.and_then(Metadata::process),
             page: None,
             from_cache: about.has(bit::FROM_CACHE),
+            rerouted: metadata.is_some_and(Metadata::was_rerouted),
             in_scope: asked.in_scope,
             at,
         });

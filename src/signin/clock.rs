@@ -1,0 +1,61 @@
+//! How far the clock of the capturing computer is off the service's.
+//!
+//! Each answer of the sign-in service carries the service's time in `Date`; the capture says when it
+//! came. It must not know what a difference breaks.
+//!
+//! Invariant: an answer out of a cache is no reading.
+
+use std::collections::BTreeMap;
+
+use super::expose;
+use crate::entra::hosts;
+use crate::evidence::{Evidence, EvidenceRef, Exchange, InputId};
+use crate::time::Timestamp;
+
+/// Answers read of one input.
+const READINGS: usize = 4_096;
+
+/// One answer of the service with both times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockReading {
+    /// Seconds that the computer's clock is ahead of the service's; negative when it is behind.
+    pub offset: i64,
+    /// Where the answer stands.
+    pub at: EvidenceRef,
+}
+
+/// The readings of each input, in order of time.
+pub(super) fn readings(evidence: &Evidence) -> BTreeMap<InputId, Vec<ClockReading>> {
+    let mut found: BTreeMap<InputId, Vec<ClockReading>> = BTreeMap::new();
+    for exchange in &evidence.exchanges {
+        if !hosts::is_sign_in_service(exchange.host().as_str()) {
+            continue;
+        }
+        let Some(offset) = offset(exchange) else { continue };
+        let readings = found.entry(exchange.at.input).or_default();
+        if readings.len() < READINGS {
+            readings.push(ClockReading { offset, at: exchange.at });
+        }
+    }
+    found
+}
+
+fn offset(exchange: &Exchange) -> Option<i64> {
+    let response = exchange.response.as_ref().ok().filter(|_| !exchange.from_cache)?;
+    if response.headers.has("age") {
+        return None;
+    }
+    let date = Timestamp::parse_http_date(expose::header(&response.headers, "date")?)?;
+    let (begun, ended) = (exchange.started()?, exchange.ended()?);
+    let seconds = |later: Timestamp, earlier: Timestamp| {
+        i64::try_from(later.since(earlier).as_secs()).unwrap_or(i64::MAX)
+    };
+    // The service writes its date between the request and the end of the answer.
+    Some(if date < begun {
+        seconds(begun, date)
+    } else if date > ended {
+        seconds(date, ended).saturating_neg()
+    } else {
+        0
+    })
+}
