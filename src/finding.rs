@@ -116,6 +116,9 @@ pub struct RuleMeta {
     pub docs: &'static str,
     /// Rules whose findings about the same attempt are consequences of this one.
     pub masks: &'static [RuleId],
+    /// Families whose findings this one puts in doubt, as what is between the capture and the network
+    /// does.
+    pub doubts: &'static [Family],
 }
 
 /// A piece of a text.
@@ -304,12 +307,17 @@ impl Findings {
         self.0.push(finding);
     }
 
-    /// All of them, in the order of the families, then of the evidence.
+    /// All of them in order.
     pub fn into_sorted(mut self) -> Vec<Finding> {
-        self.0.sort_by_key(|finding| (finding.meta.id, finding.refs.first()));
-        self.0.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.meta.family));
+        sort(&mut self.0);
         self.0
     }
+}
+
+/// Puts findings in the order of their severity, then of the families, then of the evidence.
+pub fn sort(findings: &mut [Finding]) {
+    findings.sort_by_key(|finding| (finding.meta.id, finding.refs.first()));
+    findings.sort_by_key(|finding| (std::cmp::Reverse(finding.severity), finding.meta.family));
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! Invariants: a side of `cannot_tell` comes with the next capture to take; a confidence is never high
 //! where something of the deciding step was not seen.
 
+mod argue;
 mod choose;
 mod confidence;
 mod decide;

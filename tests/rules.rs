@@ -1,12 +1,15 @@
-//! The registry of rules: whole, in order, documented, and shown in the manual as it is.
+//! The registry of rules: whole, in order, documented, shown in the manual as it is, and each with a
+//! capture on which it fires, a healthy one, and a look-alike that only its guard keeps it silent on.
 #![expect(clippy::unwrap_used, reason = "test support")]
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use mfatrace::finding::RuleMeta;
-use mfatrace::rules::{RETIRED, RULES, find};
+mod support;
+
+use mfatrace::finding::{Finding, RuleMeta, Severity};
+use mfatrace::rules::{self, Case, RETIRED, RULES, find};
 
 /// The headings of every rule, in their order.
 const HEADINGS: [&str; 6] = [
@@ -87,6 +90,65 @@ fn advice_is_one_sentence() {
         let advice = meta.advice;
         assert!(advice.ends_with('.') && !advice.contains(". "), "{}: {advice}", meta.id);
         assert!(advice.starts_with(char::is_uppercase), "{}: {advice}", meta.id);
+    }
+}
+
+/// Whether a rule speaks up: a rule of information by any word, the others by more than that.
+fn fires(meta: &RuleMeta, findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| {
+        finding.meta.id == meta.id
+            && (meta.severity == Severity::Info || finding.severity > Severity::Info)
+    })
+}
+
+#[test]
+fn every_rule_has_its_three_captures() {
+    let rows = support::manifest();
+    let mut wrong = Vec::new();
+    let mut roles: BTreeSet<(&str, String)> = BTreeSet::new();
+    for row in rows.iter().filter(|row| !row.covers.is_empty()) {
+        let analysis = support::run_row(row);
+        let case = Case::new(&analysis.evidence, &analysis.signin);
+        let guarded = rules::check(&case);
+        let free = rules::check(&case.without_guards());
+        for (id, role) in &row.covers {
+            let meta = find(id).unwrap_or_else(|| panic!("{}: no rule {id}", row.path));
+            roles.insert((meta.id.0, role.clone()));
+            let good = match role.as_str() {
+                "positive" => fires(meta, &guarded),
+                "negative" => !fires(meta, &guarded) && row.side == "nothing_wrong",
+                // The look-alike holds the trigger: without its guard the rule takes it for real.
+                "look-alike" => !fires(meta, &guarded) && fires(meta, &free),
+                _ => false,
+            };
+            if !good {
+                wrong.push(format!(
+                    "{}: {id} {role}: fires {}, without guards {}",
+                    row.path,
+                    fires(meta, &guarded),
+                    fires(meta, &free)
+                ));
+            }
+        }
+    }
+    for meta in rules() {
+        for role in ["positive", "negative", "look-alike"] {
+            if !roles.contains(&(meta.id.0, role.to_owned())) {
+                wrong.push(format!("{} has no {role} capture", meta.id));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn what_a_rule_masks_and_doubts_exists() {
+    for meta in rules() {
+        for masked in meta.masks {
+            let other = find(masked.0).unwrap_or_else(|| panic!("{}: no rule {masked}", meta.id));
+            assert!(other.id != meta.id && !other.masks.contains(&meta.id), "{}", meta.id);
+        }
+        assert!(meta.doubts.is_empty() || meta.side.is_none(), "{}", meta.id);
     }
 }
 

@@ -40,6 +40,7 @@ static TCP003: RuleMeta = RuleMeta {
     advice: "Ask the network team which device resets connections to this host, and let it through.",
     docs: "",
     masks: &[],
+    doubts: &[],
 };
 static MFA004: RuleMeta = RuleMeta {
     id: RuleId("MFA004"),
@@ -51,6 +52,7 @@ static MFA004: RuleMeta = RuleMeta {
     advice: "Ask the user whether the prompt was expected; if not, treat it as an attack.",
     docs: "",
     masks: &[],
+    doubts: &[],
 };
 static STS005: RuleMeta = RuleMeta {
     id: RuleId("STS005"),
@@ -62,6 +64,7 @@ static STS005: RuleMeta = RuleMeta {
     advice: "",
     docs: "",
     masks: &[],
+    doubts: &[],
 };
 static CAP001: RuleMeta = RuleMeta {
     id: RuleId("CAP001"),
@@ -73,6 +76,7 @@ static CAP001: RuleMeta = RuleMeta {
     advice: "Save the HAR with content.",
     docs: "",
     masks: &[],
+    doubts: &[],
 };
 
 /// An analysis.

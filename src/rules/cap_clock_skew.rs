@@ -51,11 +51,7 @@ impl Rule for CapClockSkew {
         for readings in case.signin.clocks.values() {
             // One answer with a wrong date, as out of a cache, is none of the clock's.
             let off = |reading: &&ClockReading| reading.offset.unsigned_abs() > TOLERANCE.as_secs();
-            let told = if case.spares(true) {
-                middle(readings)
-            } else {
-                readings.iter().find(off)
-            };
+            let told = if case.spares(true) { middle(readings) } else { readings.iter().find(off) };
             let Some(told) = told.filter(off) else { continue };
             let Some(refs) = Refs::all(readings.iter().filter(off).map(|one| one.at).take(ENOUGH))
             else {

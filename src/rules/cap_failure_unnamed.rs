@@ -55,6 +55,12 @@ impl Rule for CapFailureUnnamed {
                     )
             )
         });
-        report_failed_hosts(self.meta(), case, failed, " gave no answer, and nothing says why", out);
+        report_failed_hosts(
+            self.meta(),
+            case,
+            failed,
+            " gave no answer, and nothing says why",
+            out,
+        );
     }
 }

@@ -33,6 +33,7 @@ rule! {
         id: "CAP010", name: "cap-local-proxy", family: Cap, severity: Info,
         side: None, guide: None,
         advice: "If the sign-in fails only with that program running, read its log and try once without it.",
+        doubts: [Dns, Tcp, Prx, Tls],
     }
 }
 

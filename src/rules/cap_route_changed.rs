@@ -22,14 +22,15 @@ rule! {
     /// something else; the proxy that the system sets, which needs no rule.
     ///
     /// ## What to do
-    /// Switch off AutoResponder, FiddlerScript rules and host remapping, then capture again.
+    /// Switch off `AutoResponder`, `FiddlerScript` rules and host remapping, then capture again.
     ///
     /// ## References
-    /// Telerik: Fiddler session flags; AutoResponder; host remapping.
+    /// Telerik: Fiddler session flags; `AutoResponder`; host remapping.
     pub(crate) struct CapRouteChanged {
         id: "CAP011", name: "cap-route-changed", family: Cap, severity: Info,
         side: None, guide: None,
         advice: "Capture again with the rules of the capture tool switched off: what is in this one is not what the client would have met.",
+        doubts: [Dns, Tcp, Prx, Tls],
     }
 }
 
@@ -41,7 +42,8 @@ impl Rule for CapRouteChanged {
                 exchange.at.input == input.id && exchange.rerouted && !case.spares(elsewhere)
             });
             let Some(refs) = Refs::all(changed.map(|exchange| exchange.at)) else { continue };
-            let words = "rules of the capture tool changed where sign-in requests went or what answered";
+            let words =
+                "rules of the capture tool changed where sign-in requests went or what answered";
             out.push(about_capture(self.meta(), refs, Text::of(words)));
         }
     }

@@ -52,7 +52,8 @@ impl Rule for CapSanitised {
                 bare.take(usize::from(!case.spares(true))).next()
             };
             let Some(first) = told else { continue };
-            let words = "cookies and tokens were taken out of this capture; their absence says nothing";
+            let words =
+                "cookies and tokens were taken out of this capture; their absence says nothing";
             out.push(about_capture(self.meta(), Refs::one(first.at), Text::of(words)));
         }
     }

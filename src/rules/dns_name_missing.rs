@@ -43,9 +43,14 @@ rule! {
 
 impl Rule for DnsNameMissing {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
-        let failed = case.failed_hosts(|failure| {
-            matches!(failure.kind, FailureKind::Fault(Fault::NameMissing))
-        });
-        report_failed_hosts(self.meta(), case, failed, " could not be resolved: there is no such name", out);
+        let failed = case
+            .failed_hosts(|failure| matches!(failure.kind, FailureKind::Fault(Fault::NameMissing)));
+        report_failed_hosts(
+            self.meta(),
+            case,
+            failed,
+            " could not be resolved: there is no such name",
+            out,
+        );
     }
 }

@@ -43,6 +43,12 @@ impl Rule for DnsNoAnswer {
         let failed = case.failed_hosts(|failure| {
             matches!(failure.kind, FailureKind::Fault(Fault::NameNoAnswer))
         });
-        report_failed_hosts(self.meta(), case, failed, " could not be resolved: no name server answered in time", out);
+        report_failed_hosts(
+            self.meta(),
+            case,
+            failed,
+            " could not be resolved: no name server answered in time",
+            out,
+        );
     }
 }

@@ -44,6 +44,12 @@ impl Rule for DnsServerFailed {
         let failed = case.failed_hosts(|failure| {
             matches!(failure.kind, FailureKind::Fault(Fault::NameLookupFailed))
         });
-        report_failed_hosts(self.meta(), case, failed, " could not be resolved: the name server failed or refused", out);
+        report_failed_hosts(
+            self.meta(),
+            case,
+            failed,
+            " could not be resolved: the name server failed or refused",
+            out,
+        );
     }
 }

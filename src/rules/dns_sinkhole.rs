@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{Case, Meta, Rule, is_sign_in_host};
-use crate::entra::{GuideCause, Side, vendors};
+use crate::entra::{GuideCause, Side, Vendor, vendors};
 use crate::evidence::HostName;
 use crate::finding::{Confidence, Finding, Findings, Piece, Refs, Severity, Text};
 
@@ -66,14 +66,13 @@ impl Rule for DnsSinkhole {
         }
         for ((host, address), led) in found {
             let vendor = vendors::answer_address(address).filter(|row| row.is_usable());
-            let text = Text::default()
-                .with(host)
-                .with(" led to ")
-                .with(Piece::Own(address.to_string()));
+            let text =
+                Text::default().with(host).with(" led to ").with(Piece::Own(address.to_string()));
             let text = match vendor {
-                Some(row) => {
-                    text.with(", an address of a DNS filter (").with(Piece::Literal(row.name)).with(")")
-                }
+                Some(row) => text
+                    .with(", an address of a DNS filter (")
+                    .with(Piece::Literal(row.name))
+                    .with(")"),
                 None => text.with(", where no service can be"),
             };
             out.push(Finding {
@@ -104,5 +103,5 @@ fn is_sink(address: IpAddr) -> bool {
     let address = address.to_canonical();
     address.is_unspecified()
         || address.is_loopback()
-        || vendors::answer_address(address).is_some_and(|row| row.is_usable())
+        || vendors::answer_address(address).is_some_and(Vendor::is_usable)
 }

@@ -52,7 +52,8 @@ impl Rule for MfaHandOffBroken {
                 // A second hand-off that passes makes the first one good.
                 None
             } else {
-                let gone = attempt.steps.iter().filter(|step| step.kind == StepKind::ExternalMethod);
+                let gone =
+                    attempt.steps.iter().filter(|step| step.kind == StepKind::ExternalMethod);
                 Refs::all(gone.flat_map(|step| step.refs.iter().copied()))
             };
             let Some(refs) = refs else { continue };
@@ -61,9 +62,9 @@ impl Rule for MfaHandOffBroken {
                 Some(code) => {
                     let text = text.with(" (").with(Piece::Code(code)).with(")");
                     match entra::error(code) {
-                        Some(row) => text
-                            .with(": ")
-                            .with(Piece::Literal(row.meaning.trim_end_matches('.'))),
+                        Some(row) => {
+                            text.with(": ").with(Piece::Literal(row.meaning.trim_end_matches('.')))
+                        }
                         None => text,
                     }
                 }
@@ -77,7 +78,5 @@ impl Rule for MfaHandOffBroken {
 /// Whether the attempt ended with a refusal of what a provider sent.
 pub(super) fn is_broken(attempt: &SignInAttempt) -> bool {
     let external = || attempt.steps.iter().any(|step| step.kind == StepKind::ExternalMethod);
-    attempt.deciding_code.is_some_and(|code| {
-        CODES.contains(&code) || code == SHARED && external()
-    })
+    attempt.deciding_code.is_some_and(|code| CODES.contains(&code) || code == SHARED && external())
 }

@@ -44,9 +44,10 @@ impl Rule for MfaNoAnswer {
             let by_answer = attempt.deciding_code.is_some() || is_decided_by_result(attempt);
             let waited = attempt.outcome == Outcome::MfaNoAnswer && !by_answer;
             // Polls that wait say nothing before the time is used up.
-            let waits = attempt.steps.iter().any(|step| {
-                step.kind == StepKind::MfaPoll && step.result == StepResult::Pending
-            });
+            let waits = attempt
+                .steps
+                .iter()
+                .any(|step| step.kind == StepKind::MfaPoll && step.result == StepResult::Pending);
             if !waited && (!waits || case.spares(true)) {
                 continue;
             }

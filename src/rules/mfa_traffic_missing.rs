@@ -74,9 +74,10 @@ impl Rule for MfaTrafficMissing {
 /// Whether a method that is polled was begun and not asked about once.
 pub(super) fn is_never_polled(attempt: &SignInAttempt) -> bool {
     attempt.mfa == MfaState::Begun
-        && attempt.expected.iter().any(|one| {
-            one.kind == TrafficKind::Poll && matches!(one.traffic, Traffic::Absent(_))
-        })
+        && attempt
+            .expected
+            .iter()
+            .any(|one| one.kind == TrafficKind::Poll && matches!(one.traffic, Traffic::Absent(_)))
 }
 
 /// The first request of the chain that is missing where no other rule tells of it.
@@ -95,9 +96,7 @@ fn first_missing<'a>(
             let next = attempt.expected.iter().skip(1).find(|one| one.traffic != Traffic::Seen)?;
             told(case, attempt, next)
         }
-        Traffic::Failed => {
-            (stopped || !case.spares(true)).then_some((first, Confidence::High))
-        }
+        Traffic::Failed => (stopped || !case.spares(true)).then_some((first, Confidence::High)),
         _ => told(case, attempt, first),
     }
 }

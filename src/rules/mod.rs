@@ -26,7 +26,7 @@ macro_rules! rule {
         pub(crate) struct $type:ident {
             id: $id:literal, name: $name:literal, family: $family:ident, severity: $severity:ident,
             side: $side:expr, guide: $guide:expr, advice: $advice:literal
-            $(, masks: [$($masks:literal),+])? $(,)?
+            $(, masks: [$($masks:literal),+])? $(, doubts: [$($doubts:ident),+])? $(,)?
         }
     ) => {
         $(#[doc = $doc])+
@@ -44,6 +44,7 @@ macro_rules! rule {
                     advice: $advice,
                     docs: concat!($($doc, "\n"),+),
                     masks: &[$($($crate::finding::RuleId($masks)),+)?],
+                    doubts: &[$($($crate::finding::Family::$doubts),+)?],
                 };
                 &META
             }

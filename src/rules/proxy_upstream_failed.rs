@@ -39,15 +39,12 @@ rule! {
 
 impl Rule for ProxyUpstreamFailed {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
-        let failed =
-            case.failed_hosts(|failure| match failure.kind {
-                FailureKind::ProxyUpstream => true,
-                // The service's own status is not a gateway's.
-                FailureKind::Service { status } => {
-                    !case.spares(true) && (502..=504).contains(&status)
-                }
-                _ => false,
-            });
+        let failed = case.failed_hosts(|failure| match failure.kind {
+            FailureKind::ProxyUpstream => true,
+            // The service's own status is not a gateway's.
+            FailureKind::Service { status } => !case.spares(true) && (502..=504).contains(&status),
+            _ => false,
+        });
         report_failed_hosts(self.meta(), case, failed, " could not be reached by the proxy", out);
     }
 }

@@ -39,7 +39,8 @@ rule! {
 impl Rule for StsNormalInterrupt {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for (index, attempt) in case.attempts() {
-            let harmless = || attempt.errors.iter().filter(|error| is_harmless(case, attempt, error));
+            let harmless =
+                || attempt.errors.iter().filter(|error| is_harmless(case, attempt, error));
             let Some(refs) = Refs::all(harmless().map(|error| error.reference)) else { continue };
             let mut codes: Vec<u32> = harmless().map(|error| error.code).collect();
             codes.sort_unstable();

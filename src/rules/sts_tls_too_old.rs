@@ -56,9 +56,10 @@ impl Rule for StsTlsTooOld {
                 reported.filter(|_| !case.spares(true))
             };
             let Some(refs) = refs else { continue };
-            let text = Text::of("the service refuses a client that speaks TLS 1.0 or 1.1, or 3DES (")
-                .with(Piece::Code(CODE))
-                .with(")");
+            let text =
+                Text::of("the service refuses a client that speaks TLS 1.0 or 1.1, or 3DES (")
+                    .with(Piece::Code(CODE))
+                    .with(")");
             out.push(about_attempt(self.meta(), (index, attempt), refs, text));
         }
     }

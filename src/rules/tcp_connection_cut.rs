@@ -58,7 +58,9 @@ impl Rule for TcpConnectionCut {
             )
         });
         // Clients go on over TCP where QUIC fails.
-        failed.retain(|one| one.decisive || !case.spares(one.kind == FailureKind::Fault(Fault::Quic)));
+        failed.retain(|one| {
+            one.decisive || !case.spares(one.kind == FailureKind::Fault(Fault::Quic))
+        });
         report_failed_hosts(self.meta(), case, failed, " cut the connection", out);
     }
 }

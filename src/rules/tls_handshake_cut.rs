@@ -29,7 +29,7 @@ rule! {
     /// follows the name and not the address is a filter.
     ///
     /// ## References
-    /// RFC 8446 section 4; public notes on filtering by server name; .NET texts of SslStream
+    /// RFC 8446 section 4; public notes on filtering by server name; .NET texts of `SslStream`
     /// failures; Windows Sockets error 10054.
     pub(crate) struct TlsHandshakeCut {
         id: "TLS007", name: "tls-handshake-cut", family: Tls, severity: Error,
@@ -44,6 +44,12 @@ impl Rule for TlsHandshakeCut {
         let failed = case.failed_hosts(|failure| {
             matches!(failure.kind, FailureKind::Fault(Fault::HandshakeCut))
         });
-        report_failed_hosts(self.meta(), case, failed, " was cut off in the middle of the TLS handshake", out);
+        report_failed_hosts(
+            self.meta(),
+            case,
+            failed,
+            " was cut off in the middle of the TLS handshake",
+            out,
+        );
     }
 }

@@ -45,9 +45,7 @@ impl Rule for TlsHandshakeFailed {
         let failed = case.failed_hosts(|failure| {
             matches!(
                 failure.kind,
-                FailureKind::Fault(
-                    Fault::TlsHandshake | Fault::TlsProtocol | Fault::Ech
-                )
+                FailureKind::Fault(Fault::TlsHandshake | Fault::TlsProtocol | Fault::Ech)
             )
         });
         report_failed_hosts(self.meta(), case, failed, " did not finish the TLS handshake", out);

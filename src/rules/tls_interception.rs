@@ -94,7 +94,7 @@ impl Rule for TlsInterception {
                 refs,
                 attempt: stopped.map(|(index, _)| index),
                 decisive: false,
-            masked_by: None,
+                masked_by: None,
             });
         }
     }
@@ -212,9 +212,11 @@ const fn is_by_tls(kind: FailureKind) -> bool {
 
 /// Whether the certificate is one of a capture tool.
 pub(super) fn is_by_tool(connection: &Connection) -> bool {
-    connection.tls.as_ref().and_then(|tls| tls.certificate.as_ref()).is_some_and(|shown| {
-        vendors::is_capture_tool_issuer(&shown.issuer)
-    })
+    connection
+        .tls
+        .as_ref()
+        .and_then(|tls| tls.certificate.as_ref())
+        .is_some_and(|shown| vendors::is_capture_tool_issuer(&shown.issuer))
 }
 
 #[cfg(test)]

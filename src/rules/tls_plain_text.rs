@@ -27,7 +27,7 @@ rule! {
     /// speaks. Then take that device out of the way or configure it as a proxy.
     ///
     /// ## References
-    /// RFC 8446 section 5.1 (records); Mozilla NSS error codes; .NET texts of SslStream failures.
+    /// RFC 8446 section 5.1 (records); Mozilla NSS error codes; .NET texts of `SslStream` failures.
     pub(crate) struct TlsPlainText {
         id: "TLS005", name: "tls-plain-text", family: Tls, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
@@ -41,6 +41,12 @@ impl Rule for TlsPlainText {
         let failed = case.failed_hosts(|failure| {
             matches!(failure.kind, FailureKind::Fault(Fault::TlsPlainText))
         });
-        report_failed_hosts(self.meta(), case, failed, " was answered by something that does not speak TLS", out);
+        report_failed_hosts(
+            self.meta(),
+            case,
+            failed,
+            " was answered by something that does not speak TLS",
+            out,
+        );
     }
 }

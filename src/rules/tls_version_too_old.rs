@@ -9,7 +9,7 @@ rule! {
     /// ## What it finds
     /// Client and server found no version of TLS, or no cipher, that both accept:
     /// `ERR_SSL_VERSION_OR_CIPHER_MISMATCH`, `SSL_ERROR_UNSUPPORTED_VERSION`,
-    /// `SSL_ERROR_NO_CYPHER_OVERLAP`, SChannel's `common algorithm`.
+    /// `SSL_ERROR_NO_CYPHER_OVERLAP`, `SChannel`'s `common algorithm`.
     ///
     /// ## Why it breaks sign-in
     /// The service refuses TLS 1.0 and 1.1 and old ciphers. Old systems, old .NET programs and old
@@ -40,9 +40,14 @@ rule! {
 
 impl Rule for TlsVersionTooOld {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
-        let failed = case.failed_hosts(|failure| {
-            matches!(failure.kind, FailureKind::Fault(Fault::TlsVersion))
-        });
-        report_failed_hosts(self.meta(), case, failed, " and the client share no TLS version or cipher", out);
+        let failed = case
+            .failed_hosts(|failure| matches!(failure.kind, FailureKind::Fault(Fault::TlsVersion)));
+        report_failed_hosts(
+            self.meta(),
+            case,
+            failed,
+            " and the client share no TLS version or cipher",
+            out,
+        );
     }
 }

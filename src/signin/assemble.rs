@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::correlate::{self, Group};
 use super::clock;
+use super::correlate::{self, Group};
 use super::failure;
 use super::outcome::{self, Judgement};
 use super::sighting::{FoundCode, Grant, Sighting};

@@ -150,7 +150,15 @@ fn answered(exchange: &Exchange, response: &Response, marked: bool) -> Option<Fa
     if response.author == Author::CaptureTool {
         let body = expose::body(&response.body).unwrap_or_default();
         let reason = response.reason.as_deref().unwrap_or_default();
-        let known = failures::fiddler(reason, &body).map(by_row);
+        let known = failures::fiddler(reason, &body).map(by_row).map(|failure| {
+            // The tool has no certificate to show where the client's is asked for.
+            let own = hosts::is_certificate_host(exchange.host().as_str()) && is_handshake(failure);
+            if own {
+                Failure { side: FailureSide::Unknown, certain: false, ..failure }
+            } else {
+                failure
+            }
+        });
         // An answer that the tool made up on purpose is no failure of anything.
         let unknown = Failure::new(FailureKind::Unnamed, FailureSide::Unknown, false);
         return known.or_else(|| (status >= 500).then_some(unknown));
@@ -167,6 +175,14 @@ fn answered(exchange: &Exchange, response: &Response, marked: bool) -> Option<Fa
         Some(HostRole::SigninCdn) => at_script_host(exchange, response),
         _ => elsewhere(response),
     }
+}
+
+/// Whether a handshake failed for another reason than the server's certificate.
+const fn is_handshake(failure: Failure) -> bool {
+    matches!(
+        failure.kind,
+        FailureKind::Fault(Fault::ClientCert | Fault::HandshakeCut | Fault::TlsHandshake)
+    )
 }
 
 /// The product that signed an answer, if its sign is one that a rule may build on.

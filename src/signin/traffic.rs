@@ -221,10 +221,8 @@ fn script(page: &Sighting, after: &[Sighting]) -> Expected {
         Traffic::Failed => tries.iter().map(|one| one.reference).collect(),
         _ => vec![told.map_or(page.reference, |one| one.reference)],
     };
-    let host = tries
-        .first()
-        .map(|one| one.host.clone())
-        .or_else(|| page.script_hosts.first().cloned());
+    let host =
+        tries.first().map(|one| one.host.clone()).or_else(|| page.script_hosts.first().cloned());
     Expected { kind: TrafficKind::Script, traffic, host, refs }
 }
 
@@ -233,12 +231,7 @@ fn missing(kind: TrafficKind, anchor: &Sighting) -> Expected {
     Expected { kind, traffic: Traffic::NotDue, host: None, refs: vec![anchor.reference] }
 }
 
-fn one(
-    kind: TrafficKind,
-    anchor: &Sighting,
-    after: &[Sighting],
-    evidence: &Evidence,
-) -> Expected {
+fn one(kind: TrafficKind, anchor: &Sighting, after: &[Sighting], evidence: &Evidence) -> Expected {
     let tries: Vec<&Sighting> =
         after.iter().filter(|one| is_of(kind, one) && one.started >= anchor.started).collect();
     let good = tries.iter().rfind(|one| one.answered && one.failure.is_none());
@@ -248,7 +241,11 @@ fn one(
         let host = Some(last.host.clone());
         return Expected { kind, traffic, host, refs: vec![last.reference] };
     }
-    let traffic = if tries.is_empty() { silence(anchor, evidence) } else { Traffic::Unknown(Unseen::CaptureEnded) };
+    let traffic = if tries.is_empty() {
+        silence(anchor, evidence)
+    } else {
+        Traffic::Unknown(Unseen::CaptureEnded)
+    };
     let host = Some(anchor.host.clone());
     Expected { kind, traffic, host, refs: vec![anchor.reference] }
 }

@@ -20,6 +20,7 @@ pub(super) fn confidence(
     evidence: &Evidence,
     attempt: &SignInAttempt,
     cause: Option<&Finding>,
+    doubted: bool,
 ) -> Confidence {
     let mut confidence = ceiling(attempt.outcome);
     // A clear sign that the page was left makes the leaving itself sure.
@@ -33,7 +34,7 @@ pub(super) fn confidence(
     if attempt.outcome == Outcome::MfaDenied && ambiguous {
         confidence = confidence.min(Confidence::Medium);
     }
-    if !attempt.doubts.is_empty() || !attempt.unseen.is_empty() {
+    if doubted || !attempt.doubts.is_empty() || !attempt.unseen.is_empty() {
         confidence = confidence.min(Confidence::Medium);
     }
     let damaged = evidence

@@ -1,12 +1,10 @@
 //! Puts the verdict together.
 
 use super::choose::{Selection, choose};
-use super::{Statement, Verdict, confidence, guide, next_capture, summary};
+use super::{Statement, Verdict, argue, confidence, guide, next_capture, summary};
 use crate::evidence::{DiagnosticCode, Evidence, EvidenceRef, Format, Unseen};
-use crate::finding::{Confidence, Family, Finding, Piece, Refs, Severity, Text};
-use crate::signin::{
-    AttemptId, GuideCause, MfaState, Outcome, Side, SignIn, SignInAttempt, StepKind,
-};
+use crate::finding::{self, Confidence, Family, Finding, Piece, Refs, RuleMeta, Severity, Text};
+use crate::signin::{AttemptId, GuideCause, Outcome, Side, SignIn, SignInAttempt, Traffic};
 
 /// Decides a case, and marks the findings that its outcome rests on.
 pub fn decide(
@@ -15,10 +13,12 @@ pub fn decide(
     findings: &mut [Finding],
     selection: &Selection,
 ) -> Verdict {
-    match choose(signin, selection) {
+    let verdict = match choose(signin, selection) {
         Some(attempt) => of_attempt(evidence, signin, findings, attempt),
         None => without_attempt(evidence, signin, findings),
-    }
+    };
+    finding::sort(findings);
+    verdict
 }
 
 fn of_attempt(
@@ -45,6 +45,7 @@ fn of_attempt(
             && finding.refs.iter().any(|one| attempt.decided_by.contains(&one));
         finding.decisive = Some(number) == cause || together || same;
     }
+    mask(findings, cause);
     let cause = cause.and_then(|number| findings.get(number));
     let hosts = attempt
         .blockage
@@ -52,7 +53,8 @@ fn of_attempt(
         .filter(|_| matches!(attempt.side, Side::Network | Side::Application))
         .map(|blockage| blockage.hosts.clone())
         .unwrap_or_default();
-    let confidence = confidence::confidence(evidence, attempt, cause);
+    let doubted = argue::doubting(findings, cause).next().is_some();
+    let confidence = confidence::confidence(evidence, attempt, cause, doubted);
     let refs = Refs::all(attempt.decided_by.iter().copied());
     let mut evidence_for = Vec::new();
     if let Some(statement) = challenge(attempt) {
@@ -65,12 +67,8 @@ fn of_attempt(
         evidence_for
             .push(Statement { text: Text::of(summary::fact(attempt.outcome)), refs: Some(refs) });
     }
-    let evidence_against = attempt
-        .doubts
-        .iter()
-        .map(|doubt| Statement { text: Text::of(doubt), refs: None })
-        .chain(overridden(signin, attempt))
-        .collect();
+    evidence_for.extend(silence(attempt));
+    let evidence_against = argue::against(evidence, signin, attempt, findings, cause);
     let next = (attempt.side == Side::CannotTell)
         .then(|| next_capture::next_capture(evidence, signin, Some(attempt)));
     let mut unseen = unseen(attempt);
@@ -89,10 +87,10 @@ fn of_attempt(
         host: hosts.first().cloned(),
         hosts,
         confidence,
-        summary: summary::summary(attempt, confidence),
+        summary: summary::summary(attempt, cause, confidence),
         evidence_for,
         evidence_against,
-        ruled_out: ruled_out(attempt, findings, index),
+        ruled_out: argue::set_aside(evidence, signin, attempt, findings),
         guide: guide::answers(Some(attempt)),
         unseen,
         next_capture: next,
@@ -141,16 +139,58 @@ fn cause_of(
             return None;
         }
         Outcome::BlockedByPolicy | Outcome::OtherError | Outcome::MfaServiceFailed => {
-            [Family::Sts, Family::Mfa]
+            [Family::Prx, Family::Sts, Family::Mfa]
         }
-        Outcome::PreventedByClient => [Family::Net, Family::Sts],
-        _ => [Family::Mfa, Family::Sts],
+        Outcome::PreventedByClient => [Family::Net, Family::Sts, Family::Mfa],
+        _ => [Family::Mfa, Family::Sts, Family::Net],
     };
     wanted.into_iter().find_map(|family| {
         findings.iter().position(|finding| {
-            finding.meta.family == family && finding.attempt == index && usable(&finding)
+            finding.meta.family == family
+                && finding.attempt == index
+                && usable(&finding)
+                // A failure of the network is the cause only of what it stopped.
+                && (family >= Family::Net || finding.meta.side == Some(attempt.side))
         })
     })
+}
+
+/// Marks what is a consequence of a reason: each rule says which others follow from it.
+fn mask(findings: &mut [Finding], cause: Option<usize>) {
+    let reasons: Vec<(&'static RuleMeta, Option<usize>)> = findings
+        .iter()
+        .filter(|finding| finding.decisive)
+        .map(|finding| (finding.meta, finding.attempt))
+        .collect();
+    for (number, finding) in findings.iter_mut().enumerate() {
+        let follows = reasons.iter().find(|(meta, attempt)| {
+            meta.masks.contains(&finding.meta.id) && *attempt == finding.attempt
+        });
+        if let Some((meta, _)) = follows.filter(|_| Some(number) != cause) {
+            finding.masked_by = Some(meta.id);
+            finding.decisive = false;
+            finding.severity = Severity::Info;
+        }
+    }
+}
+
+/// What was proven not to come, where the outcome rests on it.
+fn silence(attempt: &SignInAttempt) -> Option<Statement> {
+    let rests = matches!(
+        attempt.outcome,
+        Outcome::MfaAbandoned | Outcome::MfaNotAttempted | Outcome::MfaPreventedByNetwork
+    );
+    let missing = attempt.expected.iter().filter(|_| rests).find_map(|one| match one.traffic {
+        Traffic::Absent(proof) => Some((one, proof)),
+        _ => None,
+    });
+    let (one, proof) = missing?;
+    let text = Text::default()
+        .with(one.kind.words())
+        .with(" did not follow; the capture recorded on until ")
+        .with(proof.window().last())
+        .with(" at least");
+    Some(Statement { text, refs: Refs::all(one.refs.iter().copied()) })
 }
 
 /// The question that was posed.
@@ -167,70 +207,6 @@ fn challenge(attempt: &SignInAttempt) -> Option<Statement> {
         None => text,
     };
     Some(Statement { text, refs: Some(Refs::one(error.reference)) })
-}
-
-/// Attempts that step aside for this one.
-fn overridden<'a>(
-    signin: &'a SignIn,
-    attempt: &'a SignInAttempt,
-) -> impl Iterator<Item = Statement> + 'a {
-    signin.attempts.iter().filter(|one| one.overridden_by == Some(attempt.id)).filter_map(|one| {
-        let text = Text::of("an earlier attempt ended as ")
-            .with(one.outcome.as_str())
-            .with(" and was followed by this one");
-        Some(Statement { text, refs: Some(Refs::all(one.decided_by.iter().copied())?) })
-    })
-}
-
-/// What the facts exclude.
-fn ruled_out(
-    attempt: &SignInAttempt,
-    findings: &[Finding],
-    index: Option<usize>,
-) -> Vec<Statement> {
-    let mut out = Vec::new();
-    let answered = attempt
-        .steps
-        .iter()
-        .rev()
-        .find(|step| {
-            matches!(
-                step.kind,
-                StepKind::MfaPoll | StepKind::MfaBegin | StepKind::MfaCode | StepKind::MfaFinish
-            ) && step.result != crate::signin::StepResult::NoResponse
-        })
-        .and_then(|step| Refs::all(step.refs.last().copied()));
-    let told = !matches!(
-        attempt.outcome,
-        Outcome::MfaNoAnswer | Outcome::Undetermined | Outcome::MfaAbandoned
-    );
-    let other_side = !matches!(attempt.side, Side::Network | Side::CannotTell);
-    if let Some(refs) = answered.filter(|_| other_side && told) {
-        let words = "the network: the service's own MFA answers reached the client to the end";
-        out.push(Statement { text: Text::of(words), refs: Some(refs) });
-    }
-    if attempt.mfa == MfaState::Passed {
-        let refs = Refs::all(
-            attempt
-                .steps
-                .iter()
-                .rfind(|step| matches!(step.kind, StepKind::MfaFinish | StepKind::MfaPoll))
-                .and_then(|step| step.refs.last().copied()),
-        );
-        out.push(Statement { text: Text::of("the method: MFA was passed"), refs });
-    }
-    for finding in findings.iter().filter(|finding| {
-        !finding.decisive
-            && (Family::Dns..=Family::Net).contains(&finding.meta.family)
-            && finding.attempt.is_none_or(|attempt| Some(attempt) != index)
-    }) {
-        let text = Text::of("not decisive (")
-            .with(Piece::Literal(finding.meta.id.0))
-            .with("): ")
-            .with_text(&finding.summary);
-        out.push(Statement { text, refs: Some(finding.refs.clone()) });
-    }
-    out
 }
 
 fn unseen(attempt: &SignInAttempt) -> Vec<Text> {

@@ -1,7 +1,7 @@
 //! The one sentence that answers the question.
 
 use super::decide::Seen;
-use crate::finding::{Confidence, Piece, Text};
+use crate::finding::{Confidence, Family, Finding, Piece, Text};
 use crate::signin::{MfaState, Outcome, Phase, Side, SignInAttempt};
 
 /// The result value that a fraud report and a failed method.
@@ -52,13 +52,16 @@ fn named(text: Text, attempt: &SignInAttempt) -> Text {
     }
 }
 
-fn network(attempt: &SignInAttempt, confidence: Confidence) -> Text {
+fn network(attempt: &SignInAttempt, cause: Option<&Finding>, confidence: Confidence) -> Text {
     let what = match attempt.blockage.as_ref().map(|blockage| blockage.phase) {
         Some(Phase::BeforeChallenge) => "The sign-in",
         Some(Phase::AfterMfa) => "MFA was passed, but reaching the application",
         _ => "Completing MFA",
     };
     let text = Text::of(what).with(degree(confidence));
+    if let Some(cause) = cause.filter(|cause| cause.meta.family < Family::Sts) {
+        return text.with(": ").with_text(&cause.summary).with(".");
+    }
     let Some(blockage) = &attempt.blockage else { return text.with(".") };
     let mut hosts = blockage.hosts.iter();
     let text = match hosts.next() {
@@ -73,9 +76,15 @@ fn network(attempt: &SignInAttempt, confidence: Confidence) -> Text {
 }
 
 /// The answer for an attempt.
-pub(super) fn summary(attempt: &SignInAttempt, confidence: Confidence) -> Text {
+pub(super) fn summary(
+    attempt: &SignInAttempt,
+    cause: Option<&Finding>,
+    confidence: Confidence,
+) -> Text {
     match attempt.outcome {
-        Outcome::MfaCompleted if attempt.side == Side::Network => network(attempt, confidence),
+        Outcome::MfaCompleted if attempt.side == Side::Network => {
+            network(attempt, cause, confidence)
+        }
         Outcome::MfaCompleted => {
             Text::of("MFA was asked for and passed; AADSTS50074 was a normal step here.")
         }
@@ -83,7 +92,7 @@ pub(super) fn summary(attempt: &SignInAttempt, confidence: Confidence) -> Text {
             Text::of("The sign-in was completed and MFA was never asked for.")
         }
         Outcome::MfaPreventedByNetwork | Outcome::SignInPreventedByNetwork => {
-            network(attempt, confidence)
+            network(attempt, cause, confidence)
         }
         Outcome::RegistrationRequired if attempt.side == Side::Network => Text::of(
             "The user has to register an MFA method, and the registration page could not be reached.",

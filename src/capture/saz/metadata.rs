@@ -131,9 +131,9 @@ impl Metadata {
 
     /// Whether a rule of the tool set where the request went or what answered it.
     pub(super) fn was_rerouted(&self) -> bool {
-        self.flags.iter().any(|(name, value)| {
-            !value.trim().is_empty() && REROUTED.contains(&name.as_str())
-        })
+        self.flags
+            .iter()
+            .any(|(name, value)| !value.trim().is_empty() && REROUTED.contains(&name.as_str()))
     }
 
     /// The address of the server.
