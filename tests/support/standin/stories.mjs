@@ -3,6 +3,7 @@
 
 import { ADFS, APP, PASSWORD, STS, USER } from "./ids.mjs";
 import * as calls from "./calls.mjs";
+import { RULE_STORIES } from "./rule_stories.mjs";
 
 const CDN = "aadcdn.msauth.net";
 const user = { username: USER, password: PASSWORD };
@@ -166,4 +167,4 @@ const SESSION = /^(throttled|method-missing|user-blocked|flow-token-expired|outd
 /** Not every sign-in has the page "stay signed in?" and the session pull; most stories go without. */
 const lean = (s) => (/without-mfa|literal-50074|app-confirmation|today-working/.test(s.id) ? s : { ...s, service: { kmsi: false, me: false, ...(SESSION.test(s.id) ? { signedIn: true } : {}), ...s.service } });
 
-export const STORIES = [...browser, ...scenarios, ...healthy, ...challenge, ...policy, ...application, ...network, ...service, ...unclear].map((s) => (s.family === "browser" ? s : lean(s)));
+export const STORIES = [...browser, ...scenarios, ...healthy, ...challenge, ...policy, ...application, ...network, ...service, ...unclear].map((s) => (s.family === "browser" ? s : lean(s))).concat(RULE_STORIES);
