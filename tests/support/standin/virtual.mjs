@@ -75,7 +75,7 @@ export class VirtualBrowser {
     const x = { started, times, type, initiator, pageref: this.pages.length, from: this.at, request: { method, url: u.href.replace(/#.*$/, ""), version: "HTTP/1.1", headers: sent, body, mime }, response: null, error: null, address: fault?.address || this.story.addresses?.[u.hostname] || this.story.addresses?.["*"] || ADDRESSES[u.hostname] || "203.0.113.7", fresh };
     this.exchanges.push(x);
     const fail = (kind, ms) => {
-      x.error = { kind, net: NET[kind] };
+      x.error = { kind, net: fault?.net || NET[kind] };
       times.blocked = ms;
       times.send = 0;
       if (NOWHERE.has(kind)) x.address = "";

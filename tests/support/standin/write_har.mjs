@@ -30,7 +30,7 @@ function devtools(exchanges, { sanitized = true, bodies = true } = {}) {
       ...(x.connection ? { _connectionId: String(x.connection) } : {}),
       _initiator: x.initiator === "script" ? { type: "script", stack: { callFrames: [{ functionName: "", scriptId: "7", url: "", lineNumber: 6, columnNumber: 211 }] } } : { type: x.initiator === "parser" ? "parser" : "other" },
       _priority: x.type === "document" ? "VeryHigh" : "High", _resourceType: x.type, cache: {},
-      ...(x.response ? { connection: "443" } : {}), pageref: `page_${Math.max(1, x.pageref)}`,
+      ...(x.response ? { connection: x.request.url.startsWith("http:") ? "80" : "443" } : {}), pageref: `page_${Math.max(1, x.pageref)}`,
       request: { method: x.request.method, url: x.request.url, httpVersion: x.response ? "http/1.1" : "", headers: list(hidden(x.request.headers, sanitized)), queryString: query(x.request.url), cookies: sanitized ? [] : cookies(x.request.headers, "cookie"), headersSize: x.response ? 900 : -1, bodySize: bytes(x.request.body), ...postData(x) },
       response: x.response
         ? { status: x.response.status, statusText: x.response.text, httpVersion: "http/1.1", headers: list(hidden(x.response.headers, sanitized)), cookies: sanitized ? [] : cookies(x.response.headers, "set-cookie"), content: { size: location(x) ? 0 : bytes(x.response.body), mimeType: x.response.mime.split(";")[0], ...text }, redirectURL: location(x), headersSize: 800, bodySize: location(x) ? 0 : 1200, _transferSize: 2000, _error: null, _fetchedViaServiceWorker: false }
@@ -130,7 +130,7 @@ const FIREFOX = { tlsplain: "SSL_ERROR_RX_RECORD_TOO_LONG", tlsversion: "SSL_ERR
 /** Playwright's own HAR: the certificate's issuer stands with every answer; `story.issuers` names others than the public ones. */
 function playwright(exchanges, { story = {} } = {}) {
   const gecko = story.playwrightOn === "firefox", page = (n) => `page@${String(Math.max(1, n)).padStart(32, "0")}`;
-  const issuer = (host) => story.issuers?.[host] || story.issuers?.["*"] || (host.startsWith("aadcdn") ? "Microsoft TLS G2 RSA CA OCSP 02" : /microsoft|live\.com/.test(host) ? "DigiCert Global G2 TLS RSA SHA256 2020 CA1" : "Example Public TLS CA 1");
+  const issuer = (host) => story.issuers?.[host] || story.issuers?.["*"] || (story.interceptor?.hosts.includes(host) ? /CN=([^,]*)/.exec(story.interceptor.issuer)[1] : null) || (host.startsWith("aadcdn") ? "Microsoft TLS G2 RSA CA OCSP 02" : /microsoft|live\.com/.test(host) ? "DigiCert Global G2 TLS RSA SHA256 2020 CA1" : "Example Public TLS CA 1");
   const first = exchanges[0]?.started || 0;
   const entries = exchanges.map((x) => {
     const u = new URL(x.request.url), t = x.times;
