@@ -40,19 +40,20 @@ export function deviceCode(pending, last) {
   };
 }
 
-export const wsTrust = (b) => {
+export const wsTrustWith = (code) => (b) => {
   b.call("GET", `https://${STS}/common/userrealm/${USER}?api-version=1.0`, { headers: sku }, (svc) => svc.json({ ver: "1.0", account_type: "Managed", domain_name: "contoso.example", cloud_instance_name: "microsoftonline.com" }));
   b.call("POST", `https://${STS}/rst2.srf`, {
     headers: [["SOAPAction", "http://schemas.xmlsoap.org/ws/2005/02/trust/RST/Issue"]], mime: "application/soap+xml; charset=utf-8",
     body: `<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Header><o:Security xmlns:o="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd"><o:UsernameToken><o:Username>${USER}</o:Username><o:Password>${PASSWORD}</o:Password></o:UsernameToken></o:Security></s:Header><s:Body/></s:Envelope>`,
   }, (svc) => {
-    const headers = svc.stsHeaders(50076);
+    const headers = svc.stsHeaders(code);
     return {
       status: 200, headers: [["Content-Type", "application/soap+xml; charset=utf-8"], ...headers, ["Date", svc.date()]],
-      body: `<?xml version="1.0" encoding="utf-8"?><S:Envelope xmlns:S="http://www.w3.org/2003/05/soap-envelope" xmlns:wst="http://schemas.xmlsoap.org/ws/2005/02/trust" xmlns:psf="http://schemas.microsoft.com/Passport/SoapServices/SOAPFault"><S:Header><psf:pp><psf:serverInfo ServerTime="${new Date(svc.now()).toISOString().slice(0, 19)}Z">rid:${svc.requestId} svr:STANDIN</psf:serverInfo></psf:pp></S:Header><S:Body><S:Fault><S:Code><S:Value>S:Sender</S:Value><S:Subcode><S:Value>wst:FailedAuthentication</S:Value></S:Subcode></S:Code><S:Reason><S:Text xml:lang="en-US">Authentication Failure</S:Text></S:Reason><S:Detail><psf:error><psf:value>0x80048821</psf:value><psf:internalerror><psf:code>0x80048821</psf:code><psf:text>${svc.line(50076, "&#xD;&#xA;")}</psf:text></psf:internalerror></psf:error></S:Detail></S:Fault></S:Body></S:Envelope>`,
+      body: `<?xml version="1.0" encoding="utf-8"?><S:Envelope xmlns:S="http://www.w3.org/2003/05/soap-envelope" xmlns:wst="http://schemas.xmlsoap.org/ws/2005/02/trust" xmlns:psf="http://schemas.microsoft.com/Passport/SoapServices/SOAPFault"><S:Header><psf:pp><psf:serverInfo ServerTime="${new Date(svc.now()).toISOString().slice(0, 19)}Z">rid:${svc.requestId} svr:STANDIN</psf:serverInfo></psf:pp></S:Header><S:Body><S:Fault><S:Code><S:Value>S:Sender</S:Value><S:Subcode><S:Value>wst:FailedAuthentication</S:Value></S:Subcode></S:Code><S:Reason><S:Text xml:lang="en-US">Authentication Failure</S:Text></S:Reason><S:Detail><psf:error><psf:value>0x80048821</psf:value><psf:internalerror><psf:code>0x80048821</psf:code><psf:text>${svc.line(code, "&#xD;&#xA;")}</psf:text></psf:internalerror></psf:error></S:Detail></S:Fault></S:Body></S:Envelope>`,
     };
   });
 };
+export const wsTrust = wsTrustWith(50076);
 
 /**
  * The legacy shape: a federated user comes back to /login.srf, a 302 sets SANeeded=1, the challenge runs on

@@ -33,13 +33,14 @@ const ORIGIN = {
 };
 
 export function write(story, layout, exchanges, origin = "scripted") {
-  const base = { origin: ORIGIN[origin], ...labelOf(story, layout), story: story.text };
+  const covers = typeof story.covers === "function" ? story.covers(layout) : story.covers;
+  const base = { origin: ORIGIN[origin], ...labelOf(story, layout), story: story.text, covers };
   if (layout.startsWith("saz")) {
     const everywhere = layout === "saz-everywhere";
     const bytes = saz(exchanges, { story, everywhere, decrypt: story.decrypt !== false });
     put(`${story.family}/${story.id}${everywhere ? ".everywhere" : ""}.saz`, bytes, { ...base, producer: everywhere ? "Fiddler Everywhere layout" : "Fiddler Classic layout" });
   } else {
-    put(`${story.family}/${story.id}.${layout}.har`, harText(LAYOUTS[layout](exchanges, layout === "fiddler" ? (x, n) => fiddlerAnswer(x, n) || { status: 0, text: "", headers: [], body: "", mime: "" } : {})), { ...base, producer: PRODUCERS[layout] });
+    put(`${story.family}/${story.id}.${layout}.har`, harText(LAYOUTS[layout](exchanges, layout === "playwright" ? { story } : layout === "devtools" && story.har ? story.har : layout === "fiddler" ? (x, n) => fiddlerAnswer(x, n) || { status: 0, text: "", headers: [], body: "", mime: "" } : {})), { ...base, producer: PRODUCERS[layout] });
   }
 }
 
@@ -52,10 +53,17 @@ function manifest(before) {
   for (const r of rows) {
     const old = before.get(r.path)?.block || "";
     const lines = order.filter((k) => r[k] !== undefined).map((k) => `${k.padEnd(8)} = ${quote(r[k])}`);
-    blocks.set(r.path, [...lines, `expect   = ${value(old, "expect") || "[]"}`, `forbid   = ${value(old, "forbid") || "[]"}`, `covers   = ${value(old, "covers") || "{}"}`].join("\n"));
+    blocks.set(r.path, [...lines, ...["expect", "forbid", "covers"].map((k) => `${k.padEnd(8)} = ${value(old, k) || start(r.covers)[k]}`)].join("\n"));
   }
   const text = [...blocks].sort((a, b) => (a[0] < b[0] ? -1 : 1)).map(([, block]) => `[[capture]]\n${block}\n`);
   writeFileSync(join(root, "manifest.toml"), `# Rows with tests/support/standin as origin are made by its make.mjs: labels come from stories.mjs and were\n# written before the captures. expect, forbid and covers belong to the authors of the rules and are kept.\n\n${text.join("\n")}`);
+}
+
+/** What a new row says of the rules: the story it was made from names them. */
+function start(covers = {}) {
+  const list = (kind) => `[${Object.keys(covers).filter((k) => covers[k] === kind).map(quote).join(", ")}]`;
+  const table = Object.entries(covers).map(([k, v]) => `${k} = ${quote(v)}`).join(", ");
+  return { expect: list("positive"), forbid: list("look-alike"), covers: table ? `{ ${table} }` : "{}" };
 }
 
 /** What the manifest says now: rows by path, as text. */

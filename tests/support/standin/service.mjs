@@ -28,7 +28,7 @@ export class Service {
     this.polls = 0;
     this.codeTries = 0;
     this.begun = null;
-    this.state = null;
+    this.state = this.s.state ?? null;
     this.redirect = `https://${APP}/signin-oidc`;
     this.user = story.user?.username;
   }
@@ -46,7 +46,13 @@ export class Service {
     if (host === "mysignins.microsoft.com") return this.plain(200, "text/html; charset=utf-8", "<!DOCTYPE html><html><head><title>My Sign-Ins</title></head><body>Keep your account secure</body></html>");
     if (host === "device.login.microsoftonline.com") return this.device(req, url);
     if (host === "browser.events.data.microsoft.com") return this.plain(200, "application/json", '{"acc":1}');
-    if (host === "mfa.duosec.example" && this.s.mfa?.external === "ok") {
+    if (host === "mfa.duosec.example" && this.s.mfa?.external === "twice" && !this.refusedOnce) {
+      this.refusedOnce = true;
+      const out = this.plain(200, "text/html; charset=utf-8", `<!DOCTYPE html><html><head><title>Not verified</title></head><body><form method="POST" action="https://${STS}/common/federation/externalauthprovider"></form></body></html>`);
+      out.post = { url: `https://${STS}/common/federation/externalauthprovider`, fields: { error: "access_denied", error_description: "The user did not verify.", state: this.random.secret("rQQIA", 60) }, after: 5000 };
+      return out;
+    }
+    if (host === "mfa.duosec.example" && (this.s.mfa?.external === "ok" || this.s.mfa?.external === "twice")) {
       const out = this.plain(200, "text/html; charset=utf-8", `<!DOCTYPE html><html><head><title>Verified</title></head><body><form method="POST" action="https://${STS}/common/federation/externalauthprovider"></form></body></html>`);
       out.post = { url: `https://${STS}/common/federation/externalauthprovider`, fields: { id_token: this.random.secret("eyJ0eXAiOiJKV1QifQ.", 200), state: this.random.secret("rQQIA", 60) }, after: 7000 };
       return out;
@@ -105,7 +111,7 @@ export class Service {
       sTenantId: this.userKnown ? TENANT : undefined, sCompanyDisplayName: this.userKnown ? "Contoso" : undefined,
       desktopSsoConfig: {
         ...(full ? { iwaEndpointUrlFormat: "https://autologon.microsoftazuread-sso.com/{0}/winauth/sso?client-request-id=" + this.correlation, startDesktopSsoOnPageLoad: false, progressAnimationTimeout: 10000 } : {}),
-        redirectUri: `${this.redirect}?error=interaction_required&error_description=Seamless+single+sign+on+failed+for+the+user.%0d%0aTrace+ID%3a+${this.requestId}%0d%0aCorrelation+ID%3a+${this.correlation}%0d%0aTimestamp%3a+${encodeURIComponent(this.stamp())}&state=x`,
+        redirectUri: `${this.redirect}?error=interaction_required&error_description=${this.s.seamless || ""}Seamless+single+sign+on+failed+for+the+user.%0d%0aTrace+ID%3a+${this.requestId}%0d%0aCorrelation+ID%3a+${this.correlation}%0d%0aTimestamp%3a+${encodeURIComponent(this.stamp())}&state=x`,
       },
       iSessionPullType: 4, bsso: { type: "windows", reason: "Pull is needed" },
       iMaxPollErrors: 5, iMaxPollAttempts: 10, iPollingInterval: 5000, iPollingTimeout: this.s.pollingTimeout || 120000, iPollingBackoffInterval: 1.04,
@@ -122,13 +128,15 @@ export class Service {
     };
     const json = JSON.stringify(config).replaceAll("</", "<\\/");
     const me = pgid === "ConvergedSignIn" && this.s.me !== false ? `<iframe src="https://login.live.com/Me.htm?v=3" style="display:none"></iframe>` : "";
+    const probe = this.s.probe && (pgid === "ConvergedSignIn" || this.s.signedIn) ? `<iframe src="https://device.login.microsoftonline.com/?probe=1" style="display:none"></iframe>` : "";
     const telemetry = this.s.telemetry ? `<script>fetch("https://browser.events.data.microsoft.com/OneCollector/1.0/?cors=true",{method:"POST",body:"{}"}).catch(function(){})</script>` : "";
-    const body = `<!DOCTYPE html>\r\n<html dir="ltr" lang="en"><head><title>Sign in to your account</title>\r\n<meta http-equiv="Content-Type" content="text/html; charset=UTF-8">\r\n<meta name="PageID" content="${pgid}" />\r\n<meta name="SiteID" content="" /><link rel="icon" href="data:,">\r\n<script type="text/javascript">//<![CDATA[\r\n$Config=${json};\r\n//]]></script>\r\n</head><body style="display:none">\r\n<noscript>Sign in requires a script: /jsdisabled</noscript>\r\n<script type="text/javascript">//<![CDATA[\r\n${LOADER}\r\n//]]></script>\r\n${me}${telemetry}</body></html>`;
+    const body = `<!DOCTYPE html>\r\n<html dir="ltr" lang="en"><head><title>Sign in to your account</title>\r\n<meta http-equiv="Content-Type" content="text/html; charset=UTF-8">\r\n<meta name="PageID" content="${pgid}" />\r\n<meta name="SiteID" content="" /><link rel="icon" href="data:,">\r\n<script type="text/javascript">//<![CDATA[\r\n$Config=${json};\r\n//]]></script>\r\n</head><body style="display:none">\r\n<noscript>Sign in requires a script: /jsdisabled</noscript>\r\n<script type="text/javascript">//<![CDATA[\r\n${LOADER}\r\n//]]></script>\r\n${me}${probe}${telemetry}</body></html>`;
     const out = this.html(200, body, [...headers, ...this.cookies(...cookies)]);
     out.config = config;
     out.script = SCRIPT[pgid] ? pgid : "other";
     out.roots = config.loader.cdnRoots.map((r) => r + file);
     out.frames = me ? ["https://login.live.com/Me.htm?v=3"] : [];
+    if (probe) out.frames.push("https://device.login.microsoftonline.com/?probe=1");
     out.beacons = telemetry ? ["https://browser.events.data.microsoft.com/OneCollector/1.0/?cors=true"] : [];
     return out;
   }
@@ -183,7 +191,7 @@ export class Service {
     if (path.endsWith("/sas/beginauth")) return this.beginAuth(req);
     if (path.endsWith("/sas/endauth")) return this.endAuth(req, url);
     if (path.endsWith("/sas/processauth")) return this.afterMfa();
-    if (path.endsWith("/federation/externalauthprovider")) return this.afterMfa();
+    if (path.endsWith("/federation/externalauthprovider")) return /(^|&)error=/.test(req.body || "") ? this.afterFirst() : this.afterMfa();
     if (path.endsWith("/resume") || path.endsWith("/reprocess")) return this.afterMfa();
     if (path.endsWith("/appverify")) { this.s.cmsi = false; return this.finish(); }
     if (path.endsWith("/kmsi")) { this.s.kmsi = false; return this.finish(); }
@@ -218,6 +226,8 @@ export class Service {
 
   afterFirst() {
     if (this.s.device && !this.deviceDone) {
+      if (this.s.deviceGate && this.deviceAsked) return this.errorPage(50097);
+      this.deviceAsked = true;
       const h = this.stsHeaders(50097);
       return this.go(302, `https://device.login.microsoftonline.com/?request=${this.random.secret("rQQIA", 100)}`, h);
     }
@@ -264,6 +274,7 @@ export class Service {
 
   endAuth(req, url) {
     this.polls++;
+    if (this.s.mfa.busy?.includes(this.polls)) return this.json({ error: { code: "6000", message: "busy" } }, 0, 503);
     const asked = req.body ? JSON.parse(req.body) : { AuthMethodId: url.searchParams.get("authMethodId"), PollCount: +url.searchParams.get("pollCount") };
     const method = asked.AuthMethodId || this.method;
     if (!POLLED.includes(method)) {
@@ -284,6 +295,13 @@ export class Service {
       this.passTried = true;
       this.s.mfa.literal = this.s.mfa.pass;
       return this.afterFirst();
+    }
+    if (this.s.nudge) {
+      this.s.nudge = false;
+      return this.page("ConvergedProofUpRedirect", {
+        sErrorCode: "50203", iErrorCode: 50203, arrUserProofs: [], urlPostRedirect: "https://mysignins.microsoft.com/register?csrf_token=" + this.random.secret("R", 30),
+        urlSkipMfaRegistration: `https://${STS}/common/SAS/ProcessAuth?skip=1`, iRemainingDaysToSkipMfaRegistration: 9, sProofUpToken: this.random.secret("AQABCQEAA", 200), sProofUpTokenName: "evo_code", sProofUpAuthState: this.random.secret("BQ", 40),
+      }, 50203);
     }
     if (this.s.mfa?.lost) return this.errorPage(this.s.mfa.lost);
     return this.finish();
@@ -343,7 +361,7 @@ export class Service {
       out.post = { url: req.url, fields: { UserName: this.user, Password: this.story.user.password, AuthMethod: "FormsAuthentication" }, after: 2500 };
       return out;
     }
-    const fields = { wa: "wsignin1.0", wresult: `<t:RequestSecurityTokenResponse xmlns:t="http://schemas.xmlsoap.org/ws/2005/02/trust"><t:RequestedSecurityToken>${this.random.secret("", 160)}</t:RequestedSecurityToken></t:RequestSecurityTokenResponse>`, wctx: "estsredirect=2&estsrequest=" + this.random.secret("rQQIA", 100) };
+    const fields = { wa: "wsignin1.0", wresult: `<t:RequestSecurityTokenResponse xmlns:t="http://schemas.xmlsoap.org/ws/2005/02/trust"><t:RequestedSecurityToken>${this.random.secret("", 160)}</t:RequestedSecurityToken></t:RequestSecurityTokenResponse>`, wctx: this.s.idpInitiated ? "" : "estsredirect=2&estsrequest=" + this.random.secret("rQQIA", 100) };
     const escape = (v) => v.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
     const out = this.plain(200, "text/html; charset=utf-8", `<html><head><title>Working...</title></head><body><form method="POST" name="hiddenform" action="https://${STS}/login.srf">${Object.entries(fields).map(([k, v]) => `<input type="hidden" name="${k}" value="${escape(v)}" />`).join("")}</form><script language="javascript">window.setTimeout('document.forms[0].submit()', 0);</script></body></html>`, [["Server", "Microsoft-HTTPAPI/2.0"]]);
     out.post = { url: `https://${STS}/login.srf`, fields };
@@ -392,5 +410,9 @@ export const SENTENCES = {
   90100: "A parameter is empty or not valid.",
   7000215: "The client secret given is not valid.",
   50086: "The strong authentication service is not available.",
+  50155: "Device authentication failed.",
+  50161: "The configuration of the external security challenge is not valid.",
+  5001256: "Sign-in with the external provider failed: its id_token is not valid.",
+  1002016: "The client uses TLS 1.0, TLS 1.1 or 3DES, which are not accepted any more.",
   500121: "The user did not complete the strong authentication request.",
 };

@@ -3,6 +3,7 @@
 
 import { ADFS, APP, PASSWORD, STS, USER } from "./ids.mjs";
 import * as calls from "./calls.mjs";
+import { RULE_STORIES } from "./rule_stories.mjs";
 
 const CDN = "aadcdn.msauth.net";
 const user = { username: USER, password: PASSWORD };
@@ -70,7 +71,7 @@ const healthy = [
   { id: "external-method", text: "An external provider is given the user and gives the user back with its token.", expected: ok, service: { methods: ["ExternalAuth"], mfa: { external: "ok" } }, as: ["devtools"] },
   { id: "inspected-but-working", text: "A gateway whose certificate the computer trusts reads everything; the push is approved all the same.", expected: ok, service: approve, interceptor: { hosts: [STS, CDN, "login.live.com", APP], issuer: "CN=Contoso Inspection CA 2, O=Contoso, C=DE" }, as: ["saz"] },
   { id: "proxy-sign-in-once", text: "The proxy asks for credentials once and then lets everything through; the push is approved.", expected: ok, service: approve, gateway: "10.10.0.8:8080", proxyAuth: "once", as: ["saz"] },
-  { id: "device-claim", text: "50097 as a step: the device host answers with a certificate, then the push is approved.", expected: ok, service: { device: true, ...approve }, as: ["saz"] },
+  { id: "device-claim", text: "50097 as a step: the device host answers with a certificate, then the push is approved.", expected: ok, service: { device: true, ...approve }, as: ["playwright", "saz"] },
   { id: "device-code", text: "Device code polled four times, then tokens; the browser part is on another machine.", expected: label("completed_without_mfa", "nothing_wrong", "unknown"), reason: "MFA was never asked for in this capture, and it could not have been seen", open: null, calls: [calls.deviceCode(4, null)], as: ["devtools", "saz", "insomnia"] },
   { id: "password-second-try", text: "A wrong password first (50126), then the right one, push approved.", expected: ok, service: { firstFactor: [50126], ...approve }, as: ["devtools"] },
   { id: "denied-then-approved", text: "The user denies by mistake, asks again, and approves.", expected: ok, service: { mfa: { end: [[{ after: 3000, result: "PhoneAppDenied" }], [{ after: 4000, result: "Success" }]] } }, user: { tries: 2 }, as: ["saz"] },
@@ -138,7 +139,7 @@ const network = [
   { id: "external-host-unresolved", text: "The external provider's host does not resolve, so the hand-off fails.", expected: label("mfa_prevented_by_network", "network", "begun", "mfa.duosec.example"), service: { methods: ["ExternalAuth"], mfa: { external: true } }, faults: [{ host: "mfa.duosec.example", what: "dns" }], as: ["devtools", "saz"] },
   { id: "script-replaced-by-block-page", text: "The script host answers the challenge page's script with a block page and status 200.", expected: label("mfa_prevented_by_network", "network", "asked", CDN), service: approve, faults: [{ host: CDN, path: script, what: "http", http: block(200, zscaler) }, { host: "aadcdn.msftauth.net", path: script, what: "http", http: block(200, zscaler) }], as: ["devtools", "saz"] },
   { id: "offline-at-polls", text: "The computer loses its network while the polls run; it does not come back.", expected: label("mfa_prevented_by_network", "network", "begun", STS), service: push({ after: 9000, result: "Success" }), faults: [{ host: STS, path: /EndAuth/, polls: 2, what: "offline" }], as: ["safari"] },
-  { id: "device-host-intercepted", text: "The device host is read by a gateway, so no device certificate arrives and the service ends with 50097.", expected: label("blocked_by_policy", "network", "not_asked", "device.login.microsoftonline.com"), service: { device: true, policy: { code: 50097, page: "ConvergedError", before: true } }, interceptor: { hosts: ["device.login.microsoftonline.com", STS, CDN], issuer: "CN=Zscaler Intermediate Root CA (zscalerthree.net), OU=Zscaler Inc., O=Zscaler Inc., C=US" }, as: ["saz"] },
+  { id: "device-host-intercepted", text: "The device host is read by a gateway, so no device certificate arrives and the service ends with 50097.", expected: label("blocked_by_policy", "network", "not_asked", "device.login.microsoftonline.com"), service: { device: true, policy: { code: 50097, page: "ConvergedError", before: true } }, interceptor: { hosts: ["device.login.microsoftonline.com", STS, CDN], issuer: "CN=Zscaler Intermediate Root CA (zscalerthree.net), OU=Zscaler Inc., O=Zscaler Inc., C=US" }, as: ["playwright", "saz"] },
   { id: "tunnels-only-script-host-dead", text: "Fiddler without decryption; the tunnels to both script roots fail because their names do not resolve.", expected: label("sign_in_prevented_by_network", "network", "unknown", CDN), reason: "the content cannot be read, but the first thing a sign-in page needs cannot be reached, so it is not a healthy network", service: approve, faults: [{ host: CDN, what: "dns" }, { host: "aadcdn.msftauth.net", what: "dns" }], decrypt: false, as: ["saz"] },
   { id: "proxy-sign-in-refused", text: "The proxy asks for credentials for the sign-in host every time and never gets them.", expected: label("sign_in_prevented_by_network", "network", "not_asked", STS), service: approve, faults: [{ host: STS, what: "proxy" }], gateway: "10.10.0.8:8080", proxyAuth: "always", as: ["saz"] },
 ].map((s) => ({ family: "network", user, ...s }));
@@ -166,4 +167,4 @@ const SESSION = /^(throttled|method-missing|user-blocked|flow-token-expired|outd
 /** Not every sign-in has the page "stay signed in?" and the session pull; most stories go without. */
 const lean = (s) => (/without-mfa|literal-50074|app-confirmation|today-working/.test(s.id) ? s : { ...s, service: { kmsi: false, me: false, ...(SESSION.test(s.id) ? { signedIn: true } : {}), ...s.service } });
 
-export const STORIES = [...browser, ...scenarios, ...healthy, ...challenge, ...policy, ...application, ...network, ...service, ...unclear].map((s) => (s.family === "browser" ? s : lean(s)));
+export const STORIES = [...browser, ...scenarios, ...healthy, ...challenge, ...policy, ...application, ...network, ...service, ...unclear].map((s) => (s.family === "browser" ? s : lean(s))).concat(RULE_STORIES);

@@ -10,7 +10,12 @@ export const NET = {
   dns: "net::ERR_NAME_NOT_RESOLVED", refused: "net::ERR_CONNECTION_REFUSED", reset: "net::ERR_CONNECTION_RESET",
   timeout: "net::ERR_CONNECTION_TIMED_OUT", cert: "net::ERR_CERT_AUTHORITY_INVALID", tls: "net::ERR_SSL_PROTOCOL_ERROR", tlsreset: "net::ERR_CONNECTION_RESET",
   blocked: "net::ERR_BLOCKED_BY_CLIENT", aborted: "net::ERR_ABORTED", offline: "net::ERR_INTERNET_DISCONNECTED", proxy: "net::ERR_TUNNEL_CONNECTION_FAILED", csp: "net::ERR_BLOCKED_BY_CSP",
+  dnstimeout: "net::ERR_DNS_TIMED_OUT", dnsfail: "net::ERR_DNS_SERVER_FAILED", unreachable: "net::ERR_ADDRESS_UNREACHABLE", local: "net::ERR_NETWORK_ACCESS_DENIED",
+  gateway: "net::ERR_PROXY_CONNECTION_FAILED", gatewayname: "net::ERR_PROXY_CONNECTION_FAILED", tlsplain: "net::ERR_SSL_PROTOCOL_ERROR", tlsversion: "net::ERR_SSL_VERSION_OR_CIPHER_MISMATCH",
+  certrefused: "net::ERR_BAD_SSL_CLIENT_AUTH_CERT", certneeded: "net::ERR_SSL_CLIENT_AUTH_CERT_NEEDED",
 };
+/** No connection was tried, so there is no address. */
+const NOWHERE = new Set(["dns", "dnstimeout", "dnsfail", "blocked", "offline", "csp", "local", "gateway", "gatewayname"]);
 
 class Left extends Error {}
 
@@ -27,6 +32,7 @@ export class VirtualBrowser {
     this.connections = new Map();
     this.cookies = new Map();
     this.nextConnection = 100 + exchanges.length;
+    this.used = new Map();
   }
 
   fault(url) {
@@ -38,6 +44,9 @@ export class VirtualBrowser {
       if (f.when === "passed" && !this.service.passed) return false;
       if (f.polls && this.service.polls < f.polls) return false;
       if (f.until && this.failures >= f.until) return false;
+      if (f.scheme && f.scheme !== url.protocol) return false;
+      if (f.times && (this.used.get(f) || 0) >= f.times) return false;
+      this.used.set(f, (this.used.get(f) || 0) + 1);
       return true;
     });
   }
@@ -63,25 +72,25 @@ export class VirtualBrowser {
       ["Sec-Fetch-Mode", type === "document" ? "navigate" : "cors"], ["User-Agent", AGENT],
       ...(body !== null ? [["Content-Type", mime || "application/x-www-form-urlencoded"], ["Content-Length", String(Buffer.byteLength(body))]] : []), ...headers,
     ];
-    const x = { started, times, type, initiator, pageref: this.pages.length, from: this.at, request: { method, url: u.href.replace(/#.*$/, ""), version: "HTTP/1.1", headers: sent, body, mime }, response: null, error: null, address: ADDRESSES[u.hostname] || "203.0.113.7", fresh };
+    const x = { started, times, type, initiator, pageref: this.pages.length, from: this.at, request: { method, url: u.href.replace(/#.*$/, ""), version: "HTTP/1.1", headers: sent, body, mime }, response: null, error: null, address: fault?.address || this.story.addresses?.[u.hostname] || this.story.addresses?.["*"] || ADDRESSES[u.hostname] || "203.0.113.7", fresh };
     this.exchanges.push(x);
     const fail = (kind, ms) => {
-      x.error = { kind, net: NET[kind] };
+      x.error = { kind, net: fault?.net || NET[kind] };
       times.blocked = ms;
       times.send = 0;
-      if (kind === "dns" || kind === "blocked" || kind === "offline" || kind === "csp") x.address = "";
+      if (NOWHERE.has(kind)) x.address = "";
       this.connections.delete(u.hostname);
       this.failures = (this.failures || 0) + 1;
       this.t += ms;
       return x;
     };
-    if (fault && !fault.http) return fail(fault.what, fault.ms ?? { timeout: 21042, dns: 46, blocked: 1, reset: 88, refused: 2034, aborted: 300 }[fault.what] ?? 60);
+    if (fault && !fault.http) return fail(fault.what, fault.ms ?? { timeout: 21042, dns: 46, blocked: 1, reset: 88, refused: 2034, aborted: 300, dnstimeout: 12030, unreachable: 3041, local: 2, gateway: 2047, gatewayname: 51 }[fault.what] ?? 60);
     if (fresh) {
       connection = { id: this.nextConnection++, port: 52000 + this.nextConnection };
       this.connections.set(u.hostname, connection);
       times.dns = 4 + this.random.int(0, 200) / 10;
       times.connect = 30 + this.random.int(0, 300) / 10;
-      times.ssl = times.connect - 12;
+      times.ssl = u.protocol === "http:" ? -1 : times.connect - 12;
     }
     x.connection = connection.id;
     x.port = connection.port;
@@ -90,7 +99,7 @@ export class VirtualBrowser {
     times.receive = 0.4 + this.random.int(0, 40) / 10;
     this.t += times.blocked + Math.max(0, times.dns) + Math.max(0, times.connect) + times.send + times.wait;
     this.t = Math.round(this.t);
-    const answer = fault ? { status: fault.http.status, headers: [["Content-Type", fault.http.mime || "text/html"], ...(fault.http.headers || []), ["Date", new Date(this.t).toUTCString()]], body: fault.http.body } : this.override ? this.override(this.service) : this.service.handle({ method, url, body });
+    const answer = fault ? { status: fault.http.status, headers: [["Content-Type", fault.http.mime || "text/html"], ...(fault.http.headers || []), ["Date", new Date(this.t).toUTCString()]], body: fault.http.body, location: fault.http.location } : this.override ? this.override(this.service) : this.service.handle({ method, url, body });
     this.override = null;
     if (fault) this.failures = (this.failures || 0) + 1;
     this.t = Math.round(this.t + times.receive);
@@ -152,6 +161,7 @@ export class VirtualBrowser {
     for (const f of a.frames || []) this.frame(f);
     if (a.post) { this.advance(a.post.after || 15); return { url: a.post.url, method: "POST", fields: a.post.fields }; }
     if (!a.roots) return null;
+    for (const p of this.story.pictures || []) this.request("GET", p, { type: "image", initiator: "parser" });
     let loaded = false;
     for (const src of a.roots) {
       const x = this.request("GET", src, { type: "script" });
@@ -163,6 +173,8 @@ export class VirtualBrowser {
       this.request("POST", `https://${STS}/common/handlers/watson`, { body: JSON.stringify({ sc: "script error", pgid: a.config.pgid }), mime: "application/json; charset=UTF-8" });
       return null;
     }
+    if (u.reports && u.reports === a.config.pgid) this.request("POST", `https://${STS}/common/handlers/watson`, { body: JSON.stringify({ sc: "script warning", pgid: a.config.pgid }), mime: "application/json; charset=UTF-8" });
+    if (u.skips && u.skips === a.config.pgid) { this.advance(2600); return { url: a.config.urlSkipMfaRegistration, method: "POST", fields: { ctx: a.config.sCtx, flowToken: a.config.sFT, canary: a.config.canary } }; }
     let next = null;
     const failed = (x) => !x.response || x.response.status >= 400 || !/json/.test(x.response.mime);
     const env = {
@@ -191,7 +203,7 @@ export class VirtualBrowser {
   }
 }
 
-const TEXT = { 200: "OK", 302: "Found", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 407: "Proxy Authentication Required", 429: "Too Many Requests", 500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable" };
+const TEXT = { 200: "OK", 302: "Found", 400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found", 407: "Proxy Authentication Required", 429: "Too Many Requests", 500: "Internal Server Error", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout", 511: "Network Authentication Required" };
 
 /** Runs one story (or its parts, one after the other) and returns the exchanges. */
 export async function play(story, start = Date.UTC(2030, 0, 15, 9, 30, 0)) {

@@ -30,7 +30,7 @@ function devtools(exchanges, { sanitized = true, bodies = true } = {}) {
       ...(x.connection ? { _connectionId: String(x.connection) } : {}),
       _initiator: x.initiator === "script" ? { type: "script", stack: { callFrames: [{ functionName: "", scriptId: "7", url: "", lineNumber: 6, columnNumber: 211 }] } } : { type: x.initiator === "parser" ? "parser" : "other" },
       _priority: x.type === "document" ? "VeryHigh" : "High", _resourceType: x.type, cache: {},
-      ...(x.response ? { connection: "443" } : {}), pageref: `page_${Math.max(1, x.pageref)}`,
+      ...(x.response ? { connection: x.request.url.startsWith("http:") ? "80" : "443" } : {}), pageref: `page_${Math.max(1, x.pageref)}`,
       request: { method: x.request.method, url: x.request.url, httpVersion: x.response ? "http/1.1" : "", headers: list(hidden(x.request.headers, sanitized)), queryString: query(x.request.url), cookies: sanitized ? [] : cookies(x.request.headers, "cookie"), headersSize: x.response ? 900 : -1, bodySize: bytes(x.request.body), ...postData(x) },
       response: x.response
         ? { status: x.response.status, statusText: x.response.text, httpVersion: "http/1.1", headers: list(hidden(x.response.headers, sanitized)), cookies: sanitized ? [] : cookies(x.response.headers, "set-cookie"), content: { size: location(x) ? 0 : bytes(x.response.body), mimeType: x.response.mime.split(";")[0], ...text }, redirectURL: location(x), headersSize: 800, bodySize: location(x) ? 0 : 1200, _transferSize: 2000, _error: null, _fetchedViaServiceWorker: false }
@@ -56,7 +56,7 @@ function firefox(exchanges) {
   return { log: { version: "1.2", creator: { name: "Firefox", version: "145.0.1" }, browser: { name: "Firefox", version: "145.0.1" }, pages: pages(exchanges, "page_", when).map((p) => ({ id: p.id, pageTimings: p.pageTimings, startedDateTime: p.startedDateTime, title: p.title })), entries } };
 }
 
-const SAFARI = { dns: "A server with the specified hostname could not be found.", refused: "Could not connect to the server.", reset: "The network connection was lost.", timeout: "The request timed out.", cert: "The certificate for this server is invalid. You might be connecting to a server that is pretending to be \u201clogin.microsoftonline.com\u201d which could put your confidential information at risk.", tls: "An SSL error has occurred and a secure connection to the server cannot be made.", tlsreset: "The network connection was lost.", blocked: "The URL was blocked by a content blocker", offline: "The Internet connection appears to be offline.", aborted: "cancelled", proxy: "There was a problem communicating with the secure web proxy server (HTTPS).", csp: "Blocked by Content Security Policy" };
+const SAFARI = { dns: "A server with the specified hostname could not be found.", refused: "Could not connect to the server.", reset: "The network connection was lost.", timeout: "The request timed out.", cert: "The certificate for this server is invalid. You might be connecting to a server that is pretending to be \u201clogin.microsoftonline.com\u201d which could put your confidential information at risk.", tls: "An SSL error has occurred and a secure connection to the server cannot be made.", tlsreset: "The network connection was lost.", blocked: "The URL was blocked by a content blocker", offline: "The Internet connection appears to be offline.", aborted: "cancelled", unreachable: "Could not connect to the server.", dnsfail: "A server with the specified hostname could not be found.", dnstimeout: "The request timed out.", proxy: "There was a problem communicating with the secure web proxy server (HTTPS).", csp: "Blocked by Content Security Policy" };
 
 function safari(exchanges) {
   const entries = exchanges.map((x) => ({
@@ -71,7 +71,7 @@ function safari(exchanges) {
   return { log: { version: "1.2", creator: { name: "WebKit Web Inspector", version: "1.0" }, pages: pages(exchanges, "page_", iso).map((p, i) => ({ ...p, id: `page_${i}` })), entries } };
 }
 
-const MITM = { dns: "[Errno -2] Name or service not known", refused: "[Errno 111] Connect call failed", reset: "server closed connection", timeout: "[Errno 110] Connect call failed", cert: "Certificate verify failed: unable to get local issuer certificate", tls: "TLS handshake failed", tlsreset: "connection closed", aborted: "Client disconnected.", offline: "[Errno 101] Network is unreachable" };
+const MITM = { dns: "[Errno -2] Name or service not known", refused: "[Errno 111] Connect call failed", reset: "server closed connection", timeout: "[Errno 110] Connect call failed", cert: "Certificate verify failed: unable to get local issuer certificate", tls: "TLS handshake failed", tlsreset: "connection closed", aborted: "Client disconnected.", offline: "[Errno 101] Network is unreachable", dnstimeout: "[Errno -3] Temporary failure in name resolution", dnsfail: "[Errno -4] Non-recoverable failure in name resolution", unreachable: "[Errno 113] No route to host", tlsplain: "The remote server does not speak TLS.", tlsversion: "The remote server and mitmproxy cannot agree on a TLS version to use. You may need to adjust mitmproxy's tls_version_server_min option." };
 
 function mitmproxy(exchanges) {
   const when = (ms) => new Date(ms).toISOString().replace("Z", "000+00:00");
@@ -125,8 +125,32 @@ function fiddler(exchanges, own) {
   return { log: { pages: [], comment: "exported @ 15/01/2030 10:31:40", entries, creator: { name: "Fiddler", comment: "https://fiddler2.com", version: "5.0.20253.3311" }, version: "1.2" } };
 }
 
-export const LAYOUTS = { devtools, firefox, safari, mitmproxy, charles, insomnia, fiddler };
-export const PRODUCERS = { devtools: "Chrome DevTools layout", firefox: "Firefox layout", safari: "Safari layout", mitmproxy: "mitmproxy layout", charles: "Charles layout", insomnia: "Insomnia layout", fiddler: "Fiddler HAR export layout" };
+const FIREFOX = { tlsplain: "SSL_ERROR_RX_RECORD_TOO_LONG", tlsversion: "SSL_ERROR_UNSUPPORTED_VERSION", refused: "NS_ERROR_CONNECTION_REFUSED", reset: "NS_ERROR_NET_RESET", dns: "NS_ERROR_UNKNOWN_HOST" };
+
+/** Playwright's own HAR: the certificate's issuer stands with every answer; `story.issuers` names others than the public ones. */
+function playwright(exchanges, { story = {} } = {}) {
+  const gecko = story.playwrightOn === "firefox", page = (n) => `page@${String(Math.max(1, n)).padStart(32, "0")}`;
+  const issuer = (host) => story.issuers?.[host] || story.issuers?.["*"] || (story.interceptor?.hosts.includes(host) ? /CN=([^,]*)/.exec(story.interceptor.issuer)[1] : null) || (host.startsWith("aadcdn") ? "Microsoft TLS G2 RSA CA OCSP 02" : /microsoft|live\.com/.test(host) ? "DigiCert Global G2 TLS RSA SHA256 2020 CA1" : "Example Public TLS CA 1");
+  const first = exchanges[0]?.started || 0;
+  const entries = exchanges.map((x) => {
+    const u = new URL(x.request.url), t = x.times;
+    const body = x.response && !x.missing && !location(x) ? { text: x.response.body } : {};
+    return {
+      pageref: page(x.pageref), startedDateTime: iso(x.started), time: x.response ? total(t) : Math.max(1, t.blocked),
+      request: { method: x.request.method, url: x.request.url, httpVersion: "HTTP/1.1", cookies: cookies(x.request.headers, "cookie"), headers: list(x.request.headers), queryString: query(x.request.url).map((q) => ({ ...q, value: decodeURIComponent(q.value) })), headersSize: x.response ? 820 : -1, bodySize: bytes(x.request.body), ...(x.request.body !== null ? { postData: { mimeType: x.request.mime || "application/x-www-form-urlencoded", text: x.request.body, params: x.request.mime ? [] : form(x.request.body).map((p) => ({ ...p, value: decodeURIComponent(p.value) })) } } : {}) },
+      response: x.response
+        ? { status: x.response.status, statusText: x.response.text, httpVersion: "HTTP/1.1", cookies: cookies(x.response.headers, "set-cookie"), headers: list(x.response.headers), content: { size: location(x) ? -1 : bytes(x.response.body), mimeType: x.response.mime, compression: 0, ...body }, headersSize: 800, bodySize: bytes(x.response.body), redirectURL: location(x), _transferSize: bytes(x.response.body) + 800 }
+        : { status: -1, statusText: "", httpVersion: "HTTP/1.1", cookies: [], headers: [], content: { size: -1, mimeType: "x-unknown" }, headersSize: -1, bodySize: -1, redirectURL: "", _transferSize: -1, _failureText: gecko ? FIREFOX[x.error.kind] : x.error.net },
+      cache: {}, timings: x.response ? { dns: Math.max(0, t.dns), connect: Math.max(0, t.connect), ssl: t.ssl, send: 0, wait: t.wait, receive: t.receive } : { send: -1, wait: -1, receive: -1 },
+      _frameref: `frame@${"0".repeat(31)}1`, _monotonicTime: 14000 + x.started - first, _resourceType: x.type,
+      ...(x.response ? { serverIPAddress: x.address, _serverPort: u.protocol === "http:" ? 80 : 443, ...(u.protocol === "http:" ? {} : { _securityDetails: { protocol: "TLS 1.3", subjectName: u.hostname, issuer: issuer(u.hostname), validFrom: 1888444800, validTo: 1897084799 } }) } : {}),
+    };
+  });
+  return { log: { version: "1.2", creator: { name: "Playwright", version: "1.65.1" }, browser: gecko ? { name: "firefox", version: "145.0" } : { name: "chromium", version: "156.0.8078.79" }, pages: (exchanges.pages || []).map((p, i) => ({ startedDateTime: iso(p.started), id: page(i + 1), title: p.title, pageTimings: { onContentLoad: 120, onLoad: 180 } })), entries } };
+}
+
+export const LAYOUTS = { playwright, devtools, firefox, safari, mitmproxy, charles, insomnia, fiddler };
+export const PRODUCERS = { playwright: "Playwright layout", devtools: "Chrome DevTools layout", firefox: "Firefox layout", safari: "Safari layout", mitmproxy: "mitmproxy layout", charles: "Charles layout", insomnia: "Insomnia layout", fiddler: "Fiddler HAR export layout" };
 
 
 /** One line for each entry: the files stay readable and small. */
