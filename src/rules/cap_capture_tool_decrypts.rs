@@ -6,6 +6,7 @@ use super::{Case, Meta, Rule, is_sign_in_host};
 use crate::entra::{hosts, vendors};
 use crate::evidence::{Connection, InputCoverage, InputId};
 use crate::finding::{Confidence, Finding, Findings, Piece, Refs, Text};
+use crate::signin::interceptor;
 
 rule! {
     /// ## What it finds
@@ -48,7 +49,10 @@ impl Rule for CapCaptureToolDecrypts {
             if !is_sign_in_host(host.as_str()) {
                 continue;
             }
-            let Some(name) = decrypting_tool(connection) else { continue };
+            // A product that is there without the capture too has its own rule.
+            let other = interceptor(connection).filter(|_| !case.spares(true));
+            let tool = decrypting_tool(connection).or(other.map(|row| Some(row.name)));
+            let Some(name) = tool else { continue };
             let coverage = case.evidence.coverage.of(connection.at.input);
             if coverage.is_some_and(InputCoverage::is_tunnels_only) {
                 continue;

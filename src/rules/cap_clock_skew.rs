@@ -74,7 +74,7 @@ impl Rule for CapClockSkew {
 
 /// The reading in the middle of enough of them.
 fn middle(readings: &[ClockReading]) -> Option<&ClockReading> {
-    let mut sorted: Vec<&ClockReading> = readings.iter().collect();
+    let mut sorted: Vec<&ClockReading> = readings.iter().filter(|one| one.fresh).collect();
     sorted.sort_by_key(|reading| reading.offset);
     (sorted.len() >= ENOUGH).then(|| sorted.get(sorted.len() / 2).copied())?
 }
@@ -88,6 +88,7 @@ mod tests {
     fn the_middle_of_five_counts() {
         let reading = |offset| ClockReading {
             offset,
+            fresh: true,
             at: EvidenceRef { input: InputId(0), at: Locator::HarEntry(0) },
         };
         let readings: Vec<_> = [0, -900, 1, 2, 400].map(reading).into();

@@ -41,6 +41,8 @@ impl Rule for CapStartsLate {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for (index, attempt) in case.attempts() {
             let middle = first(attempt).filter(|step| is_middle(attempt, step));
+            // A sign-in that the organisation's own page began has no request before it.
+            let middle = middle.filter(|_| !case.spares(is_begun_elsewhere(attempt)));
             let told = attempt.unseen.contains(&Unseen::CaptureStarted);
             let refs = middle.and_then(|step| Refs::all(step.refs.iter().copied().take(1)));
             let Some(refs) = refs.or_else(|| deciding_refs(attempt).filter(|_| told)) else {
@@ -64,6 +66,7 @@ fn first(attempt: &SignInAttempt) -> Option<&Step> {
         !matches!(
             step.kind,
             StepKind::Discovery
+                | StepKind::FederationRedirect
                 | StepKind::HomeRealm
                 | StepKind::Logout
                 | StepKind::Other
@@ -72,6 +75,14 @@ fn first(attempt: &SignInAttempt) -> Option<&Step> {
                 | StepKind::Telemetry
         )
     })
+}
+
+/// Whether the identity provider's own page comes first in the capture.
+fn is_begun_elsewhere(attempt: &SignInAttempt) -> bool {
+    let first = attempt.steps.iter().find(|step| {
+        matches!(step.kind, StepKind::FederationRedirect | StepKind::FederationReturn)
+    });
+    first.is_some_and(|step| step.kind == StepKind::FederationRedirect)
 }
 
 /// Whether a browser's sign-in never begins with this step.

@@ -85,6 +85,11 @@ fn first_missing<'a>(
     case: &Case<'_>,
     attempt: &'a SignInAttempt,
 ) -> Option<(&'a Expected, Confidence)> {
+    // A code that the user types is waited for without any poll.
+    let typed = attempt.expected.iter().find(|one| one.kind == TrafficKind::Code);
+    if let Some(one) = typed.filter(|_| !case.spares(true)) {
+        return Some((one, Confidence::Medium));
+    }
     let first = attempt.expected.iter().find(|one| one.traffic != Traffic::Seen)?;
     let stopped = matches!(
         attempt.outcome,

@@ -42,7 +42,12 @@ rule! {
 
 impl Rule for ProxyBlockPage {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
-        let failed = case.failed_hosts(|failure| matches!(failure.kind, FailureKind::BlockPage));
+        let failed = case.failed_hosts(|failure| match failure.kind {
+            FailureKind::BlockPage => true,
+            // An error page of the service itself has the service's headers.
+            FailureKind::Service { .. } => !case.spares(true),
+            _ => false,
+        });
         report_failed_hosts(
             self.meta(),
             case,

@@ -3,7 +3,7 @@
 //! Each answer of the sign-in service carries the service's time in `Date`; the capture says when it
 //! came. It must not know what a difference breaks.
 //!
-//! Invariant: an answer out of a cache is no reading.
+//! Invariant: a reading says whether the service wrote it just then.
 
 use std::collections::BTreeMap;
 
@@ -20,6 +20,8 @@ const READINGS: usize = 4_096;
 pub struct ClockReading {
     /// Seconds that the computer's clock is ahead of the service's; negative when it is behind.
     pub offset: i64,
+    /// Whether the service itself wrote the date just then: no cache, no other host.
+    pub fresh: bool,
     /// Where the answer stands.
     pub at: EvidenceRef,
 }
@@ -28,34 +30,36 @@ pub struct ClockReading {
 pub(super) fn readings(evidence: &Evidence) -> BTreeMap<InputId, Vec<ClockReading>> {
     let mut found: BTreeMap<InputId, Vec<ClockReading>> = BTreeMap::new();
     for exchange in &evidence.exchanges {
-        if !hosts::is_sign_in_service(exchange.host().as_str()) {
+        let service = hosts::is_sign_in_service(exchange.host().as_str());
+        if !service && !hosts::is_script_cdn(exchange.host().as_str()) {
             continue;
         }
-        let Some(offset) = offset(exchange) else { continue };
+        let Some((offset, aged)) = offset(exchange) else { continue };
+        let fresh = service && !aged;
         let readings = found.entry(exchange.at.input).or_default();
         if readings.len() < READINGS {
-            readings.push(ClockReading { offset, at: exchange.at });
+            readings.push(ClockReading { offset, fresh, at: exchange.at });
         }
     }
     found
 }
 
-fn offset(exchange: &Exchange) -> Option<i64> {
-    let response = exchange.response.as_ref().ok().filter(|_| !exchange.from_cache)?;
-    if response.headers.has("age") {
-        return None;
-    }
+/// The offset, and whether the answer came out of a cache.
+fn offset(exchange: &Exchange) -> Option<(i64, bool)> {
+    let response = exchange.response.as_ref().ok()?;
+    let aged = exchange.from_cache || response.headers.has("age");
     let date = Timestamp::parse_http_date(expose::header(&response.headers, "date")?)?;
     let (begun, ended) = (exchange.started()?, exchange.ended()?);
     let seconds = |later: Timestamp, earlier: Timestamp| {
         i64::try_from(later.since(earlier).as_secs()).unwrap_or(i64::MAX)
     };
     // The service writes its date between the request and the end of the answer.
-    Some(if date < begun {
+    let offset = if date < begun {
         seconds(begun, date)
     } else if date > ended {
         seconds(date, ended).saturating_neg()
     } else {
         0
-    })
+    };
+    Some((offset, aged))
 }

@@ -120,6 +120,7 @@ fn named(stage: Stage, code: &str) -> Failure {
         (Stage::Proxy, _) => (Fault::ProxyUnreachable, false),
         (Stage::Receive, "CLOSED_AFTER_CONNECT") => (Fault::ClosedWithoutAnswer, false),
         (Stage::Tls, "HANDSHAKE_CUT") => (Fault::HandshakeCut, true),
+        (Stage::Tls, "TLS_VERSION") => (Fault::TlsVersion, true),
         (Stage::Tls, "TLS_PLAIN_TEXT") => (Fault::TlsPlainText, true),
         (Stage::Tls, "SECURITY_BROKEN") => (Fault::CertUntrusted, false),
         (Stage::Tls, "CERTIFICATE_INVALID") => (Fault::CertInvalid, true),
@@ -197,10 +198,13 @@ fn vendor(response: &Response) -> Option<&'static str> {
         }
     });
     let by_header = found.find(|vendor| is_product(vendor));
-    by_header.map(|vendor| vendor.name).or_else(|| {
-        let body = expose::body(&response.body)?;
-        vendors::block_page(&body).filter(|vendor| is_product(vendor)).map(|vendor| vendor.name)
-    })
+    by_header.map(|vendor| vendor.name).or_else(|| by_text(response))
+}
+
+/// The product whose block page the body is.
+fn by_text(response: &Response) -> Option<&'static str> {
+    let body = expose::body(&response.body)?;
+    vendors::block_page(&body).filter(|vendor| is_product(vendor)).map(|vendor| vendor.name)
 }
 
 fn is_product(vendor: &entra::Vendor) -> bool {
@@ -309,7 +313,9 @@ fn at_service(exchange: &Exchange, response: &Response, marked: bool) -> Option<
         500..=510 | 512..=599 if vendor.is_none() && !foreign => {
             Some(Failure::new(FailureKind::Service { status }, FailureSide::Service, false))
         }
-        502..=504 if vendor.is_none() || !page => Some(Failure {
+        // A gateway says so of a server that it cannot reach (RFC 9110 sections 15.6.3 and 15.6.5);
+        // with 503 filters show pages of their own.
+        502..=504 if status != 503 || by_text(response).is_none() => Some(Failure {
             kind: FailureKind::ProxyUpstream,
             side: FailureSide::Network,
             vendor,

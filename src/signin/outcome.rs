@@ -594,6 +594,12 @@ impl Walk<'_> {
                     );
                     self.mfa = if lost { MfaState::Failed } else { MfaState::Passed };
                 }
+                if let Waiting::Elsewhere { .. } = self.waiting
+                    && row.mfa_related
+                {
+                    // What the provider sent back was not taken.
+                    self.mfa = MfaState::Failed;
+                }
                 self.waiting = Waiting::Nothing;
                 self.completed = None;
                 self.set(index, outcome, side, Some(code));

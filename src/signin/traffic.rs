@@ -234,10 +234,9 @@ fn missing(kind: TrafficKind, anchor: &Sighting) -> Expected {
 fn one(kind: TrafficKind, anchor: &Sighting, after: &[Sighting], evidence: &Evidence) -> Expected {
     let tries: Vec<&Sighting> =
         after.iter().filter(|one| is_of(kind, one) && one.started >= anchor.started).collect();
-    let good = tries.iter().rfind(|one| one.answered && one.failure.is_none());
-    let failed = tries.iter().rfind(|one| one.failure.is_some());
-    if let Some(last) = good.or(failed) {
-        let traffic = if good.is_some() { Traffic::Seen } else { Traffic::Failed };
+    // What was tried again and came through is no failure; what failed to the end is one.
+    if let Some(last) = tries.iter().rfind(|one| one.answered || one.failure.is_some()) {
+        let traffic = if last.failure.is_none() { Traffic::Seen } else { Traffic::Failed };
         let host = Some(last.host.clone());
         return Expected { kind, traffic, host, refs: vec![last.reference] };
     }

@@ -56,6 +56,8 @@ const SENTENCES: &[(&str, &str, Stage)] = &[
     ("[errno 101]", "UNREACHABLE", Stage::Connect),
     ("[errno 113]", "UNREACHABLE", Stage::Connect),
     ("[errno 104]", "CONNECTION_RESET", Stage::Receive),
+    ("does not speak tls", "TLS_PLAIN_TEXT", Stage::Tls),
+    ("cannot agree on a tls version", "TLS_VERSION", Stage::Tls),
     ("wrong version number", "TLS_PLAIN_TEXT", Stage::Tls),
     ("handshake failed: connection closed", "HANDSHAKE_CUT", Stage::Tls),
     ("certificate", "CERTIFICATE_INVALID", Stage::Tls),
