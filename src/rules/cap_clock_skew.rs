@@ -18,8 +18,9 @@ rule! {
     /// times of the report shift by it.
     ///
     /// ## Evidence it needs
-    /// The `Date` of five or more answers of the service beside the time at which the capture says
-    /// they came. The middle one of the differences counts.
+    /// The `Date` of answers of the service beside the time at which the capture says they came.
+    /// Of five or more the middle difference counts; fewer, at least two, must agree within a
+    /// minute.
     ///
     /// ## What looks like it
     /// A single answer with an old date, as from a cache or a proxy with a wrong clock; a capture
@@ -72,11 +73,13 @@ impl Rule for CapClockSkew {
     }
 }
 
-/// The reading in the middle of enough of them.
+/// The reading in the middle of enough of them; of fewer, where they agree within a minute.
 fn middle(readings: &[ClockReading]) -> Option<&ClockReading> {
     let mut sorted: Vec<&ClockReading> = readings.iter().filter(|one| one.fresh).collect();
     sorted.sort_by_key(|reading| reading.offset);
-    (sorted.len() >= ENOUGH).then(|| sorted.get(sorted.len() / 2).copied())?
+    let spread = sorted.last()?.offset.abs_diff(sorted.first()?.offset);
+    let agree = sorted.len() > 1 && spread <= 60;
+    (sorted.len() >= ENOUGH || agree).then(|| sorted.get(sorted.len() / 2).copied())?
 }
 
 #[cfg(test)]
@@ -94,5 +97,7 @@ mod tests {
         let readings: Vec<_> = [0, -900, 1, 2, 400].map(reading).into();
         assert_eq!(middle(&readings).map(|one| one.offset), Some(1));
         assert_eq!(middle(&readings[..4]), None);
+        assert_eq!(middle(&readings[2..4]).map(|one| one.offset), Some(2));
+        assert_eq!(middle(&readings[2..3]), None);
     }
 }

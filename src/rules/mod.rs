@@ -239,9 +239,11 @@ impl<'a> Case<'a> {
     /// Whether a sign-in of the case failed, so that a reader looks for a reason and has to be told
     /// which failures are none.
     pub(crate) fn has_failed_attempt(&self) -> bool {
-        self.attempts().any(|(_, attempt)| {
-            attempt.overridden_by.is_none() && !is_success(attempt) && !attempt.is_look
-        })
+        let hidden = self.signin.attempts.is_empty() && self.signin.seen;
+        hidden
+            || self.attempts().any(|(_, attempt)| {
+                attempt.overridden_by.is_none() && !is_success(attempt) && !attempt.is_look
+            })
     }
 
     /// Whether an input recorded the time from `from` on for at least `length`: the only way to claim
@@ -265,7 +267,10 @@ impl<'a> Case<'a> {
             let Some(exchange) = self.evidence.exchange(*id) else { continue };
             let stopped = self.stopped_by(*id);
             let unneeded = stopped.is_none() && !is_of_interest(exchange);
-            let named = names_all && hosts::host(exchange.host().as_str()).is_some();
+            // A proxy that asks for credentials asks for all hosts alike.
+            let known = hosts::host(exchange.host().as_str()).is_some()
+                || failure.kind == FailureKind::ProxyAuthentication;
+            let named = names_all && known;
             if self.spares(unneeded && !named) {
                 continue;
             }

@@ -61,6 +61,12 @@ impl Rule for TcpConnectionCut {
         failed.retain(|one| {
             one.decisive || !case.spares(one.kind == FailureKind::Fault(Fault::Quic))
         });
-        report_failed_hosts(self.meta(), case, failed, " cut the connection", out);
+        report_failed_hosts(
+            self.meta(),
+            case,
+            failed,
+            ": the connection was cut before the whole answer came",
+            out,
+        );
     }
 }

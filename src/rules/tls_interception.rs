@@ -192,7 +192,6 @@ fn stopped_at(case: &Case<'_>, host: &HostName) -> Option<(usize, Vec<EvidenceRe
 
 const fn is_by_tls(kind: FailureKind) -> bool {
     match kind {
-        FailureKind::BlockPage => true,
         FailureKind::Fault(fault) => {
             fault.is_certificate()
                 || matches!(

@@ -27,8 +27,9 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
     let correlate::Groups { list: groups, dropped, .. } = correlate::group(evidence, &failures);
     let mut users: BTreeMap<String, u32> = BTreeMap::new();
     let mut attempts: Vec<SignInAttempt> = Vec::new();
-    for group in &groups {
-        if !is_attempt(group) {
+    for (index, group) in groups.iter().enumerate() {
+        let later = groups.get(index.saturating_add(1)..).unwrap_or_default();
+        if !is_attempt(group) || is_lookup_made_good(group, later) {
             continue;
         }
         let judgement = outcome::judge(group, evidence);
@@ -57,6 +58,22 @@ fn is_attempt(group: &Group) -> bool {
                     | StepKind::SeamlessSso
             )
     })
+}
+
+/// Whether a group is a failed look-up of addresses after which the same client got to the service by
+/// another name: what a library asks first it can do without.
+fn is_lookup_made_good(group: &Group, later: &[Group]) -> bool {
+    let looks = |one: &Sighting| matches!(one.kind, StepKind::Discovery | StepKind::HomeRealm);
+    let input = group.members.first().map(|one| one.input);
+    group.members.iter().all(looks)
+        && later.iter().flat_map(|group| &group.members).any(|one| {
+            Some(one.input) == input
+                && one.answered
+                && one.failure.is_none()
+                && !one.is_tunnel
+                && !looks(one)
+                && matches!(one.role, Some(HostRole::Sts | HostRole::StsAlias))
+        })
 }
 
 /// Whether a refused tunnel was opened at a later try, as after a proxy's question for credentials.

@@ -11,11 +11,16 @@ use super::outcome::{Class, Judgement, Waiting, Walk};
 use super::sighting::{Grant, Sighting};
 use super::{Blockage, FailureSide, Flow, MfaState, Outcome, Phase, Side};
 use crate::entra::{HostRole, StepKind, hosts};
-use crate::evidence::{Absence, CoverageProof, Evidence, Exchange, HostName, Unseen};
+use crate::evidence::{
+    Absence, CoverageProof, Evidence, Exchange, ExchangeId, HostName, NoResponse, Unseen,
+};
 use crate::time::Timestamp;
 
 /// How long a client must be seen after its last step, for the absence of a next step to count.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// How long a user is given to look for a code and type it.
+const TYPING: Duration = Duration::from_mins(1);
 
 /// Exchanges looked at for a page that took the sign-in's place.
 const LOOK_AHEAD: usize = 2_000;
@@ -256,6 +261,9 @@ impl Walk<'_> {
             }
             return cannot(&self, Unseen::BodiesMissing, at);
         }
+        if let Some(unseen) = self.left_open(evidence) {
+            return cannot(&self, unseen, last);
+        }
         if self.lost {
             let mut judgement = self.clone_finish(Outcome::Undetermined, Side::CannotTell, &[last]);
             judgement.unseen.push(Unseen::NotShown);
@@ -282,8 +290,13 @@ impl Walk<'_> {
                 }
             }
             Waiting::Poll { since, last } => self.after_poll(evidence, since, last),
-            Waiting::Code { since } => match self.silence(evidence, since, self.window) {
-                Ok(_) => self.finish(Outcome::MfaAbandoned, Side::User, &[since], None),
+            Waiting::Code { since } => match self.silence(evidence, since, TYPING) {
+                Ok(_) => {
+                    let mut judgement =
+                        self.finish(Outcome::MfaAbandoned, Side::User, &[since], None);
+                    judgement.doubts.push("the user may still have been looking for the code");
+                    judgement
+                }
                 Err(unseen) => cannot(&self, unseen, since),
             },
             Waiting::Elsewhere { since } => match self.silence(evidence, last, SILENCE) {
@@ -300,6 +313,44 @@ impl Walk<'_> {
                 cannot(&self, unseen, last)
             }
         }
+    }
+
+    /// Why nothing follows from the silence after a request of the challenge, or one for the script of
+    /// its page, whose end is not in the capture.
+    fn left_open(&self, evidence: &Evidence) -> Option<Unseen> {
+        let since = match self.waiting {
+            Waiting::Code { since }
+            | Waiting::Elsewhere { since }
+            | Waiting::Finish { since }
+            | Waiting::Page { since } => since,
+            Waiting::Poll { last, .. } => last,
+            Waiting::Nothing => return None,
+        };
+        let after = self.members.get(since.saturating_add(1)..).unwrap_or_default();
+        let open = |one: &&Sighting| !one.answered && !one.cancelled && one.failure.is_none();
+        let of_challenge = |one: &Sighting| {
+            matches!(
+                one.kind,
+                StepKind::MfaBegin | StepKind::MfaCode | StepKind::MfaFinish | StepKind::MfaPoll
+            )
+        };
+        let script = |one: &&Sighting| one.is_script && one.role == Some(HostRole::SigninCdn);
+        let unserved = !after.iter().filter(script).any(|one| one.answered);
+        let mut open = after.iter().filter(open);
+        // A browser gives up what it waits for when the user goes elsewhere.
+        let given_up = |one: &Sighting| {
+            let ended = one.ended.or(one.started);
+            ended.zip(one.started).is_some_and(|(ended, started)| {
+                navigates_away(evidence, one, started)
+                    .is_some_and(|at| at.since(ended) <= Duration::from_secs(2))
+            })
+        };
+        let first =
+            open.find(|one| (of_challenge(one) || unserved && script(one)) && !given_up(one))?;
+        let pending = evidence
+            .exchange(first.id)
+            .is_some_and(|exchange| matches!(exchange.response, Err(NoResponse::Pending)));
+        Some(if pending { Unseen::CaptureEnded } else { Unseen::NotShown })
     }
 
     /// A page that polls and is left loses the body of the last poll: the browser had no page any more
@@ -381,11 +432,26 @@ impl Walk<'_> {
             return Ok(None);
         }
         match evidence.coverage.absent(one.input, at, length) {
+            // A proxy goes on recording when the program that signs in is gone.
+            Absence::Proven(_) if !is_client_seen(evidence, one.id, at.plus(length)) => {
+                Err(Unseen::NotShown)
+            }
             Absence::Proven(proof) => Ok(Some(proof)),
             Absence::Present => Ok(None),
             Absence::Unknown(unseen) => Err(unseen),
         }
     }
+}
+
+/// Whether the program that made a request is seen at or after a time; where programs are not named,
+/// all are one.
+pub(super) fn is_client_seen(evidence: &Evidence, id: ExchangeId, from: Timestamp) -> bool {
+    let Some(one) = evidence.exchange(id).filter(|one| one.process.is_some()) else { return true };
+    evidence.exchanges.iter().rev().any(|other| {
+        other.at.input == one.at.input
+            && other.process == one.process
+            && other.ended().or(other.started()).is_some_and(|at| at >= from)
+    })
 }
 
 /// When the same client opens another page after this step: another sign-in, or a document of a host

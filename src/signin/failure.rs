@@ -162,6 +162,10 @@ fn answered(exchange: &Exchange, response: &Response, marked: bool) -> Option<Fa
         });
         // An answer that the tool made up on purpose is no failure of anything.
         let unknown = Failure::new(FailureKind::Unnamed, FailureSide::Unknown, false);
+        if known.is_none() && exchange.request.url.scheme == Scheme::Authority && status >= 400 {
+            // The tool passes on what its own gateway said.
+            return Some(tunnel(response));
+        }
         return known.or_else(|| (status >= 500).then_some(unknown));
     }
     if exchange.request.url.scheme == Scheme::Authority {
@@ -245,6 +249,13 @@ fn is_page(response: &Response) -> bool {
             }))
 }
 
+/// Whether an answer is data of a kind that no script is sent as.
+fn is_data(response: &Response) -> bool {
+    let kind = expose::header(&response.headers, "content-type").unwrap_or_default();
+    let kind = kind.to_ascii_lowercase();
+    kind.contains("json") || kind.contains("xml")
+}
+
 /// Header fields below which an exporter is taken to have thrown most of them away.
 const FEW_HEADERS: usize = 3;
 
@@ -297,6 +308,7 @@ fn at_service(exchange: &Exchange, response: &Response, marked: bool) -> Option<
         row.map(|row| row.step),
         Some(StepKind::MfaBegin | StepKind::MfaPoll | StepKind::CredentialType)
     );
+    let asked_sas = matches!(row.map(|row| row.step), Some(StepKind::MfaBegin | StepKind::MfaPoll));
     let asked_page = matches!(
         row.map(|row| row.step),
         Some(
@@ -329,12 +341,23 @@ fn at_service(exchange: &Exchange, response: &Response, marked: bool) -> Option<
                 vendor => block(vendor, vendor.is_some()),
             })
         }
+        200 if asked_sas && foreign && is_silent(response) => Some(block(vendor, false)),
         _ if page && vendor.is_some() => Some(block(vendor, true)),
         _ if page && asked_json && foreign => Some(block(vendor, true)),
         200 if page && asked_page && foreign && is_whole_page(response) => {
             Some(block(vendor, false))
         }
         _ => None,
+    }
+}
+
+/// Whether an answer to an MFA call is here and says nothing of what the service always says.
+fn is_silent(response: &Response) -> bool {
+    match &response.body {
+        Body::Empty => true,
+        Body::Kept { .. } => expose::body(&response.body)
+            .is_some_and(|body| !body.contains("Success") && !body.contains("ResultValue")),
+        Body::Missing(_) | Body::Skipped => false,
     }
 }
 
@@ -401,6 +424,7 @@ fn at_script_host(exchange: &Exchange, response: &Response) -> Option<Failure> {
         511 => Some(portal(vendor, true)),
         403 | 451 if is_page(response) => Some(block(vendor, false)),
         200..=399 if asked_file && is_page(response) => Some(block(vendor, true)),
+        200 if path.ends_with(".js") && is_data(response) => Some(block(vendor, false)),
         status @ (500 | 501 | 505..=599) => {
             Some(Failure::new(FailureKind::Service { status }, FailureSide::Unknown, false))
         }

@@ -203,7 +203,13 @@ impl Walk<'_> {
             }
             return;
         }
+        if is_by_script(one.kind) {
+            // Even a request that fails shows that the page's script runs.
+            self.script_runs(one);
+        }
         let class = match one.role {
+            _ if one.kind == StepKind::Passkey && !self.may_use_passkey() => return,
+            Some(HostRole::Federation) if !self.was_sent_to(one) => return,
             Some(HostRole::Sts | HostRole::StsAlias) if self.is_needed(one) => Class::Service,
             Some(HostRole::SigninCdn) if one.is_script => Class::Script,
             // A certificate asked for as second factor is a step like any other.
@@ -226,6 +232,43 @@ impl Walk<'_> {
         if self.obstacles.len() < OBSTACLES {
             self.obstacles.push(Obstacle { at: index, class });
         }
+    }
+
+    /// Whether the user can have chosen a passkey: nothing else is due, and one is offered or may be.
+    fn may_use_passkey(&self) -> bool {
+        let open = !matches!(self.waiting, Waiting::Nothing) || self.candidate.is_none();
+        let offered = self.methods.is_empty() || self.methods.iter().any(|one| one == "FidoKey");
+        open && offered
+    }
+
+    /// Whether the sign-in has anything to do with this identity provider: a step before sent the user
+    /// there, or what it said is not known.
+    fn was_sent_to(&self, one: &Sighting) -> bool {
+        let mut before =
+            self.members.iter().take_while(|member| member.id != one.id).filter(|member| {
+                matches!(member.role, Some(HostRole::Sts | HostRole::StsAlias)) && member.answered
+            });
+        let mut any = false;
+        let sent = before.any(|member| {
+            any = true;
+            member.body_missing
+                || [&member.next_host, &member.federation_host, &member.external_host]
+                    .into_iter()
+                    .any(|host| host.as_ref() == Some(&one.host))
+        });
+        // The page hands the user to an external provider, whose method has no known name.
+        let external = matches!(self.waiting, Waiting::Page { .. })
+            && self.methods.iter().any(|method| entra::method(method).is_none());
+        sent || !any || external
+    }
+
+    /// A page whose script runs has got it from somewhere.
+    fn script_runs(&mut self, one: &Sighting) {
+        let members = self.members;
+        self.obstacles.retain(|obstacle| {
+            obstacle.class != Class::Script
+                || members.get(obstacle.at).is_some_and(|failed| one.started < failed.ended)
+        });
     }
 
     /// Whether a request that failed was one the sign-in could not do without.
@@ -264,22 +307,12 @@ impl Walk<'_> {
             let same_host = failed.host == one.host;
             match obstacle.class {
                 Class::Script => {
-                    // Any root that the page takes scripts from may serve the same file.
-                    let same_file =
-                        one.is_script && (one.file == failed.file || failed.is_tunnel && same_host);
-                    // A page whose script runs makes these requests.
-                    let by_script = matches!(
-                        one.kind,
-                        StepKind::CredentialType
-                            | StepKind::KeepSignedIn
-                            | StepKind::MfaBegin
-                            | StepKind::MfaCode
-                            | StepKind::MfaFinish
-                            | StepKind::MfaPoll
-                            | StepKind::Password
-                            | StepKind::PhoneSignIn
-                    );
-                    !(same_file || by_script && one.started >= failed.ended)
+                    // Any root that the page takes scripts from may serve the same file; which one a
+                    // tunnel was for is not known.
+                    let later = one.started >= failed.started;
+                    let same_file = one.is_script
+                        && (one.file == failed.file || failed.is_tunnel && later && !one.is_tunnel);
+                    !(same_file || is_by_script(one.kind) && one.started >= failed.ended)
                 }
                 Class::Service => {
                     let at_service = matches!(one.role, Some(HostRole::Sts | HostRole::StsAlias));
@@ -670,6 +703,21 @@ impl Walk<'_> {
         self.authenticated(index, true);
         self.obstacles.retain(|obstacle| obstacle.class == Class::Application);
     }
+}
+
+/// Whether only the script of a page makes this request.
+const fn is_by_script(kind: StepKind) -> bool {
+    matches!(
+        kind,
+        StepKind::CredentialType
+            | StepKind::KeepSignedIn
+            | StepKind::MfaBegin
+            | StepKind::MfaCode
+            | StepKind::MfaFinish
+            | StepKind::MfaPoll
+            | StepKind::Password
+            | StepKind::PhoneSignIn
+    )
 }
 
 /// Whether an answer to this step moves the sign-in on.

@@ -10,6 +10,7 @@
 
 use std::time::Duration;
 
+use super::conclude::is_client_seen;
 use super::sighting::Sighting;
 use crate::entra::{self, HostRole, MethodShape, ResultClass, StepKind};
 use crate::evidence::{Absence, CoverageProof, Evidence, EvidenceRef, HostName, Unseen};
@@ -255,6 +256,9 @@ fn silence(anchor: &Sighting, evidence: &Evidence) -> Traffic {
         return Traffic::Unknown(Unseen::Timeless);
     };
     match evidence.coverage.absent(anchor.input, at, SILENCE) {
+        Absence::Proven(_) if !is_client_seen(evidence, anchor.id, at.plus(SILENCE)) => {
+            Traffic::Unknown(Unseen::NotShown)
+        }
         Absence::Proven(proof) => Traffic::Absent(proof),
         Absence::Present => Traffic::Seen,
         Absence::Unknown(unseen) => Traffic::Unknown(unseen),

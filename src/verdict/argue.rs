@@ -92,18 +92,31 @@ pub(super) fn set_aside(
     let mut out = Vec::new();
     out.extend(network_excluded(attempt));
     out.extend(method_excluded(attempt));
-    for finding in findings {
-        let network = (Family::Dns..=Family::Net).contains(&finding.meta.family);
-        if network && !finding.decisive && finding.masked_by.is_none() {
-            out.push(not_decisive(finding));
-        }
-    }
-    out.extend(elsewhere(evidence, signin, findings));
+    out.extend(not_decisive(evidence, signin, findings));
     out.extend(overridden(signin, attempt));
     out
 }
 
-fn not_decisive(finding: &Finding) -> Statement {
+/// Failures that decided nothing.
+pub(super) fn not_decisive(
+    evidence: &Evidence,
+    signin: &SignIn,
+    findings: &[Finding],
+) -> Vec<Statement> {
+    let mut out: Vec<Statement> = findings
+        .iter()
+        .filter(|finding| {
+            (Family::Dns..=Family::Net).contains(&finding.meta.family)
+                && !finding.decisive
+                && finding.masked_by.is_none()
+        })
+        .map(statement)
+        .collect();
+    out.extend(elsewhere(evidence, signin, findings));
+    out
+}
+
+fn statement(finding: &Finding) -> Statement {
     let text = Text::of("not decisive (")
         .with(Piece::Literal(finding.meta.id.0))
         .with("): ")
@@ -157,7 +170,7 @@ fn elsewhere(evidence: &Evidence, signin: &SignIn, findings: &[Finding]) -> Opti
     let mut text = Text::of("not decisive: ")
         .with(number(count))
         .with(if count == 1 { " request" } else { " requests" })
-        .with(" to hosts that no step of a sign-in needs failed (");
+        .with(" to other hosts failed, and no step of this sign-in stopped there (");
     for (position, host) in hosts.keys().take(NAMED).enumerate() {
         text = text.with(if position == 0 { "" } else { ", " }).with(*host);
     }

@@ -61,8 +61,11 @@ fn of_attempt(
         evidence_for.push(statement);
     }
     if let Some(cause) = cause {
-        evidence_for
-            .push(Statement { text: cause.summary.clone(), refs: Some(cause.refs.clone()) });
+        let beside = findings.iter().filter(|one| one.decisive && !std::ptr::eq(*one, cause));
+        evidence_for.extend(std::iter::once(cause).chain(beside).map(|finding| Statement {
+            text: finding.summary.clone(),
+            refs: Some(finding.refs.clone()),
+        }));
     } else if let Some(refs) = refs {
         evidence_for
             .push(Statement { text: Text::of(summary::fact(attempt.outcome)), refs: Some(refs) });
@@ -299,7 +302,7 @@ fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding
         summary: summary::without_attempt(seen),
         evidence_for,
         evidence_against: Vec::new(),
-        ruled_out: Vec::new(),
+        ruled_out: argue::not_decisive(evidence, signin, findings),
         guide: guide::answers(None),
         unseen: if outcome == Outcome::Unreadable {
             vec![Text::of(words(Unseen::Encrypted))]

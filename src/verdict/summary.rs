@@ -60,7 +60,16 @@ fn network(attempt: &SignInAttempt, cause: Option<&Finding>, confidence: Confide
     };
     let text = Text::of(what).with(degree(confidence));
     if let Some(cause) = cause.filter(|cause| cause.meta.family < Family::Sts) {
-        return text.with(": ").with_text(&cause.summary).with(".");
+        let text = text.with(": ").with_text(&cause.summary);
+        let mut others = attempt
+            .blockage
+            .iter()
+            .flat_map(|blockage| &blockage.hosts)
+            .filter(|host| cause.host.as_ref().is_some_and(|named| named != *host));
+        return match others.next() {
+            Some(other) => text.with("; ").with(other).with(" did not stand in for it."),
+            None => text.with("."),
+        };
     }
     let Some(blockage) = &attempt.blockage else { return text.with(".") };
     let mut hosts = blockage.hosts.iter();
