@@ -404,11 +404,8 @@ fn is_portal(response: &Response) -> bool {
 fn at_script_host(exchange: &Exchange, response: &Response) -> Option<Failure> {
     let path = exchange.request.url.path.to_ascii_lowercase();
     let asked = expose::header(&exchange.request.headers, "sec-fetch-dest");
-    let file = path
-        .rsplit('/')
-        .next()
-        .and_then(|name| name.rsplit_once('.'))
-        .is_some_and(|(_, extension)| !matches!(extension, "html" | "htm"));
+    let extension = path.rsplit('/').next().and_then(|name| Some(name.rsplit_once('.')?.1));
+    let file = extension.is_some_and(|extension| !matches!(extension, "html" | "htm"));
     let asked_file = asked.map_or(file, |asked| asked != "document" && asked != "iframe");
     let vendor = vendor(response);
     if !file && asked.is_none() {
@@ -424,7 +421,7 @@ fn at_script_host(exchange: &Exchange, response: &Response) -> Option<Failure> {
         511 => Some(portal(vendor, true)),
         403 | 451 if is_page(response) => Some(block(vendor, false)),
         200..=399 if asked_file && is_page(response) => Some(block(vendor, true)),
-        200 if path.ends_with(".js") && is_data(response) => Some(block(vendor, false)),
+        200 if extension == Some("js") && is_data(response) => Some(block(vendor, false)),
         status @ (500 | 501 | 505..=599) => {
             Some(Failure::new(FailureKind::Service { status }, FailureSide::Unknown, false))
         }

@@ -5,7 +5,7 @@
 //!
 //! Invariant: a finding is the cause, a reason beside it, its consequence, or set aside; never two.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Statement;
 use crate::evidence::{Evidence, EvidenceRef, HostName};
@@ -155,12 +155,14 @@ fn method_excluded(attempt: &SignInAttempt) -> Option<Statement> {
 
 /// Failures at hosts that have no part in signing in, taken together.
 fn elsewhere(evidence: &Evidence, signin: &SignIn, findings: &[Finding]) -> Option<Statement> {
+    let told: BTreeSet<&HostName> =
+        findings.iter().filter_map(|finding| finding.host.as_ref()).collect();
     let mut hosts: BTreeMap<&HostName, EvidenceRef> = BTreeMap::new();
     let mut count = 0_usize;
     for id in signin.failures.keys() {
         let Some(exchange) = evidence.exchange(*id) else { continue };
         let host = exchange.host();
-        if findings.iter().any(|finding| finding.host.as_ref() == Some(host)) {
+        if told.contains(host) {
             continue;
         }
         count = count.saturating_add(1);
