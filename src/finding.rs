@@ -231,12 +231,14 @@ impl From<&Identity> for Piece {
 pub struct Refs {
     first: EvidenceRef,
     rest: Vec<EvidenceRef>,
+    /// The greatest of them: what comes in order need not be looked for.
+    greatest: EvidenceRef,
 }
 
 impl Refs {
     /// One reference.
     pub const fn one(first: EvidenceRef) -> Self {
-        Self { first, rest: Vec::new() }
+        Self { first, rest: Vec::new(), greatest: first }
     }
 
     /// All of them in order without repeats; `None` when there is none.
@@ -251,7 +253,10 @@ impl Refs {
 
     /// Adds one that is not there yet.
     pub fn add(&mut self, one: EvidenceRef) {
-        if !self.contains(one) {
+        if one > self.greatest {
+            self.greatest = one;
+            self.rest.push(one);
+        } else if !self.contains(one) {
             self.rest.push(one);
         }
     }

@@ -354,7 +354,9 @@ fn at_service(exchange: &Exchange, response: &Response, marked: bool) -> Option<
 /// Whether an answer to an MFA call is here and says nothing of what the service always says.
 fn is_silent(response: &Response) -> bool {
     match &response.body {
-        Body::Empty => true,
+        // An empty answer that says so; else its end may be missing.
+        Body::Empty => expose::header(&response.headers, "content-length") == Some("0"),
+        Body::Kept { cut: true, .. } => false,
         Body::Kept { .. } => expose::body(&response.body)
             .is_some_and(|body| !body.contains("Success") && !body.contains("ResultValue")),
         Body::Missing(_) | Body::Skipped => false,
