@@ -18,7 +18,8 @@ use super::sign_in_log::SignInLog;
 use crate::evidence::{EvidenceRef, HostName, Input, Locator, Redaction, named, shown};
 use crate::finding::{Finding, Refs, RuleId, Text};
 use crate::signin::{
-    AttemptId, Guid, GuideCause, MfaState, Outcome, Side, SignInAttempt, StepKind,
+    AttemptId, Expected, Guid, GuideCause, MfaState, Outcome, Side, SignInAttempt, StepKind,
+    Traffic,
 };
 use crate::time::Timestamp;
 use crate::verdict::{Statement, Verdict};
@@ -315,6 +316,39 @@ struct AttemptJson<'a> {
     last: Option<Timestamp>,
     steps: Vec<StepJson<'a>>,
     errors: Vec<ErrorJson<'a>>,
+    mfa_traffic: Vec<TrafficJson<'a>>,
+}
+
+/// What had to follow the MFA page, and what of it is in the capture.
+#[derive(Serialize)]
+struct TrafficJson<'a> {
+    kind: &'static str,
+    state: &'static str,
+    host: Option<&'a HostName>,
+    /// Until when the capture is known to have recorded, where it proves that nothing came.
+    recorded_until: Option<Timestamp>,
+    /// Why the capture cannot tell.
+    unseen: Option<&'static str>,
+    refs: Vec<RefJson>,
+}
+
+impl<'a> TrafficJson<'a> {
+    fn of(expected: &'a Expected) -> Self {
+        Self {
+            kind: expected.kind.as_str(),
+            state: expected.traffic.as_str(),
+            host: expected.host.as_ref(),
+            recorded_until: match expected.traffic {
+                Traffic::Absent(proof) => Some(proof.window().last()),
+                _ => None,
+            },
+            unseen: match expected.traffic {
+                Traffic::Unknown(unseen) => Some(unseen.as_str()),
+                _ => None,
+            },
+            refs: RefJson::all(expected.refs.iter().copied()),
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -390,6 +424,7 @@ impl<'a> AttemptJson<'a> {
                     refs: RefJson::all([error.reference]),
                 })
                 .collect(),
+            mfa_traffic: attempt.expected.iter().map(TrafficJson::of).collect(),
         }
     }
 }
@@ -402,6 +437,8 @@ struct FindingJson<'a> {
     confidence: &'static str,
     host: Option<&'a HostName>,
     decisive: bool,
+    /// The rule whose finding has this one as its consequence.
+    consequence_of: Option<RuleId>,
     attempt: Option<u32>,
     summary: String,
     advice: String,
@@ -418,6 +455,7 @@ impl<'a> FindingJson<'a> {
             confidence: finding.confidence.as_str(),
             host: finding.host.as_ref(),
             decisive: finding.decisive,
+            consequence_of: finding.masked_by,
             attempt: finding.attempt.and_then(id).map(|AttemptId(number)| number),
             summary: finding.summary.shown(report.redaction),
             advice: match &finding.advice {
@@ -597,7 +635,7 @@ mod tests {
         has(
             attempt,
             "id outcome side mfa flow user tenant application resource correlation_ids request_ids \
-             policy_ids methods result_value overridden_by first last steps errors",
+             policy_ids methods result_value overridden_by first last steps errors mfa_traffic",
         );
         has(&attempt["steps"][0], "kind at result detail host count refs");
         has(
@@ -607,7 +645,8 @@ mod tests {
         assert!(attempt["errors"][0]["code"].is_u64());
         has(
             &json["findings"][0],
-            "rule name severity confidence host decisive attempt summary advice refs",
+            "rule name severity confidence host decisive consequence_of attempt summary advice \
+             refs",
         );
         has(&json["sign_in_log"], "correlation_ids request_ids window portal kql graph");
         has(&json["sign_in_log"]["window"], "from to");

@@ -9,6 +9,7 @@
 mod closing;
 mod ladder;
 mod page;
+mod traffic;
 
 use std::fmt::Write as _;
 
@@ -17,7 +18,7 @@ use super::model::{
     ReportInput, answer_words, cited, clock, confidence_sentence, guide_words, mfa_words, sentence,
 };
 use crate::evidence::{DiagnosticCode, Format};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Family, Finding, Severity};
 use crate::signin::{Side, SignInAttempt};
 use crate::verdict::{GuideAnswer, Statement};
 
@@ -55,6 +56,9 @@ pub fn write(report: &ReportInput<'_>, colour: bool, detail: Detail) -> String {
     why(&mut page, report);
     if let Some(attempt) = report.attempt() {
         ladder::write(&mut page, report, attempt, detail);
+        if report.verdict.side != Side::NothingWrong || detail == Detail::Full {
+            traffic::write(&mut page, report, attempt);
+        }
     }
     let healthy = report.verdict.side == Side::NothingWrong;
     let brief = healthy && detail != Detail::Full;
@@ -226,10 +230,14 @@ fn others(page: &mut Page, report: &ReportInput<'_>, detail: Detail) {
 
 fn findings(page: &mut Page, report: &ReportInput<'_>, detail: Detail) {
     let decisive: Vec<&Finding> = report.findings.iter().filter(|one| one.decisive).collect();
+    // Failures that decided nothing stand above, among what was ruled out.
+    let network = |one: &Finding| {
+        (Family::Dns..=Family::Net).contains(&one.meta.family) && one.masked_by.is_none()
+    };
     let (loud, informative): (Vec<&Finding>, Vec<&Finding>) = report
         .findings
         .iter()
-        .filter(|one| !one.decisive)
+        .filter(|one| !one.decisive && (!network(one) || one.severity != Severity::Info))
         .partition(|one| one.severity != Severity::Info);
     if !decisive.is_empty() {
         page.heading("Findings that decided");
@@ -258,6 +266,9 @@ fn findings(page: &mut Page, report: &ReportInput<'_>, detail: Detail) {
         let mut words = summary(report, finding);
         if more > 0 {
             let _ = write!(words, " and {more} more like it");
+        }
+        if let Some(rule) = finding.masked_by {
+            let _ = write!(words, "; follows from {rule}");
         }
         let id = format!("  {}", finding.meta.id);
         page.row(&[(&id, Tone::Faint)], 10, &words, Tone::Plain);
