@@ -118,3 +118,42 @@ fn a_healthy_capture_has_no_network_verdict_and_no_error() {
         assert!(errors.is_empty(), "{}: {errors:?}", row.path);
     }
 }
+
+/// Captures with two faults: the one that did not decide, by a host or a rule.
+const BESIDE: &[(&str, &str)] = &[
+    ("challenge/denied-among-noise", "browser.events.data.microsoft.com"),
+    ("challenge/device-probe-failed-wrong-code", "device.login.microsoftonline.com"),
+    ("challenge/first-root-dead-then-left", "aadcdn.msauth.net"),
+    ("challenge/one-poll-reset-then-denied", "TCP003"),
+    ("challenge/pictures-blocked-no-answer", "aadcdn.msauthimages.net"),
+    ("challenge/registration-telemetry-blocked", "browser.events.data.microsoft.com"),
+    ("challenge/telemetry-proxy-sign-in-phone-unreachable", "browser.events.data.microsoft.com"),
+    ("network/begin-block-page-session-pull-refused", "login.live.com"),
+    ("network/finish-block-page-one-poll-busy", "STS003"),
+    ("network/polls-reset-telemetry-certificate", "browser.events.data.microsoft.com"),
+    ("network/proxy-once-script-hosts-unresolved", "PRX002"),
+    ("network/registration-host-dead-session-pull-blocked", "login.live.com"),
+    ("policy/passed-blocked-telemetry-blocked", "browser.events.data.microsoft.com"),
+];
+
+#[test]
+fn what_did_not_decide_is_named_and_set_aside() {
+    let rows = support::manifest();
+    for (story, other) in BESIDE {
+        let of_story = |row: &&support::Row| row.path.starts_with(&format!("{story}."));
+        assert!(rows.iter().any(|row| of_story(&row)), "{story}");
+        for row in rows.iter().filter(of_story) {
+            let analysis = support::run_row(row);
+            let about = |finding: &&mfatrace::finding::Finding| {
+                finding.meta.id.0 == *other
+                    || finding.host.as_ref().is_some_and(|host| host.as_str() == *other)
+            };
+            let found: Vec<_> = analysis.findings.iter().filter(about).collect();
+            assert!(!found.is_empty(), "{}: nothing is said of {other}", row.path);
+            for finding in found {
+                assert!(!finding.decisive, "{}: {} decided", row.path, finding.meta.id);
+                assert_ne!(analysis.verdict.cause, Some(finding.meta.id), "{}", row.path);
+            }
+        }
+    }
+}

@@ -1,9 +1,9 @@
 //! MFA001: the MFA page was shown and no method was begun.
 
-use super::{Case, Meta, Rule, about_attempt, deciding_refs, unless_doubted};
+use super::{Case, Meta, Rule, about_attempt, deciding_refs, unless_doubted, until_proven};
 use crate::entra::{self, Side};
 use crate::finding::{Finding, Findings, Piece, Text};
-use crate::signin::{MfaState, Outcome};
+use crate::signin::{MfaState, Outcome, TrafficKind};
 
 rule! {
     /// ## What it finds
@@ -55,6 +55,7 @@ impl Rule for MfaNotBegun {
                 };
                 summary = summary.with(if position == 0 { "; offered: " } else { ", " }).with(name);
             }
+            let summary = until_proven(summary, attempt, TrafficKind::Begin);
             let finding = about_attempt(self.meta(), (index, attempt), refs, summary);
             out.push(Finding { confidence: unless_doubted(attempt), ..finding });
         }

@@ -1,6 +1,6 @@
 //! MFA007: traffic that must follow the MFA page is missing.
 
-use super::{Case, Meta, Rule, about_attempt, is_success};
+use super::{Case, Meta, Rule, about_attempt, is_success, until_proven};
 use crate::entra::{GuideCause, Side};
 use crate::finding::{Confidence, Finding, Findings, Refs, Text};
 use crate::signin::{Expected, MfaState, Outcome, SignInAttempt, Traffic, TrafficKind};
@@ -59,12 +59,7 @@ impl Rule for MfaTrafficMissing {
                 }
                 _ => text,
             };
-            let text = match expected.traffic {
-                Traffic::Absent(proof) => {
-                    text.with("; the capture recorded until ").with(proof.window().last())
-                }
-                _ => text,
-            };
+            let text = until_proven(text, attempt, expected.kind);
             let finding = about_attempt(self.meta(), (index, attempt), refs, text);
             out.push(Finding { confidence: sure, ..finding });
         }

@@ -16,7 +16,10 @@ use std::time::Duration;
 use crate::entra::{self, HostRole, ResultClass, StepKind, hosts};
 use crate::evidence::{Absence, Evidence, EvidenceRef, Exchange, ExchangeId, HostName, InputId};
 use crate::finding::{Confidence, Finding, Findings, Piece, Refs, RuleMeta, Severity, Text};
-use crate::signin::{Failure, FailureKind, MfaState, Outcome, SignIn, SignInAttempt, StepResult};
+use crate::signin::{
+    Failure, FailureKind, MfaState, Outcome, SignIn, SignInAttempt, StepResult, Traffic,
+    TrafficKind,
+};
 use crate::time::Timestamp;
 
 /// Declares a rule: its documentation, its data and its type.
@@ -477,6 +480,20 @@ pub(crate) fn is_decided_by_result(attempt: &SignInAttempt) -> bool {
 /// Whether the user got in.
 pub(crate) const fn is_success(attempt: &SignInAttempt) -> bool {
     matches!(attempt.outcome, Outcome::CompletedWithoutMfa | Outcome::MfaCompleted)
+}
+
+/// The text with the end of the time in which a request is proven not to have come, where it is.
+pub(crate) fn until_proven(text: Text, attempt: &SignInAttempt, kind: TrafficKind) -> Text {
+    let proof = attempt.expected.iter().find_map(|one| match one.traffic {
+        Traffic::Absent(proof) if one.kind == kind => Some(proof),
+        _ => None,
+    });
+    match proof {
+        Some(proof) => {
+            text.with("; the capture recorded until ").with(proof.window().last()).with(" at least")
+        }
+        None => text,
+    }
 }
 
 /// How sure a statement about an attempt is that something may speak against.

@@ -4,7 +4,7 @@ use super::choose::{Selection, choose};
 use super::{Statement, Verdict, argue, confidence, guide, next_capture, summary};
 use crate::evidence::{DiagnosticCode, Evidence, EvidenceRef, Format, Unseen};
 use crate::finding::{self, Confidence, Family, Finding, Piece, Refs, RuleMeta, Severity, Text};
-use crate::signin::{AttemptId, GuideCause, Outcome, Side, SignIn, SignInAttempt, Traffic};
+use crate::signin::{AttemptId, GuideCause, Outcome, Side, SignIn, SignInAttempt};
 
 /// Decides a case, and marks the findings that its outcome rests on.
 pub fn decide(
@@ -70,7 +70,6 @@ fn of_attempt(
         evidence_for
             .push(Statement { text: Text::of(summary::fact(attempt.outcome)), refs: Some(refs) });
     }
-    evidence_for.extend(silence(attempt));
     let evidence_against = argue::against(evidence, signin, attempt, findings, cause);
     let next = (attempt.side == Side::CannotTell)
         .then(|| next_capture::next_capture(evidence, signin, Some(attempt)));
@@ -175,25 +174,6 @@ fn mask(findings: &mut [Finding], cause: Option<usize>) {
             finding.severity = Severity::Info;
         }
     }
-}
-
-/// What was proven not to come, where the outcome rests on it.
-fn silence(attempt: &SignInAttempt) -> Option<Statement> {
-    let rests = matches!(
-        attempt.outcome,
-        Outcome::MfaAbandoned | Outcome::MfaNotAttempted | Outcome::MfaPreventedByNetwork
-    );
-    let missing = attempt.expected.iter().filter(|_| rests).find_map(|one| match one.traffic {
-        Traffic::Absent(proof) => Some((one, proof)),
-        _ => None,
-    });
-    let (one, proof) = missing?;
-    let text = Text::default()
-        .with(one.kind.words())
-        .with(" did not follow; the capture recorded on until ")
-        .with(proof.window().last())
-        .with(" at least");
-    Some(Statement { text, refs: Refs::all(one.refs.iter().copied()) })
 }
 
 /// The question that was posed.

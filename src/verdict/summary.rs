@@ -2,7 +2,9 @@
 
 use super::decide::Seen;
 use crate::finding::{Confidence, Family, Finding, Piece, Text};
-use crate::signin::{MfaState, Outcome, Phase, Side, SignInAttempt};
+use crate::signin::{
+    MfaState, Outcome, Phase, Side, SignInAttempt, StepKind, Traffic, TrafficKind,
+};
 
 /// The result value that a fraud report and a failed method.
 const AMBIGUOUS: &str = "AuthenticationMethodFailed";
@@ -143,9 +145,9 @@ pub(super) fn summary(
         Outcome::MfaAbandoned if attempt.meaning.is_some() => {
             told(Text::of("The MFA challenge was not finished in time"), attempt)
         }
-        Outcome::MfaAbandoned => Text::of(
-            "An MFA challenge was begun and then left: the page went away before an answer came.",
-        ),
+        Outcome::MfaAbandoned => {
+            Text::of("An MFA challenge was begun and then left: ").with(left(attempt))
+        }
         Outcome::MfaNotAttempted => {
             Text::of("The MFA page was shown and no challenge was begun: the user did not go on.")
         }
@@ -157,6 +159,29 @@ pub(super) fn summary(
             }
         }
         Outcome::Undetermined | Outcome::Unreadable | Outcome::NoSignIn => undetermined(attempt),
+    }
+}
+
+/// In which way a challenge was left.
+fn left(attempt: &SignInAttempt) -> &'static str {
+    let absent = |kind| {
+        attempt
+            .expected
+            .iter()
+            .any(|one| one.kind == kind && matches!(one.traffic, Traffic::Absent(_)))
+    };
+    let last = attempt.steps.iter().rev().map(|step| step.kind).find(|kind| {
+        matches!(
+            kind,
+            StepKind::ExternalMethod | StepKind::MfaBegin | StepKind::MfaPoll | StepKind::Passkey
+        )
+    });
+    match last {
+        Some(StepKind::ExternalMethod) => "the user did not come back from the external provider.",
+        Some(StepKind::Passkey) => "the passkey page did not come to an end.",
+        _ if absent(TrafficKind::Code) => "no code was sent.",
+        _ if absent(TrafficKind::Poll) => "the page never asked for its result.",
+        _ => "the page went away before an answer came.",
     }
 }
 
