@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::entra::{self, HostRole, ResultClass, StepKind, hosts};
+use crate::entra::{self, HostRole, ResultClass, Side, StepKind, hosts};
 use crate::evidence::{Absence, Evidence, EvidenceRef, Exchange, ExchangeId, HostName, InputId};
 use crate::finding::{Confidence, Finding, Findings, Piece, Refs, RuleMeta, Severity, Text};
 use crate::signin::{
@@ -392,9 +392,16 @@ pub(crate) fn report_failed_hosts(
             });
         }
         let confidence = if one.certain { Confidence::High } else { Confidence::Medium };
+        let attempt = one.attempt.and_then(|index| case.signin.attempts.get(index));
+        let open = attempt.is_some_and(|attempt| attempt.side == Side::CannotTell);
         out.push(Finding {
             meta,
-            severity: if one.decisive { meta.severity } else { Severity::Info },
+            severity: match (one.decisive, open) {
+                (true, false) => meta.severity,
+                // What cannot be told is no error of the network.
+                (true, true) => meta.severity.min(Severity::Warning),
+                (false, _) => Severity::Info,
+            },
             confidence,
             host: Some(one.host.clone()),
             summary,

@@ -121,6 +121,9 @@ fn cause_of(
     let usable = |finding: &&Finding| {
         finding.severity >= Severity::Warning && finding.meta.family != Family::Cap
     };
+    if attempt.side == Side::CannotTell {
+        return None;
+    }
     if !blocked.is_empty() {
         let mut cited: Vec<(usize, &Finding)> = findings
             .iter()
