@@ -58,7 +58,7 @@ impl Rule for CapClockSkew {
             else {
                 continue;
             };
-            let minutes = told.offset.unsigned_abs() / 60;
+            let minutes = told.offset.unsigned_abs().saturating_add(30) / 60;
             let summary = Text::of("the clock of this computer is about ")
                 .with(Piece::Number(minutes))
                 .with(if told.offset > 0 { " minutes ahead of" } else { " minutes behind" })

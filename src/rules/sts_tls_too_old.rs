@@ -32,7 +32,7 @@ rule! {
     /// 1.0 deprecation.
     pub(crate) struct StsTlsTooOld {
         id: "STS005", name: "sts-tls-too-old", family: Sts, severity: Error,
-        side: Some(Side::Application), guide: None,
+        side: Some(Side::Policy), guide: None,
         advice: "Move the program and the system to TLS 1.2 or later with modern ciphers; the code stays as long as the old version is offered alone.",
     }
 }

@@ -611,7 +611,7 @@ fn describe_failure(sighting: &mut Sighting) {
     let words = match failure.kind {
         Kind::CaptivePortal => "the network asks for a log-in of its own".to_owned(),
         Kind::BlockPage => "page of a proxy or filter in place of the answer".to_owned(),
-        Kind::Fault(fault) => fault.as_str().replace('_', " "),
+        Kind::Fault(fault) => fault_words(fault),
         Kind::ProxyAuthentication => "the proxy asks for credentials (407)".to_owned(),
         Kind::ProxyRefused => "the proxy refused to connect".to_owned(),
         Kind::ProxyUpstream => "the proxy could not reach the server".to_owned(),
@@ -625,6 +625,20 @@ fn describe_failure(sighting: &mut Sighting) {
         Some(vendor) => format!("{words} ({vendor})"),
         None => words,
     };
+}
+
+/// The name of a fault in words.
+fn fault_words(fault: entra::Fault) -> String {
+    let word = |part| match part {
+        "cert" => "certificate",
+        "dns" => "DNS",
+        "http2" => "HTTP/2",
+        "pac" => "PAC",
+        "quic" => "QUIC",
+        "tls" => "TLS",
+        other => other,
+    };
+    fault.as_str().split('_').map(word).collect::<Vec<_>>().join(" ")
 }
 
 fn describe(sighting: &mut Sighting) {

@@ -57,7 +57,7 @@ fn answers_of_the_host(
 ) -> Option<Statement> {
     let blockage = attempt.blockage.as_ref().filter(|_| attempt.side == Side::Network)?;
     let host = blockage.hosts.first()?;
-    let first = blockage.exchanges.first()?;
+    let first = blockage.exchanges.first().filter(|id| signin.failures.contains_key(id))?;
     let good: Vec<(bool, EvidenceRef)> = evidence
         .numbered()
         .filter(|(id, exchange)| {
@@ -76,8 +76,8 @@ fn answers_of_the_host(
         .with(number(good.len()))
         .with(if good.len() == 1 { " other request" } else { " other requests" });
     let text = match after {
-        0 => text.with(", all of them before the failure"),
-        after => text.with(", ").with(number(after)).with(" of them after it"),
+        0 => text.with(" before the failure"),
+        after => text.with(", ").with(number(after)).with(" of them after the failure"),
     };
     Some(Statement { text: text.with(": it is not cut off as a whole"), refs: Some(refs) })
 }
