@@ -28,7 +28,7 @@ vocabulary! {
         Fault = "fault",
         /// Causes of the troubleshooting guide.
         Guide = "guide",
-        /// MFA methods, by their shape.
+        /// MFA methods, by name or else by their shape.
         Method = "method",
         /// Outcomes of an attempt.
         Outcome = "outcome",
@@ -99,7 +99,7 @@ mod tests {
     use crate::entra::policy_pages::PolicyText;
     use crate::entra::table::check;
     use crate::entra::{
-        GuideCause, Outcome, ResultClass, Side, StepKind, code_notes, errors, pages,
+        GuideCause, Outcome, ResultClass, Side, StepKind, code_notes, errors, methods, pages,
     };
 
     fn keys(subject: NoteSubject) -> Vec<&'static str> {
@@ -135,7 +135,10 @@ mod tests {
         assert_eq!(keys(Of::Alert), sorted(AlertStatus::ALL, AlertStatus::as_str));
         assert_eq!(keys(Of::Fault), sorted(FailureStage::ALL, FailureStage::as_str));
         assert_eq!(keys(Of::Guide), sorted(GuideCause::ALL, GuideCause::as_str));
-        assert_eq!(keys(Of::Method), sorted(MethodShape::ALL, MethodShape::as_str));
+        let of_methods = sorted(MethodShape::ALL, MethodShape::as_str);
+        assert!(of_methods.iter().all(|shape| note(Of::Method, shape).is_some()));
+        let known = |key: &str| of_methods.contains(&key) || methods::method(key).is_some();
+        assert!(keys(Of::Method).into_iter().all(known));
         assert_eq!(keys(Of::Outcome), sorted(Outcome::ALL, Outcome::as_str));
         assert_eq!(keys(Of::Producer), sorted(Producer::ALL, Producer::as_str));
         assert_eq!(keys(Of::Result), sorted(ResultClass::ALL, ResultClass::as_str));
