@@ -1,5 +1,4 @@
 //! The registry of rules: whole, in order, documented, and shown in the manual as it is.
-#![expect(clippy::unwrap_used, reason = "test support")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -199,7 +199,7 @@ impl Answer {
 
 /// Explains words as they stand on a command line: a phrase such as `tls alert 48` needs no quotes.
 ///
-/// Words in a row that are not known are one question.
+/// Words in a row that are not known are one question, unless they look like names.
 pub fn answers(words: &[String], books: &Books<'_>) -> Vec<Answer> {
     let mut answers: Vec<Answer> = Vec::new();
     let mut unknown: Vec<&str> = Vec::new();
@@ -231,13 +231,21 @@ fn longest(words: &[String], books: &Books<'_>) -> Option<(usize, Vec<Entry>)> {
     })
 }
 
+/// Makes questions of the unknown words in a row: one of each identifier, one of other words together.
 fn close(unknown: &mut Vec<&str>, books: &Books<'_>, answers: &mut Vec<Answer>) {
-    if !unknown.is_empty() {
-        let what = unknown.join(" ");
+    let groups = unknown.chunk_by(|one, next| !is_identifier(one) && !is_identifier(next));
+    answers.extend(groups.map(|words| {
+        let what = words.join(" ");
         let nearest = nearest::nearest(&what, books);
-        answers.push(Answer { what, entries: Vec::new(), nearest });
-        unknown.clear();
-    }
+        Answer { what, entries: Vec::new(), nearest }
+    }));
+    unknown.clear();
+}
+
+/// Whether a word looks like a name of a table: digits, underscores, or capitals inside.
+fn is_identifier(word: &str) -> bool {
+    let inside = |c: char| c.is_ascii_digit() || c == '_' || c.is_ascii_uppercase();
+    word.chars().skip(1).any(inside)
 }
 
 fn cut(text: &str) -> &str {
@@ -299,7 +307,8 @@ mod tests {
                 of("48", &["TLS alert 48"]),
             ]
         );
-        assert_eq!(ask(&["5007", "4"]), [of("5007 4", &[])], "numbers are not put together");
+        assert_eq!(ask(&["5007", "x4"]), [of("5007", &[]), of("x4", &[])]);
+        assert_eq!(ask(&["5007", "4"])[0].1.len(), 0, "numbers are not put together");
     }
 
     #[test]
@@ -311,6 +320,10 @@ mod tests {
                 of("Due to a change", &[]),
                 of("50079", &["AADSTS50079"])
             ]
+        );
+        assert_eq!(
+            ask(&["PhoneAppDenyed", "foo", "bar", "TCP999"]),
+            [of("PhoneAppDenyed", &[]), of("foo bar", &[]), of("TCP999", &[])]
         );
         assert!(ask(&[]).is_empty());
     }

@@ -249,7 +249,6 @@ pub(super) fn alert(row: &'static AlertRow) -> Entry {
         side: row.side,
         verified: row.is_verified(),
         source: row.source.to_owned(),
-        signs_source: kind.map(|kind| kind.source),
         ..blank(Kind::TlsAlert, format!("TLS alert {}", row.number))
     }
 }
@@ -378,8 +377,9 @@ pub(super) fn step(step: StepKind) -> Entry {
     let found = note(NoteSubject::Step, step.as_str());
     let general = noted(blank(Kind::Step, format!("step {step}")), found);
     let wire = either(&general.wire_sign, &paths(step)).to_owned();
+    let meaning = found.map_or("", |found| found.meaning);
     Entry {
-        meaning: sentence(step_words(step)),
+        meaning: either(meaning, &sentence(step_words(step))).to_owned(),
         wire_sign: wire,
         matter: "nobody: it is a step, and its result decides".to_owned(),
         ..general

@@ -22,7 +22,8 @@ pub fn write(answers: &[Answer], colour: bool, tool_version: &str) -> String {
         one(&mut page, entry);
     }
     page.blank();
-    let words = format!("mfatrace {tool_version}. The words are ours; the source has the rule.");
+    let words =
+        format!("mfatrace {tool_version}. The words are ours; the sources have the details.");
     page.text(0, &words, Tone::Faint);
     page.finish()
 }
@@ -57,8 +58,15 @@ fn one(page: &mut Page, entry: &Entry) {
         format!("unverified: no public source confirms this {remark}")
     };
     fact(page, "Source", source.trim_end());
-    if let Some(signs) = entry.signs_source.filter(|signs| **signs != *entry.source) {
-        fact(page, "Signs after", &folded(signs));
+    // What the first source has already is not named again.
+    let signs = entry.signs_source.map(|signs| {
+        signs
+            .strip_prefix(entry.source.as_str())
+            .map_or(signs, |rest| rest.trim_matches([';', ' ']))
+    });
+    let signs = signs.filter(|signs| !signs.is_empty());
+    if let Some(signs) = signs.filter(|signs| entry.verified || !signs.starts_with("unverified")) {
+        fact(page, "Signs from", &folded(signs));
     }
     fact(page, "As of", entry.as_of);
 }
@@ -70,9 +78,12 @@ fn folded(text: &str) -> String {
     let room = WIDTH.saturating_sub(LABEL);
     let words: Vec<String> = text
         .split(' ')
-        .map(|word| match word.width() > room && !word.contains("://") {
-            true => broken(word, room),
-            false => word.to_owned(),
+        .map(|word| {
+            if word.width() > room && !word.contains("://") {
+                broken(word, room)
+            } else {
+                word.to_owned()
+            }
         })
         .collect();
     words.join(" ")
