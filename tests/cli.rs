@@ -252,6 +252,7 @@ fn explanations_fit_eighty_columns() {
 fn a_failure_text_names_the_rule_it_feeds() {
     let output = run(&["explain", "net::ERR_NAME_NOT_RESOLVED"]);
     assert!(out(&output).contains("\nFeeds rule    DNS001\n"), "{}", out(&output));
+    assert_eq!(output.stdout, run(&["explain", "net::ERR_NAME_NOT_RESOLVED"]).stdout);
 }
 
 #[test]

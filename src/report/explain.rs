@@ -27,6 +27,8 @@ pub const SCHEMA: &str = "mfatrace-explain/1";
 const PHRASE: usize = 10;
 /// Most characters of a question that are looked at.
 const ASKED: usize = 1000;
+/// Most characters of a question that are shown again: a pasted message may hold anything.
+const SHOWN: usize = 120;
 
 /// What only the analysis knows.
 #[derive(Clone, Copy)]
@@ -175,7 +177,7 @@ pub struct Answer {
 impl Answer {
     /// One line for a question that has no entry.
     pub fn unknown(&self) -> String {
-        let what: String = self.what.chars().take(80).collect();
+        let what = head(&self.what, 80);
         let number = self.what.trim().trim_start_matches(|c: char| c.is_ascii_alphabetic());
         let is_code = number.len() >= 5 && number.chars().all(|c| c.is_ascii_digit());
         let mut line = format!("'{what}' is not known");
@@ -215,7 +217,7 @@ pub fn answers(words: &[String], books: &Books<'_>) -> Vec<Answer> {
         }
         close(&mut unknown, books, &mut answers);
         let what = rest.iter().take(taken).map(|word| cut(word)).collect::<Vec<_>>().join(" ");
-        answers.push(Answer { what, entries, nearest: Vec::new() });
+        answers.push(Answer { what: shown(&what), entries, nearest: Vec::new() });
         rest = rest.get(taken..).unwrap_or_default();
     }
     close(&mut unknown, books, &mut answers);
@@ -237,19 +239,32 @@ fn close(unknown: &mut Vec<&str>, books: &Books<'_>, answers: &mut Vec<Answer>) 
     answers.extend(groups.map(|words| {
         let what = words.join(" ");
         let nearest = nearest::nearest(&what, books);
-        Answer { what, entries: Vec::new(), nearest }
+        Answer { what: shown(&what), entries: Vec::new(), nearest }
     }));
     unknown.clear();
 }
 
-/// Whether a word looks like a name of a table: digits, underscores, or capitals inside.
+/// Whether a word looks like a name of a table: digits, underscores, or capitals inside. A short
+/// number belongs to the words before it.
 fn is_identifier(word: &str) -> bool {
+    if word.len() <= 3 && word.bytes().all(|byte| byte.is_ascii_digit()) {
+        return false;
+    }
     let inside = |c: char| c.is_ascii_digit() || c == '_' || c.is_ascii_uppercase();
     word.chars().skip(1).any(inside)
 }
 
 fn cut(text: &str) -> &str {
-    text.char_indices().nth(ASKED).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+    head(text, ASKED)
+}
+
+fn shown(text: &str) -> String {
+    head(text, SHOWN).to_owned()
+}
+
+/// The first characters of a text.
+fn head(text: &str, most: usize) -> &str {
+    text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
 #[derive(Serialize)]
@@ -321,11 +336,21 @@ mod tests {
                 of("50079", &["AADSTS50079"])
             ]
         );
+        assert_eq!(ask(&["tls", "alert", "200"]), [of("tls alert 200", &[])]);
         assert_eq!(
             ask(&["PhoneAppDenyed", "foo", "bar", "TCP999"]),
             [of("PhoneAppDenyed", &[]), of("foo bar", &[]), of("TCP999", &[])]
         );
         assert!(ask(&[]).is_empty());
+    }
+
+    #[test]
+    fn a_long_question_is_not_shown_whole() {
+        let pasted = format!("AADSTS50076: {}", "x".repeat(5000));
+        let all = answers(&[pasted, "y_".repeat(5000)], &books());
+        assert_eq!(all[0].entries[0].key, "AADSTS50076");
+        assert!(all.iter().all(|one| one.what.chars().count() == SHOWN));
+        assert!(all[1].unknown().len() < 300);
     }
 
     #[test]

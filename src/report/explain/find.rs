@@ -99,9 +99,16 @@ impl Asked<'_> {
         letters(name).eq(self.squashed.chars())
     }
 
-    /// Whether it is the name with a word before it.
-    fn is_with(&self, word: &str, name: &str) -> bool {
-        self.squashed.strip_prefix(word).is_some_and(|rest| letters(name).eq(rest.chars()))
+    /// Whether it is the name of an error of a browser with `net::` before it, or with the other of
+    /// the two beginnings of Mozilla's names, which people take for each other.
+    fn is_nearly(&self, name: &str) -> bool {
+        let is = |rest: &str, name: &str| letters(name).eq(rest.chars());
+        let net = self.squashed.strip_prefix("net").is_some_and(|rest| is(rest, name));
+        let mozilla = || {
+            let asked = self.squashed.strip_prefix("sslerror")?;
+            Some(is(asked, name.strip_prefix("SEC_ERROR")?))
+        };
+        net || mozilla().unwrap_or_default()
     }
 
     /// The number, when nothing or one of these words stands before it.
@@ -133,7 +140,7 @@ fn of_kind(kind: Kind, asked: &Asked<'_>, books: &Books<'_>) -> Vec<Entry> {
         }
         Kind::Diagnostic => noted(NoteSubject::Diagnostic, asked, entries::diagnostic),
         Kind::FailureText => failures::failures()
-            .filter(|row| asked.is(row.pattern) || asked.is_with("net", row.pattern))
+            .filter(|row| asked.is(row.pattern) || asked.is_nearly(row.pattern))
             .map(|row| entries::failure(row, books))
             .collect(),
         Kind::GuideCause => GuideCause::IN_GUIDE_ORDER
@@ -321,6 +328,7 @@ mod tests {
         }
         assert_eq!(keys("502 Fiddler - DNS Lookup Failed"), ["Fiddler - DNS Lookup Failed"]);
         assert_eq!(keys("ns_error_unknown_host"), ["NS_ERROR_UNKNOWN_HOST"]);
+        assert_eq!(keys("SSL_ERROR_UNKNOWN_ISSUER"), ["SEC_ERROR_UNKNOWN_ISSUER"]);
     }
 
     #[test]

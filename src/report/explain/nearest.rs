@@ -14,6 +14,8 @@ use super::find::{everything, squash};
 const NAMES: usize = 5;
 /// Longest question that is compared, in letters and digits.
 const LONGEST: usize = 80;
+/// Most words of a question that are compared one by one.
+const WORDS: usize = 8;
 
 /// At most five names, nearest first.
 pub(super) fn nearest(text: &str, books: &Books<'_>) -> Vec<String> {
@@ -21,12 +23,21 @@ pub(super) fn nearest(text: &str, books: &Books<'_>) -> Vec<String> {
     if asked.is_empty() {
         return Vec::new();
     }
-    let mut near: Vec<(usize, Reverse<usize>, String)> = everything(books)
+    let names = everything(books);
+    // With the right letters only the number is wrong, and nothing else can be meant.
+    let mut numbered: Vec<(usize, &String)> =
+        names.iter().filter_map(|name| Some((by_number(text, name)?, name))).collect();
+    if !numbered.is_empty() {
+        numbered.sort();
+        return numbered.into_iter().map(|(_, name)| name.clone()).take(NAMES).collect();
+    }
+    let mut near: Vec<(usize, Reverse<usize>, String)> = names
         .into_iter()
         .filter_map(|name| {
             let squashed = bare(&squash(&name));
             let alike = asked.chars().zip(squashed.chars()).take_while(|(a, b)| a == b).count();
-            Some((nearness(&asked, &squashed)?, Reverse(alike), name))
+            let near = nearness(&asked, &squashed).or_else(|| by_words(text, &name))?;
+            Some((near, Reverse(alike), name))
         })
         .collect();
     near.sort();
@@ -61,6 +72,35 @@ fn nearness(asked: &str, name: &str) -> Option<usize> {
     let holds = length >= 5 && name.contains(asked);
     let step = if begins || goes_on { 10 } else { 20 };
     (begins || goes_on || holds).then(|| name.len().abs_diff(asked.len()).saturating_add(step))
+}
+
+/// How near two names are that have the same letters and another number: `TCP999`, `tls alert 200`.
+fn by_number(asked: &str, name: &str) -> Option<usize> {
+    let (asked, wanted) = lettered(asked)?;
+    let (name, number) = lettered(name)?;
+    let same = asked == name || asked == "policypage" && name == "ierrordescription";
+    same.then(|| wanted.abs_diff(number))
+}
+
+/// The letters of a name and the number behind them; error codes are compared by their digits.
+fn lettered(name: &str) -> Option<(String, usize)> {
+    let squashed = squash(name);
+    let letters = squashed.trim_end_matches(|c: char| c.is_ascii_digit());
+    let number = squashed.strip_prefix(letters)?.parse().ok()?;
+    (!letters.is_empty() && letters != "aadsts").then(|| (letters.to_owned(), number))
+}
+
+/// How near a name is whose words begin with the words that were asked, in their order.
+fn by_words(asked: &str, name: &str) -> Option<usize> {
+    let is_end = |c: char| !c.is_alphanumeric();
+    let mut words = name.split(is_end);
+    let mut found = 0_usize;
+    for asked in asked.split(is_end).filter(|word| !word.is_empty()).take(WORDS) {
+        let asked = squash(asked);
+        words.find(|word| squash(word).starts_with(&asked))?;
+        found = found.saturating_add(1);
+    }
+    (found >= 2).then(|| name.len().saturating_add(20))
 }
 
 /// How many letters must be put in, left out or exchanged to make one name of the other.
@@ -108,6 +148,9 @@ mod tests {
         assert!(near("PhoneApp").iter().all(|name| name.starts_with("PhoneApp")));
         assert_eq!(near("ERR_CONECTION_RESET")[0], "ERR_CONNECTION_RESET");
         assert!(near("mfa_denyed").contains(&"mfa_denied".to_owned()));
+        assert!(near("err_conn_reset").contains(&"ERR_CONNECTION_RESET".to_owned()));
+        assert_eq!(near("tls alert 122")[..2], ["TLS alert 121", "TLS alert 120"]);
+        assert_eq!(near("policy-page 99")[0], "iErrorDescription 31");
     }
 
     #[test]
