@@ -391,6 +391,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
         fn no_question_makes_it_panic(
             one in any::<String>(),
