@@ -3,8 +3,9 @@
 //! It adds to the table of error codes and knows nothing of what an attempt came to. A code without
 //! a row of its own is told by its field and nature, out of the table of notes.
 //!
-//! Rows are sorted by number and each code of them is in the table of error codes. The words are
-//! ours; a source is where the shape they describe can be looked up.
+//! Rows are sorted by number and each code of them is in the table of error codes. The
+//! signs, look-alikes and next steps are our reading; a source says where to check it and does not
+//! vouch for each sentence.
 
 use std::sync::LazyLock;
 
@@ -26,7 +27,7 @@ pub struct CodeNote {
     pub alike: &'static str,
     /// What to do.
     pub next_step: &'static str,
-    /// Public source.
+    /// Where to check the reading.
     pub source: &'static str,
 }
 

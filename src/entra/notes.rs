@@ -62,7 +62,7 @@ pub struct NoteRow {
     pub alike: &'static str,
     /// What to do.
     pub next_step: &'static str,
-    /// Public source, or that the value is one of this program.
+    /// Where to check the reading, or that the value is one of this program.
     pub source: &'static str,
 }
 

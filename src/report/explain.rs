@@ -5,7 +5,7 @@
 //! capture, and which rules exist is told to it.
 //!
 //! Invariants: what was asked for is compared and shown, never acted on; every entry has all of its
-//! texts; a statement without a public source says so; equal questions give equal answers.
+//! texts; a meaning without a public source says so; equal questions give equal answers.
 
 mod entries;
 mod find;
