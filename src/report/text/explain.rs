@@ -23,7 +23,7 @@ pub fn write(answers: &[Answer], colour: bool, tool_version: &str) -> String {
     }
     page.blank();
     let words =
-        format!("mfatrace {tool_version}. The words are ours; the sources have the details.");
+        format!("mfatrace {tool_version}. Signs, look-alikes and next steps are our reading.");
     page.text(0, &words, Tone::Faint);
     page.finish()
 }
