@@ -3,14 +3,17 @@
 //! Each arrow is one call. What a reader should keep is told here, out of the table of hosts, so that
 //! readers need not know what a sign-in is.
 
+mod feeds;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
+pub use self::feeds::rules_fed_by;
 use crate::capture::{self, ReadOptions, Scope, Source};
 use crate::entra::{HostRole, hosts};
 use crate::evidence::{DiagnosticCode, Evidence, EvidenceBuilder, Input};
-use crate::finding::Finding;
+use crate::finding::{Finding, RuleMeta};
 use crate::limits::Limits;
 use crate::rules;
 use crate::signin::{self, SignIn};
@@ -101,6 +104,11 @@ pub fn conclude(evidence: Evidence, selection: &Selection) -> Analysis {
     let mut findings = rules::check(&rules::Case::new(&evidence, &signin));
     let verdict = verdict::decide(&evidence, &signin, &mut findings, selection);
     Analysis { evidence, signin, findings, verdict }
+}
+
+/// What each rule is, in the order of their families: for what explains or lists them.
+pub fn rule_metas() -> Vec<&'static RuleMeta> {
+    rules::RULES.iter().map(|rule| rule.meta()).collect()
 }
 
 /// Form fields that carry the result of a sign-in to an application.

@@ -4,6 +4,10 @@
 
 use std::process::{Command, Output, Stdio};
 
+use mfatrace::analyze::{rule_metas, rules_fed_by};
+use mfatrace::report::explain::{Books, everything};
+use proptest::prelude::*;
+
 fn program() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_mfatrace"));
     command.stdin(Stdio::null()).env_remove("NO_COLOR");
@@ -68,6 +72,14 @@ fn help_and_version_succeed() {
     let version = run(&["--version"]);
     assert_eq!(version.status.code(), Some(0));
     assert_eq!(out(&version).trim(), format!("mfatrace {}", env!("CARGO_PKG_VERSION")));
+    for command in ["explain", "rules"] {
+        assert!(text.contains(&format!("\n  {command} ")), "{command}");
+        let help = run(&[command, "--help"]);
+        assert_eq!(help.status.code(), Some(0), "{command}");
+        let text = out(&help);
+        assert!(text.contains("Examples:") && text.contains("--format"), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    }
 }
 
 #[test]
@@ -85,6 +97,10 @@ fn wrong_usage_is_two() {
         &["-", "-"],
         &["x", "-q", "-v"],
         &["x", "--password-file", "no/such/file"],
+        &["explain"],
+        &["explain", "50074", "--format", "markdown"],
+        &["rules", "CAP001"],
+        &["--format", "json", "rules"],
     ] {
         let output = run(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
@@ -179,4 +195,148 @@ fn a_closed_pipe_is_not_an_error() {
     let mut child = program().arg(&path).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+/// Every name that can be asked for: codes, result values, alerts, failure texts, rules and so on.
+fn all_names() -> Vec<String> {
+    everything(&Books { rules: &rule_metas(), fed: &rules_fed_by })
+}
+
+#[test]
+fn everything_that_has_a_name_is_explained_whole() {
+    let names = all_names();
+    let output = program().args(["explain", "--format", "json"]).args(&names).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert!(output.stderr.is_empty());
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["schema"], "mfatrace-explain/1");
+    let answers = json["answers"].as_array().unwrap();
+    assert_eq!(answers.len(), names.len());
+    for (answer, name) in answers.iter().zip(&names) {
+        assert_eq!(answer["what"], **name);
+        let entries = answer["entries"].as_array().unwrap();
+        assert!(!entries.is_empty(), "{name}");
+        for entry in entries {
+            for field in ["meaning", "wire_sign", "look_alike", "next_step", "source", "matter"] {
+                assert!(entry[field].as_str().unwrap().len() > 5, "{name}: {field}");
+            }
+            assert_eq!(entry["as_of"], "2026-11-24", "{name}");
+            assert_eq!(
+                entry["verified"].as_bool().unwrap(),
+                !entry["source"].as_str().unwrap().starts_with("unverified"),
+                "{name}"
+            );
+        }
+    }
+    for id in rule_metas().iter().map(|meta| meta.id.0) {
+        assert!(names.iter().any(|name| name == id), "{id}");
+    }
+}
+
+#[test]
+fn explanations_fit_eighty_columns() {
+    let output = program().arg("explain").args(all_names()).output().unwrap();
+    let text = out(&output);
+    for line in text.lines() {
+        assert!(line.chars().count() <= 80 || line.contains("://"), "{line}");
+    }
+    for label in ["Meaning", "Wire sign", "Look-alike", "Next step", "Matter of", "Source", "As of"]
+    {
+        let entries = text.matches("\nKind          ").count();
+        let shown = text.matches(&format!("\n{label:<14}")).count();
+        assert_eq!(shown, entries, "{label}");
+    }
+}
+
+#[test]
+fn a_failure_text_names_the_rule_it_feeds() {
+    let output = run(&["explain", "net::ERR_NAME_NOT_RESOLVED"]);
+    assert!(out(&output).contains("\nFeeds rule    DNS001\n"), "{}", out(&output));
+    assert_eq!(output.stdout, run(&["explain", "net::ERR_NAME_NOT_RESOLVED"]).stdout);
+}
+
+#[test]
+fn what_is_several_things_is_shown_as_all() {
+    let text = out(&run(&["explain", "AccessPassExpired"]));
+    assert!(
+        text.contains("AADSTS130504: AccessPassExpired") && text.contains("\nAccessPassExpired\n")
+    );
+    let text = out(&run(&["explain", "tls", "alert", "48", "policy-page", "12"]));
+    assert!(text.contains("TLS alert 48: unknown_ca"));
+    assert!(text.contains("iErrorDescription 12") && text.contains("iErrorTitle 12"));
+}
+
+#[test]
+fn an_unknown_name_is_wrong_usage_and_the_others_are_explained() {
+    let output = run(&["explain", "PhoneAppDenyed", "50074"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(out(&output).starts_with("AADSTS50074: "));
+    let said = err(&output);
+    assert_eq!(said.lines().count(), 1);
+    assert!(said.starts_with("mfatrace: 'PhoneAppDenyed' is not known; near it: PhoneAppDenied"));
+    let output = run(&["explain", "PhoneAppDenyed", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(2));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["answers"][0]["entries"].as_array().unwrap().len(), 0);
+    assert_eq!(json["answers"][0]["nearest"][0], "PhoneAppDenied");
+}
+
+#[test]
+fn nothing_that_a_terminal_acts_on_comes_back() {
+    let hostile = "a\u{1b}]0;owned\u{7}\u{202e}zas\u{9b}31m\nAADSTS";
+    for format in ["text", "json"] {
+        let output = run(&["explain", hostile, "--format", format]);
+        assert_eq!(output.status.code(), Some(2));
+        let said = format!("{}{}", out(&output), err(&output));
+        assert!(!said.contains(['\u{1b}', '\u{7}', '\u{202e}', '\u{9b}']), "{said:?}");
+        assert_eq!(err(&output).lines().count(), 1);
+    }
+}
+
+#[test]
+fn a_file_named_like_a_command_is_reached_by_its_path() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["explain", "rules"] {
+        std::fs::write(folder.path().join(name), "nothing of a capture\n").unwrap();
+        let path = format!("./{name}");
+        let output = program().arg(&path).current_dir(folder.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        assert!(out(&output).contains("not a capture"), "{}", out(&output));
+    }
+}
+
+#[test]
+fn the_rules_are_listed_in_three_forms() {
+    let text = out(&run(&["rules"]));
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let json: serde_json::Value =
+        serde_json::from_slice(&run(&["rules", "--format", "json"]).stdout).unwrap();
+    assert_eq!(json["schema"], "mfatrace-rules/1");
+    let page = out(&run(&["rules", "--format", "markdown"]));
+    let manual = concat!(env!("CARGO_MANIFEST_DIR"), "/src/manual/rules.md");
+    assert_eq!(page, std::fs::read_to_string(manual).unwrap());
+    for (index, meta) in rule_metas().iter().enumerate() {
+        assert!(text.contains(&format!("\n{}  {} ", meta.id, meta.name)), "{}", meta.id);
+        assert_eq!(json["rules"][index]["id"], meta.id.0);
+        assert_eq!(json["rules"][index]["docs"].as_array().unwrap().len(), 6);
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_error_of_explain() {
+    let mut child = program().args(["explain", "50074"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    #[test]
+    fn no_question_breaks_the_program(what in "[^\0]{1,40}", number in any::<u64>()) {
+        let number = number.to_string();
+        let output = run(&["explain", "--format", "json", "--", &what, &number]);
+        prop_assert!(matches!(output.status.code(), Some(0 | 2)), "{:?}", output);
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        prop_assert!(json["answers"].as_array().is_some_and(|answers| !answers.is_empty()));
+    }
 }

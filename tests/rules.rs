@@ -3,23 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "test support")]
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 mod support;
 
 use mfatrace::finding::{Finding, RuleMeta, Severity};
+use mfatrace::report::rules::{HEADINGS, family, lines, markdown, section};
 use mfatrace::rules::{self, Case, RETIRED, RULES, find};
-
-/// The headings of every rule, in their order.
-const HEADINGS: [&str; 6] = [
-    "What it finds",
-    "Why it breaks sign-in",
-    "Evidence it needs",
-    "What looks like it",
-    "What to do",
-    "References",
-];
 
 fn rules() -> impl Iterator<Item = &'static RuleMeta> {
     RULES.iter().map(|rule| rule.meta())
@@ -27,15 +17,6 @@ fn rules() -> impl Iterator<Item = &'static RuleMeta> {
 
 fn in_crate(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
-}
-
-/// The documentation without the blank that stands before each line of a comment.
-fn lines(meta: &RuleMeta) -> impl Iterator<Item = &'static str> {
-    meta.docs.lines().map(|line| line.strip_prefix(' ').unwrap_or(line))
-}
-
-fn family(meta: &RuleMeta) -> String {
-    format!("{:?}", meta.family).to_uppercase()
 }
 
 #[test]
@@ -65,7 +46,7 @@ fn ids_are_unique_and_never_used_again() {
 fn ids_begin_with_their_family_and_stand_in_its_order() {
     for meta in rules() {
         let (prefix, number) = meta.id.0.split_at(3);
-        assert_eq!(prefix, family(meta), "{}", meta.id);
+        assert_eq!(prefix, family(meta.family), "{}", meta.id);
         assert!(number.len() == 3 && number.parse::<u16>().is_ok(), "{}", meta.id);
     }
     let order: Vec<_> = rules().map(|meta| (meta.family, meta.id)).collect();
@@ -155,54 +136,10 @@ fn what_a_rule_masks_and_doubts_exists() {
 #[test]
 fn the_manual_shows_the_rules_as_they_are() {
     let path = in_crate("src/manual/rules.md");
-    let wanted = manual();
+    let wanted = markdown(&rules().collect::<Vec<_>>());
     if std::env::var_os("UPDATE").is_some_and(|value| value == "1") {
         std::fs::write(&path, &wanted).unwrap();
     }
     let known = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(known == wanted, "src/manual/rules.md is out of date; run this test with UPDATE=1");
-}
-
-/// The text below a heading, as one line.
-fn section(meta: &RuleMeta, heading: &str) -> String {
-    let below = lines(meta)
-        .skip_while(|line| line.strip_prefix("## ") != Some(heading))
-        .skip(1)
-        .take_while(|line| !line.starts_with("## "));
-    below.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// What a rule finds, in its first sentence.
-fn first_sentence(meta: &RuleMeta) -> String {
-    let text = section(meta, HEADINGS[0]);
-    match text.split_once(". ") {
-        Some((first, _)) => format!("{first}."),
-        None => text,
-    }
-}
-
-/// The page of the manual.
-fn manual() -> String {
-    let mut page = String::from(
-        "Each rule looks for one thing. Its id never changes its meaning. The table and the texts are \
-         made\nfrom the rules themselves.\n\n| id | name | family | severity | finds |\n| --- | --- | --- \
-         | --- | --- |\n",
-    );
-    for meta in rules() {
-        let severity = meta.severity.as_str();
-        let finds = first_sentence(meta).replace('|', "\\|");
-        writeln!(page, "| {} | {} | {} | {severity} | {finds} |", meta.id, meta.name, family(meta))
-            .unwrap();
-    }
-    for meta in rules() {
-        write!(page, "\n## {} {}\n\n", meta.id, meta.name).unwrap();
-        for line in lines(meta) {
-            match line.strip_prefix("## ") {
-                Some(heading) => writeln!(page, "### {heading}\n").unwrap(),
-                None => writeln!(page, "{line}").unwrap(),
-            }
-        }
-        writeln!(page, "\nIn short: {}", meta.advice).unwrap();
-    }
-    page
 }

@@ -6,7 +6,6 @@
 //! Invariants: a bad input never stops the others; the text of a panic is shown nowhere, since it
 //! could hold a secret; a closed pipe is not an error.
 
-use std::io::{self, Write as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
@@ -15,7 +14,7 @@ use std::time::Duration;
 use super::args::FormatArg;
 use super::exit::{Ending, holds};
 use super::options::Options;
-use super::{complain, plain, shown_path};
+use super::{complain, deliver, shown_path};
 use crate::analyze::{Analysis, AnalyzeOptions, CaseInput, analyze};
 use crate::evidence::{Diagnostic, DiagnosticCode, Evidence, Format, Input, named};
 use crate::report::model::is_unread;
@@ -48,7 +47,7 @@ pub(super) fn run(options: &Options) -> Ending {
         complain(&format!("internal-error: the report stopped at {}", super::fault_place()));
         return Ending { internal: true, ..Ending::default() };
     };
-    let kept = write(&report, options);
+    let kept = deliver(&report, options.output.as_deref());
     Ending {
         usage: false,
         internal: false,
@@ -126,26 +125,6 @@ fn rendered(analysis: &Analysis, options: &Options) -> String {
     match options.format {
         FormatArg::Json => json::write(&report),
         FormatArg::Text => text::write(&report, options.colour, options.detail),
-    }
-}
-
-/// Writes the report; `false` when it could not be written.
-fn write(report: &str, options: &Options) -> bool {
-    let (place, result) = if let Some(path) = &options.output {
-        (shown_path(path), std::fs::write(path, report))
-    } else {
-        let mut out = io::stdout().lock();
-        let result = out.write_all(report.as_bytes()).and_then(|()| out.flush());
-        ("standard output".to_owned(), result)
-    };
-    match result {
-        Ok(()) => true,
-        // The reader had enough, as `head` does.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => true,
-        Err(error) => {
-            complain(&format!("{place}: the report could not be written: {}", plain(&error)));
-            false
-        }
     }
 }
 

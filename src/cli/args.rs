@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::evidence::Redaction;
 use crate::finding::Severity;
@@ -25,6 +25,9 @@ Examples:
   mfatrace protected.saz --password-file passwords.txt
   mfatrace - < customer.har                   read the standard input
   mfatrace customer.saz --fail-on network,severity:error
+  mfatrace explain 50074 PhoneAppDenied       what these mean and what to do
+  mfatrace rules                              what mfatrace looks for
+  mfatrace ./explain                          a capture named like a command
 
 Exit codes:
   0 analysed, whatever was found     1 a --fail-on condition holds
@@ -36,12 +39,49 @@ Exit codes:
 
 Everything runs offline. Passwords, tokens and cookies appear in no output.";
 
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  mfatrace explain 50074                      an AADSTS code, by number or name
+  mfatrace explain PhoneAppDenied             a ResultValue of the MFA calls
+  mfatrace explain PhoneAppNotification       an MFA method (AuthMethodId)
+  mfatrace explain ConvergedTFA               a page of the sign-in (pgid)
+  mfatrace explain iErrorDescription 30       a number on a policy page
+  mfatrace explain tls alert 48               a TLS alert, by number or name
+  mfatrace explain net::ERR_CONNECTION_RESET  an error of a browser
+  mfatrace explain Fiddler - DNS Lookup Failed
+  mfatrace explain TCP003                     a rule of mfatrace, by id or name
+  mfatrace explain mfa_denied side network    an outcome and a side
+  mfatrace explain 50074 53003 --format json
+
+Case, blanks and punctuation do not count. What can be several things is shown
+as all of them.
+
+Exit codes: 0 everything was known, 2 something was not (or wrong usage).";
+
+const RULES_EXAMPLES: &str = "\
+Examples:
+  mfatrace rules                              a table of 80 columns
+  mfatrace rules --format markdown            the whole reference of the rules
+  mfatrace rules --format json                for programs (mfatrace-rules/1)
+  mfatrace explain TCP003                     one rule";
+
 /// Says, with evidence, why a Microsoft Entra ID sign-in did not get through multifactor
 /// authentication (AADSTS50074): reads Fiddler archives (SAZ) and HAR files, packed or not.
 #[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 #[derive(Debug, Parser)]
-#[command(name = "mfatrace", version, after_help = EXAMPLES, max_term_width = 80)]
+#[command(
+    name = "mfatrace",
+    version,
+    after_help = EXAMPLES,
+    max_term_width = 80,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    disable_help_subcommand = true
+)]
 pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+
     /// Captures of one problem; - is the standard input
     #[arg(value_name = "CAPTURE", required = true)]
     pub(super) captures: Vec<PathBuf>,
@@ -137,6 +177,53 @@ pub(super) struct Args {
     /// Exit with a code that names the verdict
     #[arg(long)]
     pub(super) exit_by_verdict: bool,
+}
+
+/// What else than looking at captures the program does.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Say what a code, result value, TLS alert, error text or rule means and what to do
+    #[command(after_help = EXPLAIN_EXAMPLES, max_term_width = 80)]
+    Explain(ExplainArgs),
+    /// List what mfatrace looks for
+    #[command(after_help = RULES_EXAMPLES, max_term_width = 80)]
+    Rules(RulesArgs),
+}
+
+/// The arguments of `explain`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ExplainArgs {
+    /// An AADSTS code, a result value, a method, a page, a TLS alert, an error text, a rule
+    #[arg(value_name = "WHAT", required = true)]
+    pub(super) what: Vec<String>,
+
+    /// Form of the answer: text for people, json (schema mfatrace-explain/1) for programs
+    #[arg(long, value_enum, default_value_t = FormatArg::Text)]
+    pub(super) format: FormatArg,
+
+    /// Colours of a text answer; auto: on a terminal, unless `NO_COLOR` is set
+    #[arg(long, value_enum, default_value_t = ColourArg::Auto, value_name = "WHEN")]
+    pub(super) color: ColourArg,
+}
+
+/// The arguments of `rules`.
+#[derive(Debug, clap::Args)]
+pub(super) struct RulesArgs {
+    /// Form of the list: text for people, markdown for a page, json for programs
+    #[arg(long, value_enum, default_value_t = RulesFormatArg::Text)]
+    pub(super) format: RulesFormatArg,
+
+    /// Colours of a text list; auto: on a terminal, unless `NO_COLOR` is set
+    #[arg(long, value_enum, default_value_t = ColourArg::Auto, value_name = "WHEN")]
+    pub(super) color: ColourArg,
+}
+
+/// The form of the list of rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum RulesFormatArg {
+    Text,
+    Markdown,
+    Json,
 }
 
 /// The form of the report.

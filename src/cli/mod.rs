@@ -10,9 +10,11 @@
 mod analyze;
 mod args;
 mod exit;
+mod explain;
 mod options;
+mod rules;
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -20,6 +22,7 @@ use std::sync::Mutex;
 use clap::Parser as _;
 use clap::error::ErrorKind;
 
+use self::args::Command;
 use self::exit::Ending;
 
 /// Where the last fault of ours happened: a source file and a line, never its text.
@@ -29,7 +32,7 @@ static FAULT: Mutex<Option<String>> = Mutex::new(None);
 pub fn run() -> ExitCode {
     silence_panics();
     catch_interrupt();
-    let args = match args::Args::try_parse() {
+    let mut args = match args::Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
             let usage = !matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
@@ -38,14 +41,38 @@ pub fn run() -> ExitCode {
             return ExitCode::from(Ending { usage, ..Ending::default() }.code());
         }
     };
-    let ending = match options::Options::resolve(args) {
-        Ok(options) => analyze::run(&options),
-        Err(message) => {
-            complain(&message);
-            Ending { usage: true, ..Ending::default() }
-        }
+    let ending = match args.command.take() {
+        Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Rules(args)) => rules::run(&args),
+        None => match options::Options::resolve(args) {
+            Ok(options) => analyze::run(&options),
+            Err(message) => {
+                complain(&message);
+                Ending { usage: true, ..Ending::default() }
+            }
+        },
     };
     ExitCode::from(ending.code())
+}
+
+/// Writes a result; `false` when it could not be written.
+fn deliver(text: &str, output: Option<&Path>) -> bool {
+    let (place, result) = if let Some(path) = output {
+        (shown_path(path), std::fs::write(path, text))
+    } else {
+        let mut out = io::stdout().lock();
+        let result = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        ("standard output".to_owned(), result)
+    };
+    match result {
+        Ok(()) => true,
+        // The reader had enough, as `head` does.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => true,
+        Err(error) => {
+            complain(&format!("{place}: the result could not be written: {}", plain(&error)));
+            false
+        }
+    }
 }
 
 /// The text of a panic may quote what was being read; only its place is kept.
@@ -78,7 +105,7 @@ fn catch_interrupt() {
 /// One line on the standard error.
 fn complain(message: &str) {
     // There is no one left to tell when this fails.
-    let _ = writeln!(std::io::stderr().lock(), "mfatrace: {}", printable(message));
+    let _ = writeln!(io::stderr().lock(), "mfatrace: {}", printable(message));
 }
 
 /// A path for a message.
@@ -92,7 +119,7 @@ fn printable(text: &str) -> String {
 }
 
 /// An error of the system in lower case and without its number.
-fn plain(error: &std::io::Error) -> String {
+fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let text = text.split_once(" (os error").map_or(text.as_str(), |(text, _)| text);
     let mut characters = text.chars();

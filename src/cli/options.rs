@@ -57,6 +57,7 @@ pub(super) struct Options {
 impl Options {
     /// Resolves the arguments; the error is a message for the user.
     pub(super) fn resolve(args: Args) -> Result<Self, String> {
+        refuse_late_command(&args.captures)?;
         let inputs = inputs(&args.captures)?;
         if let Some(output) = &args.output {
             refuse_input_as_output(output, &args.captures)?;
@@ -133,6 +134,17 @@ fn inputs(captures: &[PathBuf]) -> Result<Vec<CaseInput>, String> {
     Ok(inputs)
 }
 
+/// A command that stands behind options is taken for a capture; nobody means that.
+fn refuse_late_command(captures: &[PathBuf]) -> Result<(), String> {
+    let command = captures.first().and_then(|path| path.to_str()).unwrap_or_default();
+    if matches!(command, "explain" | "rules") && !Path::new(command).exists() {
+        return Err(format!(
+            "{command} is a command and comes before its options: mfatrace {command} ... --format"
+        ));
+    }
+    Ok(())
+}
+
 /// A slip of the hand must not cost the customer's capture.
 fn refuse_input_as_output(output: &Path, captures: &[PathBuf]) -> Result<(), String> {
     let Ok(target) = std::fs::canonicalize(output) else { return Ok(()) };
@@ -163,7 +175,8 @@ fn passwords(path: &Path) -> Result<Vec<String>, String> {
     Ok(text.lines().filter(|line| !line.is_empty()).map(ToOwned::to_owned).collect())
 }
 
-fn has_colour(when: ColourArg, to_file: bool) -> bool {
+/// Whether a text gets colours.
+pub(super) fn has_colour(when: ColourArg, to_file: bool) -> bool {
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     match when {
         ColourArg::Always => true,
@@ -238,6 +251,13 @@ mod tests {
         std::fs::write(&path, [0xff, 0xfe]).unwrap();
         assert!(passwords(&path).unwrap_err().contains("UTF-8"));
         assert!(passwords(&folder.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn a_command_behind_options_is_told() {
+        let refused = resolved(&["--format", "json", "rules"]).unwrap_err_text();
+        assert!(refused.contains("before its options"), "{refused}");
+        assert!(resolved(&["./rules"]).is_ok() && resolved(&["a.har", "rules"]).is_ok());
     }
 
     #[test]

@@ -42,6 +42,11 @@ impl MethodRow {
     fn parse([value, name, shape, source]: [&'static str; 4]) -> Option<Self> {
         Some(Self { value, name, shape: MethodShape::parse(shape)?, source })
     }
+
+    /// Whether a public source stands behind the row.
+    pub fn is_verified(&self) -> bool {
+        table::is_verified(self.source)
+    }
 }
 
 /// The row of an `AuthMethodId`; case does not count.

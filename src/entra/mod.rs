@@ -7,11 +7,14 @@
 //! every row; it is parsed when it is first asked. A row whose source is `unverified` may be told
 //! to a reader and never decides a verdict alone.
 
+pub mod alerts;
+pub mod code_notes;
 pub mod endpoints;
 pub mod errors;
 pub mod failures;
 pub mod hosts;
 pub mod methods;
+pub mod notes;
 pub mod outcome;
 pub mod pages;
 pub mod policy_pages;
@@ -20,16 +23,22 @@ pub mod service;
 mod table;
 pub mod vendors;
 
+pub use self::alerts::{AlertRow, AlertStatus, alert};
+pub use self::code_notes::{CodeNote, code_note};
 pub use self::endpoints::{EndpointRow, StepKind, endpoint};
 pub use self::errors::{ErrorCategory, ErrorRow, Nature, code_for_name, error};
 pub use self::failures::{FailureRow, FailureStage, Fault};
 pub use self::hosts::{HostRole, HostRow};
 pub use self::methods::{MethodRow, MethodShape, method};
+pub use self::notes::{NoteRow, NoteSubject, note};
 pub use self::outcome::{GuideCause, MfaState, Outcome, Side};
 pub use self::pages::{PageRow, page};
 pub use self::policy_pages::{PolicyPageRow, policy_description, policy_title};
 pub use self::results::{ResultClass, ResultRow, result};
 pub use self::vendors::{Certainty, SignatureKind, Vendor, VendorClass};
+
+/// The day on which the tables were compiled; what the service changed later is not in them.
+pub const AS_OF: &str = "2026-11-24";
 
 #[cfg(test)]
 mod tests {
@@ -44,6 +53,7 @@ mod tests {
                 let _ = (hosts::host(text), hosts::path(text), hosts::alternatives(text));
                 let _ = (endpoint(text, text, text), endpoint("login.windows.net", "GET", text));
                 let _ = (code_for_name(text), result(text), method(text), page(text));
+                let _ = note(NoteSubject::Page, text);
                 let _ = (failures::browser(text), failures::fiddler(text, text));
                 let _ = (vendors::issuer(text), vendors::is_expected_issuer(text));
                 let _ = (vendors::block_page(text), vendors::redirect(text));

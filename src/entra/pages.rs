@@ -31,6 +31,11 @@ impl PageRow {
     fn parse([pgid, step, meaning, source]: [&'static str; 4]) -> Option<Self> {
         Some(Self { pgid, step: StepKind::parse(step)?, meaning, source })
     }
+
+    /// Whether a public source stands behind the row.
+    pub fn is_verified(&self) -> bool {
+        table::is_verified(self.source)
+    }
 }
 
 /// The row of a page name; case does not count.

@@ -53,6 +53,11 @@ impl PolicyPageRow {
             source,
         })
     }
+
+    /// Whether a public source stands behind the row.
+    pub fn is_verified(&self) -> bool {
+        table::is_verified(self.source)
+    }
 }
 
 /// The reading of `iErrorTitle`.
@@ -63,6 +68,11 @@ pub fn policy_title(number: u32) -> Option<&'static PolicyPageRow> {
 /// The reading of `iErrorDescription`.
 pub fn policy_description(number: u32) -> Option<&'static PolicyPageRow> {
     find(PolicyText::Description, number)
+}
+
+/// Every number, descriptions first.
+pub fn policy_pages() -> impl Iterator<Item = &'static PolicyPageRow> {
+    ROWS.iter()
 }
 
 fn find(kind: PolicyText, number: u32) -> Option<&'static PolicyPageRow> {

@@ -32,11 +32,16 @@ const CAPTURED: usize = 400;
 
 /// The report as pretty printed JSON with one line end behind it.
 pub fn write(report: &ReportInput<'_>) -> String {
+    pretty(&Document::of(report))
+}
+
+/// A document as pretty printed, harmless JSON with one line end behind it.
+pub(super) fn pretty(document: &impl Serialize) -> String {
     let mut bytes = Vec::with_capacity(64 * 1024);
     let formatter = Harmless(serde_json::ser::PrettyFormatter::new());
     let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, formatter);
     // Writing to memory cannot fail, and no type of the document refuses to be written.
-    let _ = Document::of(report).serialize(&mut serializer);
+    let _ = document.serialize(&mut serializer);
     bytes.push(b'\n');
     // Serialisation writes UTF-8 only.
     String::from_utf8(bytes).unwrap_or_default()
@@ -89,9 +94,9 @@ impl<'a> Document<'a> {
 }
 
 #[derive(Serialize)]
-struct Tool<'a> {
-    name: &'static str,
-    version: &'a str,
+pub(super) struct Tool<'a> {
+    pub(super) name: &'static str,
+    pub(super) version: &'a str,
 }
 
 #[derive(Serialize)]

@@ -7,9 +7,11 @@
 //! Invariants: equal input gives equal bytes; no secret can be written because none of the types
 //! that hold one prints it; whatever stems from a capture is made harmless for the medium.
 
+pub mod explain;
 pub mod json;
 mod json_evidence;
 pub mod model;
+pub mod rules;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod sign_in_log;

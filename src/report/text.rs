@@ -7,8 +7,10 @@
 //! citation shows it; ids, URLs and queries stand on lines of their own and are never broken.
 
 mod closing;
+pub mod explain;
 mod ladder;
 mod page;
+pub mod rules;
 mod traffic;
 
 use std::fmt::Write as _;

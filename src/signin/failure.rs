@@ -356,10 +356,9 @@ fn is_silent(response: &Response) -> bool {
     match &response.body {
         // An empty answer that says so; else its end may be missing.
         Body::Empty => expose::header(&response.headers, "content-length") == Some("0"),
-        Body::Kept { cut: true, .. } => false,
-        Body::Kept { .. } => expose::body(&response.body)
+        Body::Kept { cut: false, .. } => expose::body(&response.body)
             .is_some_and(|body| !body.contains("Success") && !body.contains("ResultValue")),
-        Body::Missing(_) | Body::Skipped => false,
+        Body::Kept { .. } | Body::Missing(_) | Body::Skipped => false,
     }
 }
 

@@ -99,6 +99,14 @@ impl Page {
         }
     }
 
+    /// One line of cells that the caller has padded.
+    pub(super) fn cells(&mut self, cells: &[(&str, Tone)]) {
+        for (cell, tone) in cells {
+            self.paint(&harmless(cell), *tone);
+        }
+        self.end_line();
+    }
+
     /// One line that is never broken: an id, a URL, a line of a query.
     pub(super) fn whole(&mut self, indent: usize, text: &str) {
         self.pad(indent);
