@@ -10,6 +10,7 @@
 mod answers;
 mod assemble;
 mod attempt;
+mod client;
 mod conclude;
 mod correlate;
 mod expose;
@@ -27,4 +28,5 @@ pub use attempt::{
     AttemptId, Blockage, Carrier, Flow, Guid, Phase, SignIn, SignInAttempt, Step, StepResult,
     StsError,
 };
+pub use client::{Browser, Client, System, client, failure_name, proxy};
 pub use failure::{Failure, FailureKind, FailureSide, interceptor};
