@@ -18,7 +18,7 @@ use super::sign_in_log::SignInLog;
 use crate::evidence::{EvidenceRef, HostName, Input, Locator, Redaction, named, shown};
 use crate::finding::{Finding, Refs, RuleId, Text};
 use crate::signin::{
-    AttemptId, Guid, GuideCause, MfaState, Outcome, Side, SignInAttempt, StepKind,
+    AttemptId, Browser, Guid, GuideCause, MfaState, Outcome, Side, SignInAttempt, StepKind,
 };
 use crate::time::Timestamp;
 use crate::verdict::{Statement, Verdict};
@@ -237,16 +237,22 @@ struct GuideJson {
     cause: GuideCause,
     answer: &'static str,
     text: String,
+    refs: Vec<RefJson>,
     next: String,
 }
 
 #[derive(Serialize)]
 struct NextCaptureJson<'a> {
+    kind: &'static str,
+    system: &'static str,
+    system_assumed: bool,
+    browser: Option<&'static str>,
     missing: String,
     tool: &'a str,
     steps: &'a [&'static str],
     start: &'a str,
     stop: &'a str,
+    reminder: Option<&'a str>,
 }
 
 impl<'a> VerdictJson<'a> {
@@ -279,16 +285,22 @@ impl<'a> VerdictJson<'a> {
                     cause: one.cause,
                     answer: one.answer.as_str(),
                     text: say(&one.text),
+                    refs: RefJson::all(one.refs.iter().flat_map(Refs::iter)),
                     next: say(&one.next),
                 })
                 .collect(),
             unseen: verdict.unseen.iter().map(say).collect(),
             next_capture: verdict.next_capture.as_ref().map(|next| NextCaptureJson {
+                kind: next.kind.as_str(),
+                system: next.system.as_str(),
+                system_assumed: next.is_assumed,
+                browser: next.browser.map(Browser::as_str),
                 missing: say(&next.missing),
                 tool: next.tool,
                 steps: &next.steps,
                 start: next.start,
                 stop: next.stop,
+                reminder: Some(next.reminder).filter(|words| !words.is_empty()),
             }),
         }
     }
@@ -591,7 +603,7 @@ mod tests {
              unseen next_capture",
         );
         has(&verdict["for"][0], "text refs");
-        has(&verdict["guide"][0], "cause answer text next");
+        has(&verdict["guide"][0], "cause answer text refs next");
         assert_eq!(verdict["guide"].as_array().unwrap().len(), 5);
         let attempt = &json["attempts"][0];
         has(
@@ -615,7 +627,10 @@ mod tests {
         has(&attempt["steps"][0]["refs"][0], "input at session");
         assert_eq!(attempt["steps"][0]["refs"][0]["at"], "session 3");
         let (_, json) = document(&samples::undetermined(), false);
-        has(&json["verdict"]["next_capture"], "missing tool steps start stop");
+        has(
+            &json["verdict"]["next_capture"],
+            "kind system system_assumed browser missing tool steps start stop reminder",
+        );
         let reference = &json["attempts"][0]["steps"][0]["refs"][0];
         has(reference, "input at entry");
         assert_eq!(reference["at"], format!("/log/entries/{}", reference["entry"]));

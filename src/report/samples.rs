@@ -17,10 +17,10 @@ use crate::evidence::{
 use crate::finding::{Confidence, Family, Finding, Piece, Refs, RuleId, RuleMeta, Severity, Text};
 use crate::signin::{
     AttemptId, Blockage, Carrier, Flow, Guid, GuideCause, MfaState, Outcome, Phase, Side, SignIn,
-    SignInAttempt, Step, StepKind, StepResult, StsError,
+    SignInAttempt, Step, StepKind, StepResult, StsError, System,
 };
 use crate::time::{Span, Timestamp};
-use crate::verdict::{CauseAnswer, GuideAnswer, NextCapture, Statement, Verdict};
+use crate::verdict::{CaptureKind, CauseAnswer, GuideAnswer, NextCapture, Statement, Verdict};
 
 /// A file name that tries to act on a terminal.
 pub(crate) const HOSTILE_NAME: &str = "a\u{1b}]0;owned\u{7}\u{202e}zas.exe\u{9b}31m";
@@ -220,7 +220,8 @@ fn answers(supported: Option<GuideCause>) -> [CauseAnswer; 5] {
                 "Look at the record in the sign-in log.",
             )
         };
-        CauseAnswer { cause, answer, text: Text::of(text), next: Text::of(next) }
+        let refs = (answer == GuideAnswer::Supported).then(|| Refs::one(session(14)));
+        CauseAnswer { cause, answer, text: Text::of(text), refs, next: Text::of(next) }
     })
 }
 
@@ -592,6 +593,11 @@ pub(crate) fn undetermined() -> Case {
         Text::of("What happened on the phone."),
     ];
     verdict.next_capture = Some(NextCapture {
+        kind: CaptureKind::Browser,
+        system: System::Windows,
+        is_assumed: true,
+        browser: None,
+        reminder: "The recording can hold passwords. Send it only the way we agreed on.",
         missing: Text::of("the time from the MFA prompt to the error, or to the open application"),
         tool: "Edge or Chrome, developer tools (F12), tab Network",
         steps: vec![
@@ -626,6 +632,11 @@ pub(crate) fn no_sign_in() -> Case {
     );
     verdict.attempt = None;
     verdict.next_capture = Some(NextCapture {
+        kind: CaptureKind::Browser,
+        system: System::Windows,
+        is_assumed: true,
+        browser: None,
+        reminder: "The recording can hold passwords. Send it only the way we agreed on.",
         missing: Text::of("the sign-in itself"),
         tool: "Fiddler Classic with HTTPS decryption",
         steps: vec!["Start Fiddler.", "Sign in until the error shows.", "Save all sessions."],

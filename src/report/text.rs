@@ -303,7 +303,8 @@ fn guide(page: &mut Page, report: &ReportInput<'_>) {
         };
         let cells = [("  ", Tone::Plain), (answer_words(one.answer), tone)];
         page.row(&cells, LABEL + 2, guide_words(one.cause), Tone::Strong);
-        let text = sentence(&one.text, report.redaction);
+        let cited = cited(one.refs.as_ref(), several(report), PLACES).unwrap_or_default();
+        let text = format!("{}{}", sentence(&one.text, report.redaction), bracket(&cited));
         if !text.is_empty() {
             page.text(LABEL + 2, &text, Tone::Plain);
         }
