@@ -12,6 +12,7 @@ use std::io;
 
 use serde::Serialize;
 
+use super::handover::Handover;
 use super::json_evidence::EvidenceJson;
 use super::model::{ReportInput, acts, place};
 use super::sign_in_log::SignInLog;
@@ -50,6 +51,7 @@ struct Document<'a> {
     attempts: Vec<AttemptJson<'a>>,
     findings: Vec<FindingJson<'a>>,
     sign_in_log: SignInLogJson,
+    handover: Option<Handover>,
     diagnostics: Vec<DiagnosticJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<EvidenceJson<'a>>,
@@ -71,6 +73,7 @@ impl<'a> Document<'a> {
                 .collect(),
             findings: report.findings.iter().map(|one| FindingJson::of(report, one)).collect(),
             sign_in_log: SignInLogJson::of(SignInLog::of(report)),
+            handover: Handover::of(report),
             diagnostics: evidence
                 .diagnostics
                 .iter()
@@ -206,6 +209,14 @@ impl RefJson {
     fn all(refs: impl IntoIterator<Item = EvidenceRef>) -> Vec<Self> {
         refs.into_iter().map(Self::of).collect()
     }
+}
+
+/// Writes places of the handover as references.
+pub(super) fn refs<S: serde::Serializer>(
+    refs: &[EvidenceRef],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(refs.iter().copied().map(RefJson::of))
 }
 
 #[derive(Serialize)]
@@ -586,7 +597,7 @@ mod tests {
     fn every_published_name_is_there() {
         let case = samples::network();
         let (_, json) = document(&case, false);
-        has(&json, "schema tool inputs verdict attempts findings sign_in_log diagnostics");
+        has(&json, "schema tool inputs verdict attempts findings sign_in_log handover diagnostics");
         assert_eq!(json["schema"], "mfatrace/1");
         has(&json["tool"], "name version");
         has(

@@ -8,6 +8,7 @@
 use std::num::NonZeroU64;
 
 use super::ReportInput;
+use crate::entra::Fault;
 use crate::evidence::{
     Alert, Author, Body, CertificateSummary, Closed, Connection, Diagnostic, DiagnosticCode,
     Evidence, EvidenceBuilder, EvidenceRef, Exchange, ExchangeId, Format, Headers, HostName,
@@ -16,8 +17,8 @@ use crate::evidence::{
 };
 use crate::finding::{Confidence, Family, Finding, Piece, Refs, RuleId, RuleMeta, Severity, Text};
 use crate::signin::{
-    AttemptId, Blockage, Carrier, Flow, Guid, GuideCause, MfaState, Outcome, Phase, Side, SignIn,
-    SignInAttempt, Step, StepKind, StepResult, StsError, System,
+    AttemptId, Blockage, Carrier, FailureKind, FailureSide, Flow, Guid, GuideCause, MfaState,
+    Outcome, Phase, Side, SignIn, SignInAttempt, Step, StepKind, StepResult, StsError, System,
 };
 use crate::time::{Span, Timestamp};
 use crate::verdict::{CaptureKind, CauseAnswer, GuideAnswer, NextCapture, Statement, Verdict};
@@ -95,7 +96,18 @@ impl Case {
 
 /// Every sample.
 pub(crate) fn all() -> Vec<Case> {
-    vec![completed(), denied(), network(), undetermined(), no_sign_in(), unrecognised(), hostile()]
+    vec![
+        completed(),
+        denied(),
+        network(),
+        policy(),
+        inspected_device(),
+        blocked_by_browser_policy(),
+        undetermined(),
+        no_sign_in(),
+        unrecognised(),
+        hostile(),
+    ]
 }
 
 fn host(name: &str) -> HostName {
@@ -563,6 +575,70 @@ pub(crate) fn network() -> Case {
         findings: vec![decisive, cap],
         verdict,
     }
+}
+
+/// A policy refused a token request, and the answer names it.
+pub(crate) fn policy() -> Case {
+    let mut case = denied();
+    let one = &mut case.signin.attempts[0];
+    one.outcome = Outcome::BlockedByPolicy;
+    one.side = Side::Policy;
+    one.deciding_code = Some(53_003);
+    one.result_value = None;
+    one.policy_ids = vec![guid(0x41), guid(0x42)];
+    one.errors.push(code(53_003, false, 34, session(24)));
+    one.decided_by = vec![session(24)];
+    case.verdict.side = Side::Policy;
+    case.verdict.outcome = Outcome::BlockedByPolicy;
+    case
+}
+
+/// The host that asks for the device certificate was decrypted on the way.
+pub(crate) fn inspected_device() -> Case {
+    let mut case = network();
+    let device = host("device.login.microsoftonline.com");
+    let mut connection = case.evidence.connections[0].clone();
+    connection.server_name = Some(device.clone());
+    let certificate = CertificateSummary {
+        issuer: "CN=Zscaler Root CA, O=Zscaler Inc., C=US".into(),
+        ..CertificateSummary::default()
+    };
+    connection.tls =
+        Some(Box::new(TlsHandshake { certificate: Some(certificate), ..TlsHandshake::default() }));
+    case.evidence.connections.push(connection);
+    let one = &mut case.signin.attempts[0];
+    one.outcome = Outcome::BlockedByPolicy;
+    one.side = Side::Network;
+    one.deciding_code = Some(50_097);
+    one.blockage = Some(Blockage {
+        step: StepKind::DeviceCertificate,
+        phase: Phase::BeforeChallenge,
+        hosts: vec![device.clone()],
+        exchanges: Vec::new(),
+    });
+    case.verdict.outcome = Outcome::BlockedByPolicy;
+    case.verdict.host = Some(device.clone());
+    case.verdict.hosts = vec![device];
+    case.findings.clear();
+    case
+}
+
+/// The organisation's list of blocked addresses stopped the browser.
+pub(crate) fn blocked_by_browser_policy() -> Case {
+    let mut case = network();
+    let failure = crate::signin::Failure {
+        kind: FailureKind::Fault(Fault::BlockedByAdministrator),
+        side: FailureSide::Client,
+        vendor: None,
+        certain: true,
+    };
+    case.signin.failures = (1..4).map(|number| (ExchangeId(number), failure)).collect();
+    let one = &mut case.signin.attempts[0];
+    one.outcome = Outcome::PreventedByClient;
+    one.side = Side::Application;
+    case.verdict.outcome = Outcome::PreventedByClient;
+    case.verdict.side = Side::Application;
+    case
 }
 
 /// The capture ended while the poll was under way.

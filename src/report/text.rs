@@ -7,12 +7,15 @@
 //! citation shows it; ids, URLs and queries stand on lines of their own and are never broken.
 
 mod closing;
+mod handover;
 mod ladder;
 mod page;
 
 use std::fmt::Write as _;
 
+use self::closing::Ids;
 use self::page::{GLUE, Page, Tone};
+use super::handover::{Handover, Team};
 use super::model::{
     ReportInput, answer_words, cited, clock, confidence_sentence, guide_words, mfa_words, sentence,
 };
@@ -70,7 +73,23 @@ pub fn write(report: &ReportInput<'_>, colour: bool, detail: Detail) -> String {
     if !cannot_tell && !brief {
         closing::missing(&mut page, report);
     }
-    closing::write(&mut page, report, brief);
+    let handover = Handover::of(report).filter(|_| !brief);
+    if let Some(handover) = &handover {
+        handover::write(&mut page, report, handover);
+    }
+    // The block for the identity team holds the ids and the queries already.
+    let told = handover.is_some_and(|one| one.team == Team::Identity);
+    closing::write(
+        &mut page,
+        report,
+        if told {
+            Ids::Told
+        } else if brief {
+            Ids::Few
+        } else {
+            Ids::All
+        },
+    );
     page.finish()
 }
 

@@ -29,9 +29,22 @@ pub(super) fn missing(page: &mut Page, report: &ReportInput<'_>) {
     }
 }
 
-/// Writes the closing sections; `brief` leaves out what a healthy sign-in does not need.
-pub(super) fn write(page: &mut Page, report: &ReportInput<'_>, brief: bool) {
-    ids(page, report, brief);
+/// How much of the ids is still to be told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ids {
+    /// All of them, with the queries.
+    All,
+    /// A few, as a healthy sign-in needs.
+    Few,
+    /// They stand further up.
+    Told,
+}
+
+/// Writes the closing sections.
+pub(super) fn write(page: &mut Page, report: &ReportInput<'_>, told: Ids) {
+    if told != Ids::Told {
+        ids(page, report, told == Ids::Few);
+    }
     inputs(page, report);
     diagnostics(page, report);
     page.blank();
