@@ -11,7 +11,9 @@
 
 mod check;
 mod identity;
+mod list;
 mod network;
+mod wish;
 
 use serde::Serialize;
 
@@ -21,7 +23,8 @@ use crate::signin::{Client, FailureKind, Outcome, Side, client};
 
 pub use check::Check;
 pub use identity::{CodeFact, Fact, IdentityHandover, Named};
-pub use network::{Allow, Exempt, HostFacts, List, Listed, NetworkHandover, Seen, StandIn};
+pub use list::{Allow, Exempt, List, Listed};
+pub use network::{HostFacts, NetworkHandover, Seen, StandIn};
 
 /// What is handed to another team.
 #[derive(Clone, Debug, Serialize)]
@@ -118,6 +121,11 @@ fn words(client: &Client) -> String {
 }
 
 impl Handover {
+    /// The version of the public list of hosts that the block rests on.
+    pub fn list_version(&self) -> &'static str {
+        self.network.as_ref().map_or("", |network| network.list.version)
+    }
+
     /// The block for a report; none where no other team can act.
     pub fn of(report: &ReportInput<'_>) -> Option<Self> {
         let attempt = report.attempt()?;
@@ -125,7 +133,7 @@ impl Handover {
         let (request, network, identity) = match team(report)? {
             Team::Network => {
                 let network = NetworkHandover::of(report, attempt, &client);
-                (network::request(&network, attempt), Some(network), None)
+                (wish::request(&network, attempt), Some(network), None)
             }
             Team::Identity => {
                 let identity = IdentityHandover::of(report, attempt);

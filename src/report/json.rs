@@ -648,6 +648,53 @@ mod tests {
     }
 
     #[test]
+    fn the_block_for_the_other_team_is_typed() {
+        let (_, json) = document(&samples::network(), false);
+        let handover = &json["handover"];
+        has(handover, "team request confidence client network identity");
+        assert_eq!((&handover["team"], &handover["identity"]), (&"network".into(), &Value::Null));
+        has(
+            &handover["client"],
+            "system browser browser_version programs library library_version broker",
+        );
+        let network = &handover["network"];
+        has(network, "hosts allow exempt list checks");
+        let host = &network["hosts"][0];
+        has(
+            host,
+            "host port servers server_notes via proxies clients programs first last requests steps \
+             needed_for seen certificate_issuers expected listed alternatives refs",
+        );
+        has(&host["seen"][0], "fault words error status product certain count refs");
+        has(&host["listed"], "endpoint_set category required");
+        has(&host["alternatives"][0], "host failed");
+        has(&host["refs"][0], "input at session");
+        has(&network["allow"][0], "listed hosts ports address_ranges");
+        has(&network["list"], "name version source note");
+        has(&network["checks"][0], "system purpose command expected");
+        let (_, json) = document(&samples::inspected_device(), false);
+        has(&json["handover"]["network"]["exempt"][0], "host from why");
+
+        let (_, json) = document(&samples::policy(), false);
+        let handover = &json["handover"];
+        assert_eq!((&handover["team"], &handover["network"]), (&"identity".into(), &Value::Null));
+        let identity = &handover["identity"];
+        has(
+            identity,
+            "side outcome mfa codes result methods policy_page user tenant application resource flow \
+             policy_ids correlation_ids request_ids first last seen asks portal kql policies_kql \
+             graph graph_host support_case",
+        );
+        has(
+            &identity["codes"][0],
+            "code name meaning equivalent decided at request_id correlation_id refs",
+        );
+        has(&identity["methods"][0], "value meaning");
+        has(&identity["seen"][0], "text refs");
+        assert!(document(&samples::completed(), false).1["handover"].is_null());
+    }
+
+    #[test]
     fn the_facts_come_only_when_asked_for() {
         let (_, json) = document(&samples::network(), true);
         let evidence = &json["evidence"];

@@ -335,13 +335,12 @@ pub fn failure_name(exchange: &Exchange) -> Option<String> {
         Err(NoResponse::BlockedByClient { code } | NoResponse::Failed { code, .. }) => {
             Some(code.to_string()).filter(|code| !code.is_empty())
         }
-        Err(_) => None,
         Ok(response) if response.author == Author::CaptureTool => {
             let body = expose::body(&response.body).unwrap_or_default();
             let reason = response.reason.as_deref().unwrap_or_default();
             failures::fiddler(reason, &body).map(|row| row.pattern.to_owned())
         }
-        Ok(_) => None,
+        Err(_) | Ok(_) => None,
     }
 }
 

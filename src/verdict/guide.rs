@@ -134,20 +134,22 @@ impl About<'_> {
         Refs::all(refs)
     }
 
-    /// Where the user's device or app answered the challenge, which shows that it works.
-    fn answered_by_user(self) -> Option<Option<Refs>> {
+    /// Whether the user's device or app answered the challenge, which shows that it works.
+    fn is_answered_by_user(self) -> bool {
         let attempt = self.attempt;
-        let refused = matches!(attempt.outcome, Outcome::MfaDenied | Outcome::MfaWrongCode)
-            && attempt.supports.is_empty()
-            && attempt.result_value.as_deref() != Some("AuthenticationMethodFailed");
-        let finish = [StepKind::MfaPoll, StepKind::MfaCode, StepKind::MfaFinish];
-        if attempt.mfa == MfaState::Passed {
-            Some(self.last(&finish, &[StepResult::Ok, StepResult::Failed, StepResult::Interrupt]))
-        } else if refused {
-            Some(self.decided())
-        } else {
-            None
+        attempt.mfa == MfaState::Passed
+            || matches!(attempt.outcome, Outcome::MfaDenied | Outcome::MfaWrongCode)
+                && attempt.supports.is_empty()
+                && attempt.result_value.as_deref() != Some("AuthenticationMethodFailed")
+    }
+
+    /// Where that answer stands.
+    fn answer_of_user(self) -> Option<Refs> {
+        if self.attempt.mfa != MfaState::Passed {
+            return self.decided();
         }
+        let kinds = [StepKind::MfaPoll, StepKind::MfaCode, StepKind::MfaFinish];
+        self.last(&kinds, &[StepResult::Ok, StepResult::Failed, StepResult::Interrupt])
     }
 
     fn not_registered(self) -> Said {
@@ -164,7 +166,13 @@ impl About<'_> {
         }
         if matches!(attempt.mfa, MfaState::Begun | MfaState::Passed) {
             let kinds = [StepKind::MfaBegin, StepKind::MfaPoll, StepKind::MfaCode];
-            let any = [StepResult::Ok, StepResult::Pending, StepResult::Failed];
+            let any = [
+                StepResult::Ok,
+                StepResult::Pending,
+                StepResult::Failed,
+                StepResult::Unknown,
+                StepResult::NoResponse,
+            ];
             return contradicted("a registered method was begun").at(self.last(&kinds, &any));
         }
         if attempt.mfa == MfaState::NotAsked {
@@ -174,8 +182,8 @@ impl About<'_> {
     }
 
     fn expired_method(self) -> Said {
-        if let Some(refs) = self.answered_by_user() {
-            return contradicted("the method was used in this sign-in").at(refs);
+        if self.is_answered_by_user() {
+            return contradicted("the method was used in this sign-in").at(self.answer_of_user());
         }
         not_visible(
             "no answer says that a method or pass ran out, and none says how old the methods are",
@@ -187,8 +195,8 @@ impl About<'_> {
         if value.starts_with("AppLock") {
             return supported(self.told()).at(self.decided());
         }
-        if let Some(refs) = self.answered_by_user() {
-            return contradicted("the device answered in this sign-in").at(refs);
+        if self.is_answered_by_user() {
+            return contradicted("the device answered in this sign-in").at(self.answer_of_user());
         }
         if value == "PhoneAppNoResponse" {
             return not_visible(

@@ -44,7 +44,7 @@ pub(super) fn next_capture(
     let stopped = attempt.is_some_and(|attempt| attempt.blockage.is_some());
     let closed = evidence.diagnostics.iter().any(|one| one.code == DiagnosticCode::Encrypted);
     let client = client(evidence, attempt);
-    let sign_in = if client.is_program { CaptureKind::Program } else { CaptureKind::Browser };
+    let usual = if client.is_program { CaptureKind::Program } else { CaptureKind::Browser };
     let (kind, missing) = if closed && evidence.exchanges.is_empty() {
         (CaptureKind::Password, "the password of the archive")
     } else {
@@ -60,21 +60,21 @@ pub(super) fn next_capture(
                 "the reason why the request failed, which this capture does not name",
             ),
             Some(Unseen::CaptureStarted) => {
-                (sign_in, "what came before the first request in this capture")
+                (usual, "what came before the first request in this capture")
             }
-            Some(_) => (sign_in, ended(attempt)),
+            Some(_) => (usual, ended(attempt)),
             None if attempt.is_some() => {
-                (sign_in, "the reason, which the service gave in no answer here")
+                (usual, "the reason, which the service gave in no answer here")
             }
             None if evidence.inputs.iter().all(|input| input.format == Format::Unrecognised) => {
-                (sign_in, "a capture: none of the files is one that can be read")
+                (usual, "a capture: none of the files is one that can be read")
             }
             None => match evidence.coverage.inputs.first().map(|one| one.vantage) {
                 Some(Vantage::Program) => {
                     (CaptureKind::Browser, "the browser's part of the sign-in")
                 }
                 _ => (
-                    sign_in,
+                    usual,
                     "the sign-in itself: no request to the sign-in service is in the capture",
                 ),
             },

@@ -40,6 +40,10 @@ pub(super) struct Wanted<'a> {
     pub path: Option<&'a str>,
 }
 
+/// What Windows and its browsers use as a proxy for a host, also where a script decides.
+const WINDOWS_PROXY: &str =
+    "[Net.WebRequest]::GetSystemWebProxy().GetProxy('https://HOST/').Authority";
+
 /// The commands for one host.
 pub(super) fn checks(
     system: Option<System>,
@@ -74,9 +78,13 @@ pub(super) fn checks(
         let command = match system {
             System::MacOs => "scutil --proxy",
             System::Linux => "env | grep -i _proxy",
-            _ => "netsh winhttp show proxy",
+            _ => WINDOWS_PROXY,
         };
-        add("proxy", command.to_owned(), "the proxy in use, to put for PROXY:PORT below");
+        add(
+            "proxy",
+            command.replace("HOST", name),
+            "the proxy in use, to put for PROXY:PORT below",
+        );
     }
     let (url, expected) = url(name, port, wanted.path);
     let curl = if windows { "curl.exe -sv -o NUL" } else { "curl -sv -o /dev/null" };
@@ -104,8 +112,10 @@ fn url(name: &str, port: u16, path: Option<&str>) -> (String, &'static str) {
         let expected = "issuer DigiCert Inc or Microsoft Corporation, no other; any status";
         return (format!("{base}/"), expected);
     }
-    let path = path.filter(|path| is_plain_path(path)).unwrap_or("/");
-    let expected = if hosts::is_script_cdn(name) && path != "/" {
+    // Other paths may be cut, and may mean something only with what stood behind them.
+    let path = path.filter(|path| is_plain_path(path) && hosts::is_script_cdn(name));
+    let path = path.unwrap_or("/");
+    let expected = if path != "/" {
         "status 200 with a content type of a script, not text/html"
     } else if row.is_some_and(|row| row.role != HostRole::Federation) {
         "issuer DigiCert Inc or Microsoft Corporation; an answer of the service, no block page"

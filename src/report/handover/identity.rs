@@ -8,7 +8,7 @@
 
 use serde::Serialize;
 
-use crate::entra::{ErrorCategory, error, method, policy_description, result};
+use crate::entra::{error, method, policy_description, result};
 use crate::evidence::EvidenceRef;
 use crate::finding::{Refs, Text};
 use crate::report::json::captured;
@@ -123,6 +123,7 @@ impl IdentityHandover {
         let mut log = SignInLog::of(report);
         let clean = |text: &String| captured(text, report.redaction);
         let about_policy = attempt.side == Side::Policy
+            && attempt.outcome != Outcome::MfaUserBlocked
             || !attempt.policy_ids.is_empty()
             || attempt.outcome == Outcome::InteractionRequired;
         let policies_kql = about_policy.then(|| log.policies_kql(attempt)).flatten();
@@ -133,7 +134,7 @@ impl IdentityHandover {
                 .map(|id| format!("/identity/conditionalAccess/policies/{id}")),
         );
         if about_method(attempt.outcome) {
-            // Whoever pastes it knows the name that is masked here.
+            // Whoever asks knows the name that may be masked here.
             log.graph.push("/users/USER/authentication/methods".to_owned());
         }
         let graph = log.graph;
@@ -216,7 +217,7 @@ fn codes(attempt: &SignInAttempt) -> Vec<CodeFact> {
                 }
                 let equivalent = known.equivalent && fact.equivalent;
                 let request_id = fact.request_id.clone().or_else(|| known.request_id.take());
-                *known = CodeFact { refs, equivalent, request_id, ..fact };
+                *known = CodeFact { equivalent, request_id, refs, ..fact };
             }
             None => out.push(fact),
         }
@@ -237,8 +238,8 @@ const fn about_method(outcome: Outcome) -> bool {
 
 /// What a case with the service needs beside what stands in the block.
 const SUPPORT_CASE: &[&str] = &[
-    "The ids and UTC times below: correlation id, request id, code.",
-    "The tenant id, and the full name of the user, which is masked here.",
+    "The ids and UTC times of this block: correlation id, request id, code.",
+    "The tenant id, and the name of the user in full.",
     "Since when, how often, and for how many users and applications it happens.",
     "Whether it repeats from another network and with another method.",
     "What the service health page said at that time.",
@@ -254,13 +255,12 @@ const ASKS: &[(Outcome, &[&str])] = &[
     ),
     (
         Outcome::InteractionRequired,
-        &["Application: on `interaction_required` start an interactive sign-in, and pass the \
-             `claims` of the answer on in the request."],
+        &["Pass the `claims` of the answer on in that sign-in, so that what was asked for is met."],
     ),
     (
         Outcome::MfaAbandoned,
         &[
-            "Ask the user what was on the screen and on the phone, and why the page was left.",
+            "Ask what the phone, or the page of the provider, showed at that time.",
             "Look in Authentication Details whether the challenge was answered after all.",
         ],
     ),
@@ -278,22 +278,15 @@ const ASKS: &[(Outcome, &[&str])] = &[
         &["Check the registered phone number or app, and what Authentication Details says of \
              the delivery: the phone's side is in no capture of the computer."],
     ),
-    (
-        Outcome::MfaNotAttempted,
-        &["Ask the user what the MFA page showed, and whether one of the offered methods is at \
-             hand."],
-    ),
+    (Outcome::MfaNotAttempted, &["Check that one of the offered methods is at hand for the user."]),
     (
         Outcome::MfaServiceFailed,
-        &[
-            "Look at Service health in the admin center for that time.",
-            "If it repeats, open a case with Microsoft with what stands below.",
-        ],
+        &["Compare with Service health in the admin center for that time."],
     ),
     (
         Outcome::MfaUserBlocked,
-        &["Find out why the block was set (fraud report, administrator) before it is lifted: \
-             Protection, Multifactor authentication, Block/unblock users."],
+        &["Find out whether a fraud report or an administrator set it: Protection, Multifactor \
+             authentication, Block/unblock users."],
     ),
     (
         Outcome::MfaWrongCode,
@@ -301,11 +294,8 @@ const ASKS: &[(Outcome, &[&str])] = &[
     ),
     (
         Outcome::PreventedByClient,
-        &[
-            "Try once in a private window without extensions, with scripts and cookies allowed, \
-             and in another browser.",
-            "Have the browser and extension policies checked for the hosts above.",
-        ],
+        &["Compare with another browser on the same computer, and have the policies for \
+             browsers and extensions checked."],
     ),
     (
         Outcome::RegistrationRequired,
@@ -354,7 +344,8 @@ const TENANT_CODES: &[u32] = &[500_021, 500_022, 500_212, 500_213, 5_000_211];
 fn asks(report: &ReportInput<'_>, attempt: &SignInAttempt) -> Vec<String> {
     let mut asks: Vec<String> = Vec::new();
     let mut add = |ask: String| {
-        if !ask.is_empty() && !asks.contains(&ask) {
+        let is_told = asks.iter().any(|known| known.contains(ask.trim_end_matches('.')));
+        if !ask.is_empty() && !is_told {
             asks.push(ask);
         }
     };
@@ -381,28 +372,6 @@ fn asks(report: &ReportInput<'_>, attempt: &SignInAttempt) -> Vec<String> {
              access settings of both tenants."
             .to_owned());
     }
-    if attempt.outcome == Outcome::OtherError {
-        let ask = match error(code).map(|row| row.category) {
-            Some(ErrorCategory::Consent) => {
-                "Grant the consent of an administrator to the application, or refuse it."
-            }
-            Some(ErrorCategory::AppConfig) => {
-                "Compare the registration of the application with what it sent: secret, redirect \
-                 address, permissions, assigned users."
-            }
-            Some(ErrorCategory::Credentials | ErrorCategory::Account) => {
-                "Check the account: password, lock, expiry, and whether the name is the right one."
-            }
-            Some(ErrorCategory::Federation) => {
-                "Check the trust with the identity provider: certificate, claims, clock."
-            }
-            Some(ErrorCategory::Token | ErrorCategory::Protocol) => {
-                "Have the developers of the application look at the request that got this code."
-            }
-            _ => "",
-        };
-        add(ask.to_owned());
-    }
     for (_, list) in ASKS.iter().filter(|(outcome, _)| *outcome == attempt.outcome) {
         for ask in *list {
             add((*ask).to_owned());
@@ -413,15 +382,19 @@ fn asks(report: &ReportInput<'_>, attempt: &SignInAttempt) -> Vec<String> {
             add((*ask).to_owned());
         }
     }
+    if asks.is_empty() {
+        asks.push("Read the record of this sign-in in the log and say what it names.".to_owned());
+    }
     asks
 }
 
 /// What is wanted, in one sentence.
 pub(super) fn request(report: &ReportInput<'_>, attempt: &SignInAttempt) -> String {
-    let user = attempt
-        .user
-        .as_ref()
-        .map_or_else(|| "the user".to_owned(), |user| user.shown(report.redaction));
+    let user = match (&attempt.user, attempt.flow) {
+        (Some(user), _) => user.shown(report.redaction),
+        (None, Flow::ClientCredentials) => "the application".to_owned(),
+        (None, _) => "the user".to_owned(),
+    };
     let code = attempt.deciding_code.map(|code| format!(" with AADSTS{code}")).unwrap_or_default();
     match attempt.outcome {
         Outcome::BlockedByPolicy => format!(

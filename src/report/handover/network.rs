@@ -12,55 +12,19 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use super::check::{Check, Wanted, checks};
-use crate::entra::hosts::{Actor, Listed as InList, Serves};
+use super::list::{Allow, Exempt, LIST, List, Listed, allow, exempt, listed};
+use crate::entra::hosts::Serves;
 use crate::entra::{self, Fault, HostRole, HostRow, StepKind, failures, hosts, vendors};
 use crate::evidence::{
-    Connection, EvidenceRef, Exchange, ExchangeId, HostName, Scheme, Via, named,
+    Author, Connection, EvidenceRef, Exchange, ExchangeId, HostName, Scheme, Via, named,
 };
-use crate::report::model::{ReportInput, step_words};
-use crate::signin::{
-    Client, FailureKind, Outcome, Phase, SignInAttempt, failure_name, interceptor, proxy,
-};
+use crate::report::json::captured;
+use crate::report::model::{ReportInput, harmless, step_words};
+use crate::signin::{Client, FailureKind, Phase, SignInAttempt, failure_name, interceptor, proxy};
 use crate::time::Timestamp;
-
-/// The public list that the endpoint sets are from.
-const LIST: List = List {
-    name: "Microsoft 365 endpoints, worldwide",
-    version: "2022072800",
-    source: "MicrosoftDocs/microsoft-365-docs, includes/office-365-worldwide-endpoints.md",
-    note: "The numbers of the sets are stable; hosts and address ranges grow. Compare with the list \
-           of today: https://aka.ms/o365endpoints",
-};
-
-/// The sets that bear on a sign-in: number, category, whether required, ports, fixed address ranges
-/// (protocol notes 1.2).
-const SETS: &[(u16, &str, bool, &[u16], &[&str])] = &[
-    (17, "Default", true, &[80, 443], &[]),
-    (56, "Allow", true, &[80, 443], &["20.190.128.0/18", "40.126.0.0/18"]),
-    (59, "Default", true, &[80, 443], &[]),
-    (69, "Default", true, &[443], &[]),
-    (84, "Default", true, &[80, 443], &[]),
-    (89, "Default", true, &[80, 443], &[]),
-    (97, "Default", false, &[80, 443], &[]),
-    (116, "Default", false, &[80, 443], &[]),
-    (125, "Default", true, &[80, 443], &[]),
-];
 
 /// Hosts for which commands are given.
 const CHECKED: usize = 8;
-
-/// The public list, with its version.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct List {
-    /// Its name.
-    pub name: &'static str,
-    /// The version that the host table was made from.
-    pub version: &'static str,
-    /// Where that version is.
-    pub source: &'static str,
-    /// What to know about its age.
-    pub note: &'static str,
-}
 
 /// The block for the network team.
 #[derive(Clone, Debug, Serialize)]
@@ -146,17 +110,6 @@ pub struct Seen {
     pub refs: Vec<EvidenceRef>,
 }
 
-/// A place in the public list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub struct Listed {
-    /// Number of the set.
-    pub endpoint_set: u16,
-    /// Its category, where the notes give it.
-    pub category: Option<&'static str>,
-    /// Whether the set is required.
-    pub required: Option<bool>,
-}
-
 /// Another host of the same use.
 #[derive(Clone, Debug, Serialize)]
 pub struct StandIn {
@@ -164,30 +117,6 @@ pub struct StandIn {
     pub host: &'static str,
     /// Whether it failed too.
     pub failed: bool,
-}
-
-/// What to allow of one endpoint set.
-#[derive(Clone, Debug, Serialize)]
-pub struct Allow {
-    /// The set; none for a host that is in no set.
-    pub listed: Option<Listed>,
-    /// Host names and patterns.
-    pub hosts: Vec<String>,
-    /// TCP ports.
-    pub ports: Vec<u16>,
-    /// Fixed address ranges of the set.
-    pub address_ranges: &'static [&'static str],
-}
-
-/// A host to leave out of something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Exempt {
-    /// Host name or pattern.
-    pub host: String,
-    /// Out of what: `tls_inspection`, `proxy_authentication`.
-    pub from: Vec<&'static str>,
-    /// Why.
-    pub why: &'static str,
 }
 
 impl NetworkHandover {
@@ -261,21 +190,23 @@ impl<'a> Gathered<'a> {
     fn facts(&self, report: &ReportInput<'_>, names: &[HostName]) -> HostFacts {
         let exchanges = || self.failed.iter().map(|(_, exchange)| *exchange);
         let row = hosts::host(self.host.as_str());
-        let via = if exchanges().any(|one| one.via == Via::Proxy) {
+        let seen = self.seen(report);
+        let asked_proxy = seen.iter().any(|one| by_proxy(one.fault));
+        let via = if asked_proxy || exchanges().any(|one| one.via == Via::Proxy) {
             Via::Proxy
         } else if exchanges().any(|one| one.via == Via::Direct) {
             Via::Direct
         } else {
             Via::Unknown
         };
-        let proxied = via == Via::Proxy;
+        let through = via == Via::Proxy;
         let addresses = exchanges().filter_map(|one| one.server);
         let connected =
             self.connections.iter().filter_map(|one| one.server).map(|server| server.ip());
         let mut proxies: Vec<String> =
             exchanges().filter_map(proxy).map(|(host, port)| format!("{host}:{port}")).collect();
         let mut servers: Vec<IpAddr> = Vec::new();
-        if proxied {
+        if through {
             proxies.extend(addresses.map(|address| address.to_string()));
         } else {
             servers.extend(addresses.chain(connected));
@@ -307,18 +238,18 @@ impl<'a> Gathered<'a> {
             programs: unique(
                 exchanges()
                     .filter_map(|one| one.process.as_deref())
-                    .map(|name| super::super::json::captured(name, report.redaction)),
+                    .map(|name| captured(name, report.redaction)),
             ),
             first: exchanges().filter_map(Exchange::started).min(),
             last: exchanges().filter_map(Exchange::started).max(),
             requests: self.failed.len(),
-            expected: expected(row, &steps),
-            seen: self.seen(report),
+            expected: expected(row, &steps, self.is_application()),
+            seen,
             steps,
             needed_for,
             certificate_issuers: unique(self.issuers().map(|issuer| {
                 let short: String = issuer.chars().take(ISSUER).collect();
-                named(&super::super::model::harmless(&short), report.redaction).into_owned()
+                named(&harmless(&short), report.redaction).into_owned()
             })),
             listed: row.and_then(listed),
             alternatives: hosts::alternatives(self.host.as_str())
@@ -366,13 +297,12 @@ impl<'a> Gathered<'a> {
                 Some(failure) => fault(failure.kind),
                 None => unnamed(exchange),
             };
-            let error = failure_name(exchange)
-                .map(|name| super::super::json::captured(&name, report.redaction));
+            let error = failure_name(exchange).map(|name| captured(&name, report.redaction));
             let one = Seen {
                 fault,
                 words,
                 error,
-                status: exchange.status(),
+                status: exchange.status().filter(|_| is_from_network(exchange)),
                 product: failure.and_then(|failure| failure.vendor),
                 certain: failure.is_some_and(|failure| failure.certain),
                 count: 1,
@@ -425,7 +355,7 @@ impl<'a> Gathered<'a> {
 /// Characters shown of an issuer.
 const ISSUER: usize = 160;
 
-fn unique<T: PartialEq>(all: impl IntoIterator<Item = T>) -> Vec<T> {
+pub(super) fn unique<T: PartialEq>(all: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut out = Vec::new();
     for one in all {
         if !out.contains(&one) {
@@ -438,11 +368,19 @@ fn unique<T: PartialEq>(all: impl IntoIterator<Item = T>) -> Vec<T> {
 /// The step that a request stands for; a tunnel and a file of a page stand for the one that waited.
 fn step(exchange: &Exchange, attempt: &SignInAttempt) -> Option<StepKind> {
     let url = &exchange.request.url;
+    if hosts::host(url.host.as_str()).is_some_and(|row| row.role == HostRole::MfaRegistration) {
+        return Some(StepKind::Registration);
+    }
     let known = entra::endpoint(url.host.as_str(), &exchange.request.method, &url.path)
         .filter(|_| url.scheme != Scheme::Authority)
         .map(|row| row.step)
         .filter(|step| *step != StepKind::Other);
     known.or_else(|| attempt.blockage.as_ref().map(|blockage| blockage.step))
+}
+
+/// Whether an answer came over the network: the capture tool answers by itself too.
+fn is_from_network(exchange: &Exchange) -> bool {
+    exchange.response.as_ref().is_ok_and(|response| response.author == Author::Network)
 }
 
 /// A failure by its published name and in words.
@@ -513,7 +451,7 @@ fn odd(address: IpAddr, row: Option<&HostRow>) -> Option<String> {
 }
 
 /// What should have come.
-fn expected(row: Option<&HostRow>, steps: &[StepKind]) -> Vec<&'static str> {
+fn expected(row: Option<&HostRow>, steps: &[StepKind], is_application: bool) -> Vec<&'static str> {
     const ISSUED: &str = "a certificate issued by DigiCert or Microsoft";
     let json = |step: &StepKind| {
         matches!(step, StepKind::MfaBegin | StepKind::MfaPoll | StepKind::CredentialType)
@@ -536,134 +474,32 @@ fn expected(row: Option<&HostRow>, steps: &[StepKind]) -> Vec<&'static str> {
             vec!["an answer of the identity or MFA provider that the sign-in was sent to"]
         }
         Some(_) => vec!["an answer of the service", ISSUED],
+        None if is_application => vec!["an answer of the application"],
+        None if steps.contains(&StepKind::ExternalMethod) => {
+            vec!["the page of the external MFA provider"]
+        }
+        None if steps.contains(&StepKind::FederationRedirect) => {
+            vec!["the sign-in page of the organisation's own identity provider"]
+        }
         None => vec!["an answer of the host itself"],
     }
 }
 
-/// The place of a host in the public list, which is that of the worldwide cloud.
-fn listed(row: &HostRow) -> Option<Listed> {
-    let endpoint_set = row.endpoint_set.filter(|_| row.clouds.contains(&"worldwide"))?;
-    let set = SETS.iter().find(|(number, ..)| *number == endpoint_set);
-    Some(Listed {
-        endpoint_set,
-        category: set.map(|(_, category, ..)| *category),
-        required: set.map(|(_, _, required, ..)| *required),
-    })
-}
-
-/// The rows of the list that a sign-in in a browser needs.
-fn of_sign_in(row: &HostRow) -> bool {
-    row.needed_by == Actor::Browser
-        && row.listed_required == InList::Yes
-        && row.is_verified()
-        && !row.is_path()
-        && matches!(
-            row.role,
-            HostRole::CrlOcsp
-                | HostRole::DeviceCert
-                | HostRole::MfaRegistration
-                | HostRole::SigninCdn
-                | HostRole::Sts
-                | HostRole::StsAlias
-        )
-}
-
-fn allow(facts: &[HostFacts]) -> Vec<Allow> {
-    let mut out: Vec<Allow> = Vec::new();
-    // What only is inspected gets through already.
-    let facts: Vec<&HostFacts> = facts.iter().filter(|one| !one.is_inspected_only()).collect();
-    let mut sets: BTreeSet<u16> =
-        facts.iter().filter_map(|one| one.listed).map(|listed| listed.endpoint_set).collect();
-    let revoked = |one: &Seen| one.fault == Fault::CertRevoked.as_str();
-    if facts.iter().any(|one| one.seen.iter().any(revoked)) {
-        sets.extend([84, 125]);
-    }
-    for number in sets {
-        let rows = hosts::patterns()
-            .filter(|row| row.endpoint_set == Some(number) && row.clouds.contains(&"worldwide"));
-        // The hosts that failed stand in front, also those that the list does not require.
-        let failed = facts
-            .iter()
-            .filter(|one| one.listed.is_some_and(|listed| listed.endpoint_set == number))
-            .map(|one| one.host.as_str().to_owned());
-        let listed = rows.filter(|row| of_sign_in(row)).map(|row| row.pattern.to_owned());
-        let names = unique(failed.chain(listed));
-        let set = SETS.iter().find(|(known, ..)| *known == number);
-        out.push(Allow {
-            listed: Some(Listed {
-                endpoint_set: number,
-                category: set.map(|(_, category, ..)| *category),
-                required: set.map(|(_, _, required, ..)| *required),
-            }),
-            hosts: names,
-            // Sign-in needs TLS alone; lists of revoked certificates come without.
-            ports: if matches!(number, 84 | 125) { vec![80, 443] } else { vec![443] },
-            address_ranges: set.map_or(&[], |(.., ranges)| ranges),
-        });
-    }
-    for one in facts.iter().filter(|one| one.listed.is_none()) {
-        out.push(Allow {
-            listed: None,
-            hosts: vec![one.host.as_str().to_owned()],
-            ports: vec![one.port],
-            address_ranges: &[],
-        });
-    }
-    out
-}
-
-/// Whether a fault can come of an inspection of TLS.
-fn by_inspection(fault: &str) -> bool {
-    let tls =
-        [Fault::ClientCert, Fault::Ech, Fault::TlsHandshake, Fault::TlsProtocol, Fault::TlsVersion];
-    matches!(fault, "block_page" | "tls_inspection")
-        || Fault::parse(fault).is_some_and(|fault| fault.is_certificate() || tls.contains(&fault))
-}
-
-fn exempt(facts: &[HostFacts]) -> Vec<Exempt> {
-    let mut out: Vec<Exempt> = Vec::new();
-    let mut add = |host: String, from: &'static str, why: &'static str| match out
-        .iter_mut()
-        .find(|one| one.host == host)
-    {
-        Some(known) if !known.from.contains(&from) => known.from.push(from),
-        Some(_) => {}
-        None => out.push(Exempt { host, from: vec![from], why }),
-    };
-    for one in facts {
-        let name = one.host.as_str();
-        let seen = |test: &dyn Fn(&str) -> bool| one.seen.iter().any(|seen| test(seen.fault));
-        let certificates = hosts::is_certificate_host(name);
-        if seen(&|fault| matches!(fault, "proxy_authentication" | "proxy_auth")) {
-            let why = "failed here because the proxy asks for a sign-in";
-            add(name.to_owned(), "proxy_authentication", why);
-        }
-        if certificates || seen(&by_inspection) {
-            let why = if certificates {
-                "asks for a client certificate, which no inspection can pass on"
-            } else {
-                "failed here in a way that an inspection or filter causes"
-            };
-            add(name.to_owned(), "tls_inspection", why);
-            let cloud = hosts::cloud(name).unwrap_or("worldwide");
-            let asking = hosts::patterns().filter(|row| {
-                row.clouds.contains(&cloud)
-                    && row.is_verified()
-                    && (row.role == HostRole::DeviceCert || row.serves == Some(Serves::Certificate))
-            });
-            for row in asking {
-                let why = "asks for a client certificate, which no inspection can pass on";
-                add(row.pattern.to_owned(), "tls_inspection", why);
-            }
-        }
-    }
-    out
-}
-
 impl HostFacts {
     /// Whether the host is reached, and only its certificate is another one.
-    fn is_inspected_only(&self) -> bool {
+    pub(super) fn is_inspected_only(&self) -> bool {
         !self.seen.is_empty() && self.seen.iter().all(|one| one.fault == "tls_inspection")
+    }
+
+    /// Whether the computer had no network at all.
+    pub(super) fn is_offline_only(&self) -> bool {
+        let offline = |one: &Seen| {
+            matches!(
+                Fault::parse(one.fault),
+                Some(Fault::NetworkChanged | Fault::Offline | Fault::Suspended)
+            )
+        };
+        !self.seen.is_empty() && self.seen.iter().all(offline)
     }
 
     fn checks(&self, client: &Client) -> Vec<Check> {
@@ -677,7 +513,7 @@ impl HostFacts {
             connection: !self.is_inspected_only()
                 && self.seen.iter().all(|one| one.status.is_none_or(|status| status >= 500)),
             name: self.seen.iter().any(name) || !self.server_notes.is_empty(),
-            proxied: self.via == "proxy" || self.seen.iter().any(|one| by_proxy(one.fault)),
+            proxied: self.via == "proxy",
             proxy: self.proxies.iter().map(String::as_str).find(|proxy| proxy.contains(':')),
             path: self.path.as_deref(),
         };
@@ -697,81 +533,6 @@ fn by_proxy(fault: &str) -> bool {
                     | Fault::ProxyUnreachable
             )
         )
-}
-
-/// What is wanted, in one sentence.
-pub(super) fn request(handover: &NetworkHandover, attempt: &SignInAttempt) -> String {
-    let names: Vec<&str> = handover.hosts.iter().map(|one| one.host.as_str()).collect();
-    let hosts = match names.as_slice() {
-        [] => "the hosts of the sign-in".to_owned(),
-        [one] => (*one).to_owned(),
-        [one, two] => format!("{one} and {two}"),
-        [one, two, rest @ ..] => format!("{one}, {two} and {} more", rest.len()),
-    };
-    let first = handover.hosts.first().and_then(|one| one.seen.first());
-    let product = handover
-        .hosts
-        .iter()
-        .flat_map(|one| &one.seen)
-        .find_map(|seen| seen.product)
-        .unwrap_or("the proxy or filter");
-    let fault = first.map_or("", |seen| seen.fault);
-    let inspected =
-        handover.hosts.iter().any(|one| one.seen.iter().any(|seen| seen.fault == "tls_inspection"));
-    let wish = match (fault, Fault::parse(fault)) {
-        _ if inspected => format!("exempt {hosts} from TLS inspection by {product}"),
-        ("block_page", _) => format!("allow {hosts} in {product}"),
-        ("proxy_authentication", _) | (_, Some(Fault::ProxyAuth)) => {
-            format!("let the clients reach {hosts} without a sign-in at the proxy")
-        }
-        ("proxy_refused" | "proxy_upstream", _) | (_, Some(Fault::ProxyRefusedConnect)) => {
-            format!("let the proxy connect to {hosts}")
-        }
-        (_, Some(Fault::ProxyUnreachable | Fault::PacFailed | Fault::ProxyCert)) => {
-            format!("make the proxy reachable that the clients use for {hosts}")
-        }
-        (_, Some(Fault::NameMissing | Fault::NameLookupFailed | Fault::AddressInvalid)) => {
-            format!("make the clients' name servers resolve {hosts}")
-        }
-        (_, Some(Fault::Offline | Fault::NetworkChanged | Fault::Suspended)) => {
-            format!("find out why the computer had no network when it asked for {hosts}")
-        }
-        (_, Some(Fault::BlockedByAdministrator)) => {
-            format!("take {hosts} off the block list that the browsers get by policy")
-        }
-        (_, Some(Fault::LocalFirewall)) => {
-            format!("let the clients' own firewall or security software pass {hosts}")
-        }
-        (_, Some(fault)) if fault.is_certificate() => format!(
-            "check who answers TLS for {hosts} and let the service's own certificate through"
-        ),
-        (_, Some(Fault::Reset | Fault::ClosedWithoutAnswer | Fault::Incomplete)) => {
-            format!("find out what cuts the connections to {hosts} and let them through")
-        }
-        (_, Some(Fault::ConnectTimeout | Fault::Timeout)) => {
-            format!("find out why connections to {hosts} get no answer and let them through")
-        }
-        (_, Some(Fault::ConnectRefused | Fault::Unreachable | Fault::ConnectFailed)) => {
-            format!("find out what refuses connections to {hosts} and let them through")
-        }
-        _ => format!("find out why requests to {hosts} fail and let them through"),
-    };
-    let harm = match (attempt.outcome, attempt.blockage.as_ref().map(|one| one.phase)) {
-        (Outcome::BlockedByPolicy, _) => {
-            "Until then the service does not see the device, and a policy refuses the sign-in."
-        }
-        (Outcome::RegistrationRequired, _) => {
-            "Until then users cannot register for multifactor authentication."
-        }
-        (_, Some(Phase::AfterMfa)) => {
-            "The sign-in itself works; until then users do not reach the application."
-        }
-        (_, Some(Phase::AfterChallenge)) => {
-            "Until then users cannot complete multifactor authentication in Microsoft Entra ID."
-        }
-        _ => "Until then users cannot sign in with Microsoft Entra ID.",
-    };
-    format!("Please {wish}. {harm}")
 }
 
 #[cfg(test)]
@@ -808,12 +569,6 @@ mod tests {
         assert!(set.hosts.iter().any(|host| host == "*.msauth.net"), "{:?}", set.hosts);
         assert!(set.hosts.iter().all(|host| !host.contains("events.data")));
         assert_eq!(set.ports, [443]);
-        for (number, ..) in SETS {
-            assert!(
-                hosts::patterns().any(|row| row.endpoint_set == Some(*number)) || *number == 116
-            );
-        }
-        assert!(hosts::patterns().any(|row| row.source.contains(LIST.version)));
     }
 
     #[test]
@@ -829,7 +584,7 @@ mod tests {
         let exempt: Vec<&str> = network.exempt.iter().map(|one| one.host.as_str()).collect();
         assert!(exempt.contains(&"device.login.microsoftonline.com"), "{exempt:?}");
         assert!(exempt.contains(&"enterpriseregistration.windows.net"), "{exempt:?}");
-        assert!(exempt.iter().all(|host| !host.ends_with(".us")));
+        assert!(exempt.iter().all(|host| !host.contains("microsoftonline.us")));
     }
 
     #[test]

@@ -35,7 +35,12 @@ pub(super) fn write(page: &mut Page, report: &ReportInput<'_>, handover: &Handov
         Team::Network => "For the network team, to paste",
     });
     page.whole(0, RULE);
-    page.text(0, &handover.request, Tone::Plain);
+    let doubt = match handover.confidence {
+        "high" => "",
+        "medium" => " This is the most likely reason, not a proven one.",
+        _ => " This is a possible reason only.",
+    };
+    page.text(0, &format!("{}{doubt}", handover.request), Tone::Plain);
     page.blank();
     if let Some(network) = &handover.network {
         network_block(page, report, handover, network);
@@ -134,13 +139,16 @@ fn one_host(page: &mut Page, report: &ReportInput<'_>, handover: &Handover, host
         value(page, label, &format!("{}{}", seen_words(seen), cite(report, &seen.refs)));
         label = "";
     }
+    if host.seen.is_empty() {
+        value(page, "Seen", "no request to it that failed is in the capture");
+    }
     let mut label = "Certificate";
     for issuer in host.certificate_issuers.iter().take(3) {
         value(page, label, &format!("issued by {issuer}"));
         label = "";
     }
     value(page, "Expected", &host.expected.join("; "));
-    value(page, "Listed", &listed_words(host.listed));
+    value(page, "Listed", &listed_words(host.listed, handover.list_version()));
     for other in &host.alternatives {
         let words = if other.failed {
             format!("{} would do as well; it failed too", other.host)
@@ -171,7 +179,7 @@ fn seen_words(seen: &Seen) -> String {
         let _ = write!(words, ", status\u{a0}{status}");
     }
     if let Some(error) = &seen.error {
-        let _ = write!(words, ", in the capture: {error}");
+        let _ = write!(words, ", in the capture \"{error}\"");
     }
     if seen.count > 1 {
         let _ = write!(words, ", {}\u{a0}times", seen.count);
@@ -179,9 +187,9 @@ fn seen_words(seen: &Seen) -> String {
     words
 }
 
-fn listed_words(listed: Option<Listed>) -> String {
+fn listed_words(listed: Option<Listed>, version: &str) -> String {
     let Some(listed) = listed else {
-        return "in no endpoint set of the Microsoft 365 list".to_owned();
+        return format!("in no endpoint set of the worldwide Microsoft 365 list ({version})");
     };
     let mut words = format!("Microsoft 365 endpoint set {}", listed.endpoint_set);
     if let Some(category) = listed.category {
@@ -303,7 +311,9 @@ fn identity_block(
         value(page, "Client", &handover.client.words);
     }
     if let Some((first, last)) = identity.first.zip(identity.last) {
-        value(page, "When", &format!("{} to {}", glued(&clock(first)), glued(&clock(last))));
+        let (first, last) = (glued(&clock(first)), glued(&clock(last)));
+        let when = if first == last { first } else { format!("{first} to {last}") };
+        value(page, "When", &when);
     }
     ids(page, "Policies", &identity.policy_ids);
     ids(page, "Correlation", &identity.correlation_ids);
@@ -338,7 +348,9 @@ fn codes(page: &mut Page, report: &ReportInput<'_>, identity: &IdentityHandover)
         value(page, label, &words);
         let number = format!("AADSTS{}", code.code);
         let is_told = identity.seen.iter().any(|fact| fact.text.starts_with(&number));
-        if let Some(meaning) = code.meaning.filter(|_| code.decided && !is_told) {
+        if let Some(meaning) =
+            code.meaning.filter(|_| (code.decided || code.name.is_none()) && !is_told)
+        {
             value(page, "", meaning);
         }
         label = "";
@@ -401,12 +413,28 @@ fn look_up(page: &mut Page, identity: &IdentityHandover) {
             page.whole(4, line);
         }
     }
-    if !identity.graph.is_empty() {
-        page.blank();
-        let below = format!("Microsoft Graph, GET below https://{}/v1.0:", identity.graph_host);
-        page.text(2, &below, Tone::Plain);
-        for request in &identity.graph {
-            page.whole(4, request);
+    // The requests to the log fit their lines without the part that they share.
+    for part in ["/auditLogs/", "/"] {
+        let log = part.len() > 1;
+        let mut requests = identity
+            .graph
+            .iter()
+            .filter(|request| request.starts_with("/auditLogs/") == log)
+            .filter_map(|request| request.strip_prefix(part))
+            .peekable();
+        if requests.peek().is_some() {
+            page.blank();
+            let below =
+                format!("Microsoft Graph, GET below https://{}/v1.0{part}:", identity.graph_host);
+            page.text(2, &below, Tone::Plain);
+            let mut for_user = false;
+            for request in requests {
+                page.whole(4, request);
+                for_user |= request.contains("/USER/");
+            }
+            if for_user {
+                page.text(2, "USER stands for the name of the user in full.", Tone::Plain);
+            }
         }
     }
 }

@@ -27,12 +27,15 @@ const AFTER_PROMPT: &str = "two minutes after the last prompt or error was shown
 const AFTER_ERROR: &str = "one minute after the error was shown";
 const NO_NEW: &str = "no new capture is needed";
 
+const NET_LOG: &str = "Start the browser's own log: edge://net-export or chrome://net-export, \"Start \
+                       Logging to Disk\"; in Firefox about:logging, preset Networking.";
+
 pub(super) const PASSWORD: Recipe = Recipe {
     tool: "mfatrace",
     steps: &[
-        "Ask the sender for the password, by another way than the archive came.",
-        "Put it alone on a line of a file and give that with --password-file.",
-        "Or let the sender save the sessions again without a password.",
+        "Send us the password of the archive, by another way than the archive came, such as by \
+         telephone.",
+        "Or save the sessions again without a password, and send that file by a protected way.",
     ],
     start: NO_NEW,
     stop: NO_NEW,
@@ -349,13 +352,14 @@ const PACKETS_WINDOWS: Recipe = Recipe {
     steps: &[
         "As administrator, start the recording of packets:\n\
          pktmon start --capture --pkt-size 0 --file-name C:\\Temp\\signin.etl",
-        "Open edge://net-export (or chrome://net-export) and start logging to disk.",
+        NET_LOG,
         "Sign in until the error is shown, and wait one minute.",
         "Stop the browser's log; then stop the packets:\npktmon stop",
         "Convert the packets, and those that Windows itself dropped:\n\
          pktmon etl2pcap C:\\Temp\\signin.etl --out C:\\Temp\\signin.pcapng\n\
          pktmon etl2pcap C:\\Temp\\signin.etl --drop-only --out C:\\Temp\\drops.pcapng",
-        "Send both pcapng files, the browser's log, and a HAR of the same minute.",
+        "Send both pcapng files, the browser's log, and a HAR of the same minute; of Edge or Chrome \
+         if they are there, because Firefox does not name failures.",
     ],
     start: BEFORE_APPLICATION,
     stop: AFTER_ERROR,
@@ -366,10 +370,11 @@ const PACKETS_MAC: Recipe = Recipe {
     steps: &[
         "In a terminal start the recording of packets:\n\
          sudo tcpdump -i any -s 0 -w /tmp/signin.pcapng",
-        "In Chrome or Edge open chrome://net-export and start logging to disk.",
+        NET_LOG,
         "Sign in until the error is shown, and wait one minute.",
         "Stop the browser's log; then stop the packets with Ctrl+C.",
-        "Send the recording, the browser's log, and a HAR of the same minute.",
+        "Send the recording, the browser's log, and a HAR of the same minute; of Edge or Chrome \
+         if they are there, because Firefox does not name failures.",
     ],
     start: BEFORE_APPLICATION,
     stop: AFTER_ERROR,
@@ -380,10 +385,11 @@ const PACKETS_LINUX: Recipe = Recipe {
     steps: &[
         "In a terminal start the recording of packets:\n\
          sudo tcpdump -i any -s 0 -w /tmp/signin.pcap",
-        "In Chrome or Edge open chrome://net-export and start logging to disk.",
+        NET_LOG,
         "Sign in until the error is shown, and wait one minute.",
         "Stop the browser's log; then stop the packets with Ctrl+C.",
-        "Send the recording, the browser's log, and a HAR of the same minute.",
+        "Send the recording, the browser's log, and a HAR of the same minute; of Edge or Chrome \
+         if they are there, because Firefox does not name failures.",
     ],
     start: BEFORE_APPLICATION,
     stop: AFTER_ERROR,
