@@ -323,3 +323,93 @@ const fn next(cause: GuideCause, answer: GuideAnswer) -> &'static str {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Redaction;
+    use crate::report::samples;
+
+    /// The answer to a cause, its words, and how many places it cites.
+    fn answer(case: &samples::Case, cause: GuideCause) -> (GuideAnswer, String, usize) {
+        let all = answers(&case.evidence, case.signin.attempts.first());
+        let one = all.iter().find(|one| one.cause == cause).unwrap();
+        let cited = one.refs.iter().flat_map(Refs::iter).count();
+        (one.answer, one.text.shown(Redaction::Secrets), cited)
+    }
+
+    fn with(change: impl Fn(&mut SignInAttempt)) -> samples::Case {
+        let mut case = samples::denied();
+        change(&mut case.signin.attempts[0]);
+        case
+    }
+
+    #[test]
+    fn an_answer_names_its_fact_and_its_place() {
+        let case = samples::denied();
+        let (said, text, cited) = answer(&case, GuideCause::NotRegistered);
+        assert_eq!((said, cited), (GuideAnswer::Contradicted, 1));
+        assert!(text.contains("PhoneAppNotification"), "{text}");
+        for cause in [GuideCause::ExpiredMethod, GuideCause::OutdatedDevice, GuideCause::Network] {
+            assert_eq!(answer(&case, cause).0, GuideAnswer::Contradicted);
+            assert_eq!(answer(&case, cause).2, 1);
+        }
+        let (said, _, cited) = answer(&samples::network(), GuideCause::Network);
+        assert_eq!((said, cited), (GuideAnswer::Supported, 3));
+    }
+
+    #[test]
+    fn no_answer_of_the_phone_leaves_network_and_device_open() {
+        let case = with(|one| {
+            one.outcome = Outcome::MfaNoAnswer;
+            one.result_value = Some("PhoneAppNoResponse".into());
+        });
+        assert_eq!(answer(&case, GuideCause::Network).0, GuideAnswer::NotVisible);
+        let (said, text, cited) = answer(&case, GuideCause::OutdatedDevice);
+        assert_eq!((said, cited), (GuideAnswer::NotVisible, 1));
+        assert!(text.starts_with("possible"), "{text}");
+    }
+
+    #[test]
+    fn an_outdated_app_is_told_by_its_values() {
+        for value in ["IncompatibleAppVersion", "AppLockRequiredButNotUsed"] {
+            let case = with(|one| {
+                one.outcome = Outcome::MfaMethodFailed;
+                one.result_value = Some(value.into());
+                if value.starts_with("Inc") {
+                    one.supports = vec![GuideCause::OutdatedDevice];
+                }
+            });
+            let (said, text, _) = answer(&case, GuideCause::OutdatedDevice);
+            assert!(said == GuideAnswer::Supported && text.contains(value), "{text}");
+        }
+    }
+
+    #[test]
+    fn policies_are_named_by_their_ids() {
+        let case = samples::policy();
+        assert_eq!(answer(&case, GuideCause::SecurityPolicy).0, GuideAnswer::Supported);
+        let case = with(|one| {
+            one.outcome = Outcome::InteractionRequired;
+            one.side = Side::Application;
+            one.policy_ids =
+                vec![crate::signin::Guid::parse("aaaaaaaa-bbbb-4ccc-8ddd-000000000041").unwrap()];
+        });
+        let (said, text, _) = answer(&case, GuideCause::SecurityPolicy);
+        assert!(said == GuideAnswer::Supported && text.contains("000000000041"), "{text}");
+        let device = samples::inspected_device();
+        let (said, text, _) = answer(&device, GuideCause::SecurityPolicy);
+        assert!(said == GuideAnswer::NotVisible && text.contains("certificate"), "{text}");
+    }
+
+    #[test]
+    fn a_session_that_is_too_old_is_a_policy_and_a_late_code_is_wrong() {
+        use crate::entra::{error, result};
+        for code in [50_078, 70_043] {
+            assert_eq!(error(code).unwrap().guide, Some(GuideCause::SecurityPolicy));
+        }
+        let late = result("OathCodeOld").unwrap();
+        assert_eq!((late.outcome, late.guide), (Some(Outcome::MfaWrongCode), None));
+        assert_eq!(error(220_450).unwrap().guide, Some(GuideCause::OutdatedDevice));
+    }
+}
