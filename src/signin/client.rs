@@ -198,9 +198,9 @@ pub fn client(evidence: &Evidence, attempt: Option<&SignInAttempt>) -> Client {
     }
     if let Some(attempt) = attempt {
         client.is_broker |= attempt.flow == Flow::Broker;
-        client.is_program |= client.is_broker
-            || client.browser.is_none()
-                && (client.library.is_some() || attempt.flow.is_without_prompt());
+        // A silent request comes from the page of an application in a browser.
+        let by_itself = attempt.flow.is_without_prompt() && attempt.flow != Flow::Silent;
+        client.is_program |= client.is_broker || client.browser.is_none() && by_itself;
     }
     client
 }
@@ -216,6 +216,9 @@ impl Client {
         }
         if self.system.is_none() {
             self.system = expose::header(headers, "sec-ch-ua-platform").and_then(system);
+        }
+        if self.library.is_some() && self.system.is_some() {
+            return;
         }
         let query = expose::query(&exchange.request.url);
         let form = expose::body(&exchange.request.body)
@@ -415,5 +418,16 @@ mod tests {
         assert_eq!(of("msedge"), (false, false));
         assert_eq!(of("Outlook.exe"), (true, false));
         assert_eq!(of("Microsoft.AAD.BrokerPlugin"), (false, true));
+    }
+
+    #[test]
+    fn a_flow_without_a_window_is_a_program_unless_a_page_asks_silently() {
+        let mut case = crate::report::samples::denied();
+        let mut of = |flow| {
+            case.signin.attempts[0].flow = flow;
+            client(&case.evidence, case.signin.attempts.first())
+        };
+        assert!(of(Flow::Ropc).is_program && of(Flow::Broker).is_broker);
+        assert!(!of(Flow::Oidc).is_program && !of(Flow::Silent).is_program);
     }
 }

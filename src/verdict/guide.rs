@@ -7,7 +7,7 @@
 
 use super::decide::GUIDE;
 use super::{CauseAnswer, GuideAnswer};
-use crate::evidence::{Evidence, EvidenceRef};
+use crate::evidence::Evidence;
 use crate::finding::{Piece, Refs, Text};
 use crate::signin::{GuideCause, MfaState, Outcome, Side, SignInAttempt, StepKind, StepResult};
 
@@ -72,6 +72,9 @@ impl From<&'static str> for Text {
     }
 }
 
+/// Places that an answer cites at most.
+const CITED: usize = 100;
+
 /// An attempt and what it was read from.
 #[derive(Clone, Copy)]
 struct About<'a> {
@@ -113,7 +116,7 @@ impl About<'_> {
     }
 
     fn decided(self) -> Option<Refs> {
-        Refs::all(self.attempt.decided_by.iter().copied())
+        Refs::all(self.attempt.decided_by.iter().copied().take(CITED))
     }
 
     /// The last step of one of these kinds that ended in one of these ways.
@@ -130,8 +133,7 @@ impl About<'_> {
     fn blocked(self) -> Option<Refs> {
         let blockage = self.attempt.blockage.as_ref()?;
         let at = |id| self.evidence.exchange(id).map(|exchange| exchange.at);
-        let refs: Vec<EvidenceRef> = blockage.exchanges.iter().filter_map(|id| at(*id)).collect();
-        Refs::all(refs)
+        Refs::all(blockage.exchanges.iter().filter_map(|id| at(*id)).take(CITED))
     }
 
     /// Whether the user's device or app answered the challenge, which shows that it works.
@@ -331,8 +333,8 @@ mod tests {
     use crate::report::samples;
 
     /// The answer to a cause, its words, and how many places it cites.
-    fn answer(case: &samples::Case, cause: GuideCause) -> (GuideAnswer, String, usize) {
-        let all = answers(&case.evidence, case.signin.attempts.first());
+    fn answer(from: &samples::Case, cause: GuideCause) -> (GuideAnswer, String, usize) {
+        let all = answers(&from.evidence, from.signin.attempts.first());
         let one = all.iter().find(|one| one.cause == cause).unwrap();
         let cited = one.refs.iter().flat_map(Refs::iter).count();
         (one.answer, one.text.shown(Redaction::Secrets), cited)

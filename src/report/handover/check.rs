@@ -27,11 +27,14 @@ pub struct Check {
 
 /// What is to be tested about a host.
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "independent questions about one host")]
 pub(super) struct Wanted<'a> {
     /// Whether a connection to it may be the trouble.
     pub connection: bool,
     /// Whether its name was the trouble.
     pub name: bool,
+    /// Whether a policy of the browser stopped the requests before they left.
+    pub browser_policy: bool,
     /// Whether the way to it leads through a proxy.
     pub proxied: bool,
     /// The address of that proxy.
@@ -61,6 +64,14 @@ pub(super) fn checks(
     let mut add = |purpose, command: String, expected| {
         out.push(Check { system: system.as_str(), purpose, command, expected });
     };
+    if wanted.browser_policy {
+        // No other program meets the list of the browser.
+        let expected = "URLBlocklist covers the host no more, or URLAllowlist names it (in the \
+                        address bar of the browser; edge://policy in Edge)";
+        add("browser_policy", "chrome://policy".to_owned(), expected);
+        add("answer", url(name, port, wanted.path).0, "it opens in the same browser");
+        return out;
+    }
     let windows = system == System::Windows;
     if wanted.name && !wanted.proxied {
         let command =
@@ -172,6 +183,13 @@ mod tests {
         let wanted = Wanted { proxied: true, ..Wanted::default() };
         let all = commands(System::MacOs, "login.microsoftonline.com", wanted);
         assert!(all.contains("scutil --proxy") && all.contains("PROXY:PORT"), "{all}");
+    }
+
+    #[test]
+    fn the_list_of_a_browser_is_tested_in_the_browser() {
+        let wanted = Wanted { browser_policy: true, connection: true, ..Wanted::default() };
+        let all = commands(System::Windows, "aadcdn.msauth.net", wanted);
+        assert_eq!(all, "chrome://policy\nhttps://aadcdn.msauth.net/");
     }
 
     #[test]

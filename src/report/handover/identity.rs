@@ -6,6 +6,8 @@
 //!
 //! Invariants: the user is shown as the redaction mode allows; only GUIDs and times enter a query.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::entra::{error, method, policy_description, result};
@@ -196,9 +198,23 @@ impl IdentityHandover {
 /// The codes, the one that decided in front, repeats folded to their last.
 fn codes(attempt: &SignInAttempt) -> Vec<CodeFact> {
     let mut out: Vec<CodeFact> = Vec::new();
+    let mut known: BTreeMap<u32, usize> = BTreeMap::new();
     for one in &attempt.errors {
+        if let Some(fact) = known.get(&one.code).and_then(|index| out.get_mut(*index)) {
+            fact.equivalent &= one.equivalent;
+            fact.at = one.at;
+            if one.trace_id.is_some() {
+                fact.request_id.clone_from(&one.trace_id);
+            }
+            fact.correlation_id.clone_from(&one.correlation_id);
+            if fact.refs.last() != Some(&one.reference) {
+                fact.refs.push(one.reference);
+            }
+            continue;
+        }
         let row = error(one.code);
-        let fact = CodeFact {
+        known.insert(one.code, out.len());
+        out.push(CodeFact {
             code: one.code,
             name: row.map(|row| row.name).filter(|name| !name.is_empty()),
             meaning: row.map(|row| row.meaning),
@@ -208,19 +224,7 @@ fn codes(attempt: &SignInAttempt) -> Vec<CodeFact> {
             request_id: one.trace_id.clone(),
             correlation_id: one.correlation_id.clone(),
             refs: vec![one.reference],
-        };
-        match out.iter_mut().find(|known| known.code == fact.code) {
-            Some(known) => {
-                let mut refs = std::mem::take(&mut known.refs);
-                if !refs.contains(&one.reference) {
-                    refs.push(one.reference);
-                }
-                let equivalent = known.equivalent && fact.equivalent;
-                let request_id = fact.request_id.clone().or_else(|| known.request_id.take());
-                *known = CodeFact { equivalent, request_id, refs, ..fact };
-            }
-            None => out.push(fact),
-        }
+        });
     }
     out.sort_by_key(|one| !one.decided);
     out

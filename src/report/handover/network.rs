@@ -6,7 +6,7 @@
 //!
 //! Invariants: hosts stand in the order in which they were tried; each list is free of repeats.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -20,7 +20,9 @@ use crate::evidence::{
 };
 use crate::report::json::captured;
 use crate::report::model::{ReportInput, harmless, step_words};
-use crate::signin::{Client, FailureKind, Phase, SignInAttempt, failure_name, interceptor, proxy};
+use crate::signin::{
+    Client, FailureKind, FailureSide, Phase, SignInAttempt, failure_name, interceptor, proxy,
+};
 use crate::time::Timestamp;
 
 /// Hosts for which commands are given.
@@ -122,9 +124,11 @@ pub struct StandIn {
 impl NetworkHandover {
     pub(super) fn of(report: &ReportInput<'_>, attempt: &SignInAttempt, client: &Client) -> Self {
         let names = names(report, attempt);
+        let mut gathered = Gathered::all(report, attempt, &names);
         let hosts: Vec<HostFacts> = names
             .iter()
-            .map(|host| Gathered::of(report, attempt, host).facts(report, &names))
+            .filter_map(|host| gathered.remove(host))
+            .map(|one| one.facts(report, &names))
             .collect();
         let checks = hosts.iter().take(CHECKED).flat_map(|one| one.checks(client)).collect();
         Self { allow: allow(&hosts), exempt: exempt(&hosts), list: LIST, checks, hosts }
@@ -136,13 +140,7 @@ fn names(report: &ReportInput<'_>, attempt: &SignInAttempt) -> Vec<HostName> {
     let blocked = attempt.blockage.iter().flat_map(|blockage| &blockage.hosts);
     let decisive =
         report.findings.iter().filter(|one| one.decisive).filter_map(|one| one.host.as_ref());
-    let mut names: Vec<HostName> = Vec::new();
-    for host in blocked.chain(&report.verdict.hosts).chain(decisive) {
-        if !names.contains(host) {
-            names.push(host.clone());
-        }
-    }
-    names
+    unique(blocked.chain(&report.verdict.hosts).chain(decisive)).into_iter().cloned().collect()
 }
 
 /// What the evidence holds about one host of an attempt.
@@ -156,35 +154,39 @@ struct Gathered<'a> {
 }
 
 impl<'a> Gathered<'a> {
-    fn of(report: &ReportInput<'a>, attempt: &'a SignInAttempt, host: &'a HostName) -> Self {
+    /// What the evidence holds about each of the hosts.
+    fn all(
+        report: &ReportInput<'a>,
+        attempt: &'a SignInAttempt,
+        names: &'a [HostName],
+    ) -> BTreeMap<&'a HostName, Self> {
+        let mut all: BTreeMap<&HostName, Self> = names
+            .iter()
+            .map(|host| (host, Self { host, attempt, failed: Vec::new(), connections: Vec::new() }))
+            .collect();
         let blocking: BTreeSet<ExchangeId> =
             attempt.blockage.iter().flat_map(|one| one.exchanges.iter().copied()).collect();
-        let network = |id: &ExchangeId| {
-            report
-                .signin
-                .failures
-                .get(id)
-                .is_some_and(|failure| failure.side == crate::signin::FailureSide::Network)
+        let by_network = |id: &ExchangeId| {
+            let failure = report.signin.failures.get(id);
+            failure.is_some_and(|failure| failure.side == FailureSide::Network)
         };
         let during = |at: Option<Timestamp>| {
             at.zip(attempt.first).is_none_or(|(at, first)| at >= first)
                 && at.zip(attempt.last).is_none_or(|(at, last)| at <= last)
         };
-        let failed = report
-            .evidence
-            .numbered()
-            .filter(|(_, exchange)| exchange.host() == host)
-            .filter(|(id, exchange)| {
-                blocking.contains(id) || network(id) && during(exchange.started())
-            })
-            .collect();
-        let connections = report
-            .evidence
-            .connections
-            .iter()
-            .filter(|one| one.server_name.as_ref() == Some(host))
-            .collect();
-        Self { host, attempt, failed, connections }
+        for (id, exchange) in report.evidence.numbered() {
+            let Some(one) = all.get_mut(exchange.host()) else { continue };
+            if blocking.contains(&id) || by_network(&id) && during(exchange.started()) {
+                one.failed.push((id, exchange));
+            }
+        }
+        for connection in &report.evidence.connections {
+            let name = connection.server_name.as_ref();
+            if let Some(one) = name.and_then(|name| all.get_mut(name)) {
+                one.connections.push(connection);
+            }
+        }
+        all
     }
 
     fn facts(&self, report: &ReportInput<'_>, names: &[HostName]) -> HostFacts {
@@ -259,7 +261,7 @@ impl<'a> Gathered<'a> {
                     failed: names.iter().any(|name| name.as_str() == *other),
                 })
                 .collect(),
-            refs: unique(exchanges().map(|one| one.at)),
+            refs: exchanges().map(|one| one.at).collect(),
             path: exchanges()
                 .filter(|one| one.request.url.scheme != Scheme::Authority)
                 .map(|one| one.request.url.path.to_string())
@@ -290,60 +292,40 @@ impl<'a> Gathered<'a> {
     }
 
     fn seen(&self, report: &ReportInput<'_>) -> Vec<Seen> {
-        let mut seen: Vec<Seen> = Vec::new();
+        let mut seen = Folded::default();
         for (id, exchange) in &self.failed {
             let failure = report.signin.failures.get(id);
             let (fault, words) = match failure {
                 Some(failure) => fault(failure.kind),
                 None => unnamed(exchange),
             };
-            let error = failure_name(exchange).map(|name| captured(&name, report.redaction));
-            let one = Seen {
+            seen.add(Seen {
                 fault,
                 words,
-                error,
+                error: failure_name(exchange).map(|name| captured(&name, report.redaction)),
                 status: exchange.status().filter(|_| is_from_network(exchange)),
                 product: failure.and_then(|failure| failure.vendor),
                 certain: failure.is_some_and(|failure| failure.certain),
                 count: 1,
                 refs: vec![exchange.at],
-            };
-            let same = seen.iter_mut().find(|known| {
-                (known.fault, &known.error, known.status, known.product)
-                    == (one.fault, &one.error, one.status, one.product)
             });
-            match same {
-                Some(known) => {
-                    known.count = known.count.saturating_add(1);
-                    known.refs.push(exchange.at);
-                }
-                None => seen.push(one),
-            }
         }
         for connection in &self.connections {
             let Some(vendor) = interceptor(connection) else { continue };
-            let known = seen
-                .iter_mut()
-                .find(|one| one.fault == "tls_inspection" && one.product == Some(vendor.name));
-            match known {
-                Some(known) => {
-                    known.count = known.count.saturating_add(1);
-                    known.refs.push(connection.at);
-                }
-                None => seen.push(Seen {
-                    fault: "tls_inspection",
-                    words: "the certificate is not the service's own: the connection is decrypted \
-                            on the way"
-                        .to_owned(),
-                    error: None,
-                    status: None,
-                    product: Some(vendor.name),
-                    certain: vendor.is_verified(),
-                    count: 1,
-                    refs: vec![connection.at],
-                }),
-            }
+            let words =
+                "the certificate is not the service's own: the connection is decrypted on the way";
+            seen.add(Seen {
+                fault: "tls_inspection",
+                words: words.to_owned(),
+                error: None,
+                status: None,
+                product: Some(vendor.name),
+                certain: vendor.is_verified(),
+                count: 1,
+                refs: vec![connection.at],
+            });
         }
+        let mut seen = seen.all;
         // A request that came back well is no failure where the certificate tells more.
         if seen.iter().any(|one| one.fault == "tls_inspection") {
             seen.retain(|one| one.fault != "answered");
@@ -352,17 +334,37 @@ impl<'a> Gathered<'a> {
     }
 }
 
+/// What tells one kind of failure from another.
+type Kind = (&'static str, Option<String>, Option<u16>, Option<&'static str>);
+
+/// Failures, those of one kind folded, in the order in which the kinds were seen.
+#[derive(Default)]
+struct Folded {
+    all: Vec<Seen>,
+    /// Positions in `all`.
+    known: BTreeMap<Kind, usize>,
+}
+
+impl Folded {
+    fn add(&mut self, one: Seen) {
+        let kind = (one.fault, one.error.clone(), one.status, one.product);
+        if let Some(known) = self.known.get(&kind).and_then(|index| self.all.get_mut(*index)) {
+            known.count = known.count.saturating_add(1);
+            known.refs.extend(one.refs);
+        } else {
+            self.known.insert(kind, self.all.len());
+            self.all.push(one);
+        }
+    }
+}
+
 /// Characters shown of an issuer.
 const ISSUER: usize = 160;
 
-pub(super) fn unique<T: PartialEq>(all: impl IntoIterator<Item = T>) -> Vec<T> {
-    let mut out = Vec::new();
-    for one in all {
-        if !out.contains(&one) {
-            out.push(one);
-        }
-    }
-    out
+/// The same in order, without repeats.
+pub(super) fn unique<T: Clone + Ord>(all: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut known = BTreeSet::new();
+    all.into_iter().filter(|one| known.insert(one.clone())).collect()
 }
 
 /// The step that a request stands for; a tunnel and a file of a page stand for the one that waited.
@@ -509,7 +511,10 @@ impl HostFacts {
                 Some(Fault::NameMissing | Fault::NameLookupFailed | Fault::AddressInvalid)
             )
         };
+        let policy = Fault::BlockedByAdministrator.as_str();
         let wanted = Wanted {
+            browser_policy: !self.seen.is_empty()
+                && self.seen.iter().all(|one| one.fault == policy),
             connection: !self.is_inspected_only()
                 && self.seen.iter().all(|one| one.status.is_none_or(|status| status >= 500)),
             name: self.seen.iter().any(name) || !self.server_notes.is_empty(),

@@ -238,12 +238,15 @@ fn checks(page: &mut Page, handover: &Handover, network: &NetworkHandover) {
         "macos" => "macOS",
         _ => "Windows (PowerShell)",
     };
+    let in_browser = network.checks.iter().all(|check| is_address(&check.command));
+    let on = if in_browser { "in the browser" } else { on };
     let place = match handover.client.system {
         Some("android" | "ios") => {
             format!("To test, before and after, on a computer in the network of the phone, {on}:")
         }
         Some(_) => format!("To test, before and after, on the client, {on}:"),
-        None => format!("To test, before and after, on the client ({on} is assumed):"),
+        None if in_browser => format!("To test, before and after, on the client, {on}:"),
+        None => format!("To test, before and after, on the client, {on} assumed:"),
     };
     page.text(0, &place, Tone::Plain);
     let mut told: Vec<&str> = Vec::new();
@@ -254,9 +257,14 @@ fn checks(page: &mut Page, handover: &Handover, network: &NetworkHandover) {
     page.text(2, "Before the change they show the fault above.", Tone::Plain);
 }
 
+/// Whether a check is an address for the browser and no command.
+fn is_address(command: &str) -> bool {
+    ["https://", "chrome://"].iter().any(|start| command.starts_with(start))
+}
+
 /// Whether a command that is the same for all hosts was told already.
 fn told_once<'a>(purpose: &'a str, told: &mut Vec<&'a str>) -> bool {
-    if purpose != "proxy" {
+    if !matches!(purpose, "browser_policy" | "proxy") {
         return false;
     }
     let known = told.contains(&purpose);
@@ -373,10 +381,14 @@ fn ids(page: &mut Page, label: &str, ids: &[Guid]) {
 
 /// Request ids: those that came with a code first, since the log has them by it.
 fn request_ids(page: &mut Page, identity: &IdentityHandover) {
-    let coded: Vec<(&Guid, &CodeFact)> =
-        identity.codes.iter().filter_map(|code| Some((code.request_id.as_ref()?, code))).collect();
+    let coded: Vec<(&Guid, &CodeFact)> = identity
+        .codes
+        .iter()
+        .filter_map(|code| Some((code.request_id.as_ref()?, code)))
+        .take(IDS)
+        .collect();
     let mut label = "Request";
-    for (id, code) in coded.iter().take(IDS) {
+    for (id, code) in &coded {
         value(page, label, &format!("{id} (AADSTS{})", code.code));
         label = "";
     }
