@@ -226,12 +226,14 @@ impl From<&Identity> for Piece {
 pub struct Refs {
     first: EvidenceRef,
     rest: Vec<EvidenceRef>,
+    /// The greatest of them, so that places that come in order need no search.
+    greatest: EvidenceRef,
 }
 
 impl Refs {
     /// One reference.
     pub const fn one(first: EvidenceRef) -> Self {
-        Self { first, rest: Vec::new() }
+        Self { first, rest: Vec::new(), greatest: first }
     }
 
     /// All of them in order without repeats; `None` when there is none.
@@ -246,7 +248,10 @@ impl Refs {
 
     /// Adds one that is not there yet.
     pub fn add(&mut self, one: EvidenceRef) {
-        if !self.contains(one) {
+        if one > self.greatest {
+            self.greatest = one;
+            self.rest.push(one);
+        } else if !self.contains(one) {
             self.rest.push(one);
         }
     }
