@@ -50,7 +50,7 @@ pub struct HostFacts {
     pub host: HostName,
     /// The port asked for.
     pub port: u16,
-    /// Addresses of the server that the capture holds.
+    /// Addresses of the server that the capture holds for these requests.
     pub servers: Vec<IpAddr>,
     /// What is odd about these addresses.
     pub server_notes: Vec<String>,
@@ -88,6 +88,9 @@ pub struct HostFacts {
     /// A cleaned path that was asked for.
     #[serde(skip)]
     path: Option<String>,
+    /// Whether an address of it is one that the host should not have.
+    #[serde(skip)]
+    has_odd_address: bool,
 }
 
 /// One kind of failure at a host.
@@ -211,18 +214,26 @@ impl<'a> Gathered<'a> {
         if through {
             proxies.extend(addresses.map(|address| address.to_string()));
         } else {
-            servers.extend(addresses.chain(connected));
+            servers.extend(addresses);
         }
+        // The address of another request to the host need not be that of those that failed.
+        let others = if through || !servers.is_empty() { Vec::new() } else { unique(connected) };
+        let mut server_notes: Vec<String> = others
+            .iter()
+            .map(|one| format!("{one} was used by other requests to the host in this capture"))
+            .collect();
         let steps = unique(exchanges().filter_map(|one| step(one, self.attempt)));
         let needed_for = unique(steps.iter().map(|step| self.purpose(*step, row)));
         let servers = unique(servers);
+        server_notes.extend(servers.iter().chain(&others).filter_map(|one| odd(*one, row)));
         HostFacts {
             host: self.host.clone(),
             port: exchanges()
                 .map(|one| one.request.url.port)
                 .find(|port| *port != 0)
                 .unwrap_or(443),
-            server_notes: servers.iter().filter_map(|one| odd(*one, row)).collect(),
+            has_odd_address: server_notes.len() > others.len(),
+            server_notes,
             servers,
             via: match via {
                 Via::Direct => "direct",
@@ -517,7 +528,7 @@ impl HostFacts {
                 && self.seen.iter().all(|one| one.fault == policy),
             connection: !self.is_inspected_only()
                 && self.seen.iter().all(|one| one.status.is_none_or(|status| status >= 500)),
-            name: self.seen.iter().any(name) || !self.server_notes.is_empty(),
+            name: self.seen.iter().any(name) || self.has_odd_address,
             proxied: self.via == "proxy",
             proxy: self.proxies.iter().map(String::as_str).find(|proxy| proxy.contains(':')),
             path: self.path.as_deref(),
@@ -555,7 +566,8 @@ mod tests {
         let network = network();
         let one = &network.hosts[0];
         assert_eq!((one.host.as_str(), one.port, one.requests), ("aadcdn.msauth.net", 443, 3));
-        assert_eq!(one.servers[0].to_string(), "192.0.2.7");
+        assert!(one.servers.is_empty(), "that of another connection is no address of these");
+        assert!(one.server_notes[0].starts_with("192.0.2.7 was used"), "{:?}", one.server_notes);
         assert_eq!(one.needed_for, ["scripts of the sign-in pages"]);
         assert_eq!(one.listed.unwrap().endpoint_set, 59);
         assert_eq!(one.seen[0].count, 3);

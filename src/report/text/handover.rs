@@ -130,7 +130,7 @@ fn one_host(page: &mut Page, report: &ReportInput<'_>, handover: &Handover, host
         (_, _, false) => Some(some(&host.servers, 4)),
         _ => None,
     };
-    value(page, "To", &to.unwrap_or_else(|| "no address in the capture".to_owned()));
+    value(page, "To", &to.unwrap_or_else(|| "the capture holds no address for them".to_owned()));
     for note in &host.server_notes {
         value(page, "", note);
     }
