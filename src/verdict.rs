@@ -20,7 +20,7 @@ pub use decide::decide;
 
 use crate::evidence::HostName;
 use crate::finding::{Confidence, Refs, RuleId, Text};
-use crate::signin::{AttemptId, GuideCause, Outcome, Side};
+use crate::signin::{AttemptId, Browser, GuideCause, Outcome, Side, System};
 
 /// A statement with its citation, where it has one.
 #[derive(Clone, Debug)]
@@ -62,23 +62,66 @@ pub struct CauseAnswer {
     pub answer: GuideAnswer,
     /// Why.
     pub text: Text,
+    /// Where that stands; an answer that rests on what is not there has none.
+    pub refs: Option<Refs>,
     /// What to do next about it.
     pub next: Text,
+}
+
+/// What kind of capture is to be taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CaptureKind {
+    /// One that keeps the bodies.
+    Bodies,
+    /// One by the browser itself.
+    Browser,
+    /// One without the encryption.
+    Decrypted,
+    /// Packets.
+    Packets,
+    /// None: the one that is there needs its password.
+    Password,
+    /// One of a program that is no browser.
+    Program,
+}
+
+impl CaptureKind {
+    /// Its name in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Bodies => "bodies",
+            Self::Browser => "browser",
+            Self::Decrypted => "decrypted",
+            Self::Packets => "packets",
+            Self::Password => "password",
+            Self::Program => "program",
+        }
+    }
 }
 
 /// What the capture does not show, and the capture that would.
 #[derive(Clone, Debug)]
 pub struct NextCapture {
+    /// What kind of capture.
+    pub kind: CaptureKind,
     /// The fact that is missing.
     pub missing: Text,
+    /// The client's system, for which the steps are.
+    pub system: System,
+    /// Whether the capture does not tell the system.
+    pub is_assumed: bool,
+    /// The client's browser, where the capture tells it.
+    pub browser: Option<Browser>,
     /// The tool to use.
     pub tool: &'static str,
-    /// What to do on the client's system, one step each.
+    /// What to do on the client's system, one step each; behind a line break stands a command.
     pub steps: Vec<&'static str>,
     /// When to start.
     pub start: &'static str,
     /// When to stop.
     pub stop: &'static str,
+    /// What to know about the file before it is sent; empty where none is to be taken.
+    pub reminder: &'static str,
 }
 
 /// The verdict.

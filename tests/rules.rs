@@ -1,6 +1,5 @@
 //! The registry of rules: whole, in order, documented, shown in the manual as it is, and each with a
 //! capture on which it fires, a healthy one, and a look-alike that only its guard keeps it silent on.
-#![expect(clippy::unwrap_used, reason = "test support")]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -12,14 +12,15 @@ use std::io;
 
 use serde::Serialize;
 
+use super::handover::Handover;
 use super::json_evidence::EvidenceJson;
 use super::model::{ReportInput, acts, place};
 use super::sign_in_log::SignInLog;
 use crate::evidence::{EvidenceRef, HostName, Input, Locator, Redaction, named, shown};
 use crate::finding::{Finding, Refs, RuleId, Text};
 use crate::signin::{
-    AttemptId, Expected, Guid, GuideCause, MfaState, Outcome, Side, SignInAttempt, StepKind,
-    Traffic,
+    AttemptId, Browser, Expected, Guid, GuideCause, MfaState, Outcome, Side, SignInAttempt,
+    StepKind, Traffic,
 };
 use crate::time::Timestamp;
 use crate::verdict::{Statement, Verdict};
@@ -56,6 +57,7 @@ struct Document<'a> {
     attempts: Vec<AttemptJson<'a>>,
     findings: Vec<FindingJson<'a>>,
     sign_in_log: SignInLogJson,
+    handover: Option<Handover>,
     diagnostics: Vec<DiagnosticJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<EvidenceJson<'a>>,
@@ -77,6 +79,7 @@ impl<'a> Document<'a> {
                 .collect(),
             findings: report.findings.iter().map(|one| FindingJson::of(report, one)).collect(),
             sign_in_log: SignInLogJson::of(SignInLog::of(report)),
+            handover: Handover::of(report),
             diagnostics: evidence
                 .diagnostics
                 .iter()
@@ -214,6 +217,14 @@ impl RefJson {
     }
 }
 
+/// Writes places of the handover as references.
+pub(super) fn refs<S: serde::Serializer>(
+    refs: &[EvidenceRef],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(refs.iter().copied().map(RefJson::of))
+}
+
 #[derive(Serialize)]
 struct VerdictJson<'a> {
     side: Side,
@@ -243,16 +254,22 @@ struct GuideJson {
     cause: GuideCause,
     answer: &'static str,
     text: String,
+    refs: Vec<RefJson>,
     next: String,
 }
 
 #[derive(Serialize)]
 struct NextCaptureJson<'a> {
+    kind: &'static str,
+    system: &'static str,
+    system_assumed: bool,
+    browser: Option<&'static str>,
     missing: String,
     tool: &'a str,
     steps: &'a [&'static str],
     start: &'a str,
     stop: &'a str,
+    reminder: Option<&'a str>,
 }
 
 impl<'a> VerdictJson<'a> {
@@ -285,16 +302,22 @@ impl<'a> VerdictJson<'a> {
                     cause: one.cause,
                     answer: one.answer.as_str(),
                     text: say(&one.text),
+                    refs: RefJson::all(one.refs.iter().flat_map(Refs::iter)),
                     next: say(&one.next),
                 })
                 .collect(),
             unseen: verdict.unseen.iter().map(say).collect(),
             next_capture: verdict.next_capture.as_ref().map(|next| NextCaptureJson {
+                kind: next.kind.as_str(),
+                system: next.system.as_str(),
+                system_assumed: next.is_assumed,
+                browser: next.browser.map(Browser::as_str),
                 missing: say(&next.missing),
                 tool: next.tool,
                 steps: &next.steps,
                 start: next.start,
                 stop: next.stop,
+                reminder: Some(next.reminder).filter(|words| !words.is_empty()),
             }),
         }
     }
@@ -617,7 +640,7 @@ mod tests {
     fn every_published_name_is_there() {
         let case = samples::network();
         let (_, json) = document(&case, false);
-        has(&json, "schema tool inputs verdict attempts findings sign_in_log diagnostics");
+        has(&json, "schema tool inputs verdict attempts findings sign_in_log handover diagnostics");
         assert_eq!(json["schema"], "mfatrace/1");
         has(&json["tool"], "name version");
         has(
@@ -634,7 +657,7 @@ mod tests {
              unseen next_capture",
         );
         has(&verdict["for"][0], "text refs");
-        has(&verdict["guide"][0], "cause answer text next");
+        has(&verdict["guide"][0], "cause answer text refs next");
         assert_eq!(verdict["guide"].as_array().unwrap().len(), 5);
         let attempt = &json["attempts"][0];
         has(
@@ -659,10 +682,60 @@ mod tests {
         has(&attempt["steps"][0]["refs"][0], "input at session");
         assert_eq!(attempt["steps"][0]["refs"][0]["at"], "session 3");
         let (_, json) = document(&samples::undetermined(), false);
-        has(&json["verdict"]["next_capture"], "missing tool steps start stop");
+        has(
+            &json["verdict"]["next_capture"],
+            "kind system system_assumed browser missing tool steps start stop reminder",
+        );
         let reference = &json["attempts"][0]["steps"][0]["refs"][0];
         has(reference, "input at entry");
         assert_eq!(reference["at"], format!("/log/entries/{}", reference["entry"]));
+    }
+
+    #[test]
+    fn the_block_for_the_other_team_is_typed() {
+        let (_, json) = document(&samples::network(), false);
+        let handover = &json["handover"];
+        has(handover, "team request confidence client network identity");
+        assert_eq!((&handover["team"], &handover["identity"]), (&"network".into(), &Value::Null));
+        has(
+            &handover["client"],
+            "system browser browser_version programs library library_version broker",
+        );
+        let network = &handover["network"];
+        has(network, "hosts allow exempt list checks");
+        let host = &network["hosts"][0];
+        has(
+            host,
+            "host port servers server_notes via proxies clients programs first last requests steps \
+             needed_for seen certificate_issuers expected listed alternatives refs",
+        );
+        has(&host["seen"][0], "fault words error status product certain count refs");
+        has(&host["listed"], "endpoint_set category required");
+        has(&host["alternatives"][0], "host failed");
+        has(&host["refs"][0], "input at session");
+        has(&network["allow"][0], "listed hosts ports address_ranges");
+        has(&network["list"], "name version source note");
+        has(&network["checks"][0], "system purpose command expected");
+        let (_, json) = document(&samples::inspected_device(), false);
+        has(&json["handover"]["network"]["exempt"][0], "host from why");
+
+        let (_, json) = document(&samples::policy(), false);
+        let handover = &json["handover"];
+        assert_eq!((&handover["team"], &handover["network"]), (&"identity".into(), &Value::Null));
+        let identity = &handover["identity"];
+        has(
+            identity,
+            "side outcome mfa codes result methods policy_page user tenant application resource flow \
+             policy_ids correlation_ids request_ids first last seen asks portal kql policies_kql \
+             graph graph_host support_case",
+        );
+        has(
+            &identity["codes"][0],
+            "code name meaning equivalent decided at request_id correlation_id refs",
+        );
+        has(&identity["methods"][0], "value meaning");
+        has(&identity["seen"][0], "text refs");
+        assert!(document(&samples::completed(), false).1["handover"].is_null());
     }
 
     #[test]

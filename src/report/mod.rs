@@ -8,6 +8,7 @@
 //! that hold one prints it; whatever stems from a capture is made harmless for the medium.
 
 pub mod explain;
+pub mod handover;
 pub mod json;
 mod json_evidence;
 pub mod model;

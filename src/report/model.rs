@@ -151,6 +151,26 @@ pub fn step_words(kind: StepKind) -> &'static str {
     }
 }
 
+/// The protocol and manner of a sign-in in words.
+pub fn flow_words(flow: &str) -> &str {
+    match flow {
+        "broker" => "broker of the system, with its primary refresh token",
+        "client_credentials" => "application in its own name (client credentials)",
+        "device_code" => "device code",
+        "oauth_code" => "OAuth authorization code, interactive",
+        "oauth_implicit" => "OAuth implicit, interactive",
+        "oidc" => "OpenID Connect, interactive",
+        "on_behalf_of" => "service in the name of its user (on behalf of)",
+        "refresh" => "refresh token, without a window",
+        "ropc" => "password sent by the application (ROPC)",
+        "saml" => "SAML, interactive",
+        "silent" => "silent request (prompt=none)",
+        "ws_fed" => "WS-Federation, interactive",
+        "ws_trust" => "WS-Trust, without a window",
+        other => other,
+    }
+}
+
 /// The result of a step in one or two words.
 pub const fn result_words(result: StepResult) -> &'static str {
     match result {

@@ -8,6 +8,7 @@
 use std::num::NonZeroU64;
 
 use super::ReportInput;
+use crate::entra::Fault;
 use crate::evidence::{
     Alert, Author, Body, CertificateSummary, Closed, Connection, Diagnostic, DiagnosticCode,
     Evidence, EvidenceBuilder, EvidenceRef, Exchange, ExchangeId, Format, Headers, HostName,
@@ -16,11 +17,11 @@ use crate::evidence::{
 };
 use crate::finding::{Confidence, Family, Finding, Piece, Refs, RuleId, RuleMeta, Severity, Text};
 use crate::signin::{
-    AttemptId, Blockage, Carrier, Flow, Guid, GuideCause, MfaState, Outcome, Phase, Side, SignIn,
-    SignInAttempt, Step, StepKind, StepResult, StsError,
+    AttemptId, Blockage, Carrier, FailureKind, FailureSide, Flow, Guid, GuideCause, MfaState,
+    Outcome, Phase, Side, SignIn, SignInAttempt, Step, StepKind, StepResult, StsError, System,
 };
 use crate::time::{Span, Timestamp};
-use crate::verdict::{CauseAnswer, GuideAnswer, NextCapture, Statement, Verdict};
+use crate::verdict::{CaptureKind, CauseAnswer, GuideAnswer, NextCapture, Statement, Verdict};
 
 /// A file name that tries to act on a terminal.
 pub(crate) const HOSTILE_NAME: &str = "a\u{1b}]0;owned\u{7}\u{202e}zas.exe\u{9b}31m";
@@ -103,7 +104,18 @@ impl Case {
 
 /// Every sample.
 pub(crate) fn all() -> Vec<Case> {
-    vec![completed(), denied(), network(), undetermined(), no_sign_in(), unrecognised(), hostile()]
+    vec![
+        completed(),
+        denied(),
+        network(),
+        policy(),
+        inspected_device(),
+        blocked_by_browser_policy(),
+        undetermined(),
+        no_sign_in(),
+        unrecognised(),
+        hostile(),
+    ]
 }
 
 fn host(name: &str) -> HostName {
@@ -229,7 +241,8 @@ fn answers(supported: Option<GuideCause>) -> [CauseAnswer; 5] {
                 "Look at the record in the sign-in log.",
             )
         };
-        CauseAnswer { cause, answer, text: Text::of(text), next: Text::of(next) }
+        let refs = (answer == GuideAnswer::Supported).then(|| Refs::one(session(14)));
+        CauseAnswer { cause, answer, text: Text::of(text), refs, next: Text::of(next) }
     })
 }
 
@@ -578,6 +591,70 @@ pub(crate) fn network() -> Case {
     }
 }
 
+/// A policy refused a token request, and the answer names it.
+pub(crate) fn policy() -> Case {
+    let mut case = denied();
+    let one = &mut case.signin.attempts[0];
+    one.outcome = Outcome::BlockedByPolicy;
+    one.side = Side::Policy;
+    one.deciding_code = Some(53_003);
+    one.result_value = None;
+    one.policy_ids = vec![guid(0x41), guid(0x42)];
+    one.errors.push(code(53_003, false, 34, session(24)));
+    one.decided_by = vec![session(24)];
+    case.verdict.side = Side::Policy;
+    case.verdict.outcome = Outcome::BlockedByPolicy;
+    case
+}
+
+/// The host that asks for the device certificate was decrypted on the way.
+pub(crate) fn inspected_device() -> Case {
+    let mut case = network();
+    let device = host("device.login.microsoftonline.com");
+    let mut connection = case.evidence.connections[0].clone();
+    connection.server_name = Some(device.clone());
+    let certificate = CertificateSummary {
+        issuer: "CN=Zscaler Root CA, O=Zscaler Inc., C=US".into(),
+        ..CertificateSummary::default()
+    };
+    connection.tls =
+        Some(Box::new(TlsHandshake { certificate: Some(certificate), ..TlsHandshake::default() }));
+    case.evidence.connections.push(connection);
+    let one = &mut case.signin.attempts[0];
+    one.outcome = Outcome::BlockedByPolicy;
+    one.side = Side::Network;
+    one.deciding_code = Some(50_097);
+    one.blockage = Some(Blockage {
+        step: StepKind::DeviceCertificate,
+        phase: Phase::BeforeChallenge,
+        hosts: vec![device.clone()],
+        exchanges: Vec::new(),
+    });
+    case.verdict.outcome = Outcome::BlockedByPolicy;
+    case.verdict.host = Some(device.clone());
+    case.verdict.hosts = vec![device];
+    case.findings.clear();
+    case
+}
+
+/// The organisation's list of blocked addresses stopped the browser.
+pub(crate) fn blocked_by_browser_policy() -> Case {
+    let mut case = network();
+    let failure = crate::signin::Failure {
+        kind: FailureKind::Fault(Fault::BlockedByAdministrator),
+        side: FailureSide::Client,
+        vendor: None,
+        certain: true,
+    };
+    case.signin.failures = (1..4).map(|number| (ExchangeId(number), failure)).collect();
+    let one = &mut case.signin.attempts[0];
+    one.outcome = Outcome::PreventedByClient;
+    one.side = Side::Application;
+    case.verdict.outcome = Outcome::PreventedByClient;
+    case.verdict.side = Side::Application;
+    case
+}
+
 /// The capture ended while the poll was under way.
 pub(crate) fn undetermined() -> Case {
     let mut one = attempt(
@@ -606,6 +683,11 @@ pub(crate) fn undetermined() -> Case {
         Text::of("What happened on the phone."),
     ];
     verdict.next_capture = Some(NextCapture {
+        kind: CaptureKind::Browser,
+        system: System::Windows,
+        is_assumed: true,
+        browser: None,
+        reminder: "The recording can hold passwords. Send it only the way we agreed on.",
         missing: Text::of("the time from the MFA prompt to the error, or to the open application"),
         tool: "Edge or Chrome, developer tools (F12), tab Network",
         steps: vec![
@@ -641,6 +723,11 @@ pub(crate) fn no_sign_in() -> Case {
     );
     verdict.attempt = None;
     verdict.next_capture = Some(NextCapture {
+        kind: CaptureKind::Browser,
+        system: System::Windows,
+        is_assumed: true,
+        browser: None,
+        reminder: "The recording can hold passwords. Send it only the way we agreed on.",
         missing: Text::of("the sign-in itself"),
         tool: "Fiddler Classic with HTTPS decryption",
         steps: vec!["Start Fiddler.", "Sign in until the error shows.", "Save all sessions."],

@@ -73,6 +73,63 @@ impl SignInLog {
     }
 }
 
+impl SignInLog {
+    /// The query for the policies of an attempt: those that its answer named, or those that applied.
+    ///
+    /// The two tables hold the policies in different types, so each is made alike before the union.
+    pub fn policies_kql(&self, attempt: &SignInAttempt) -> Option<String> {
+        let ids = quoted(&attempt.correlation_ids)?;
+        let other = other_table(attempt.flow);
+        let mut lines = vec!["union isfuzzy=true".to_owned()];
+        for (table, end) in [("SigninLogs", ","), (other, "")] {
+            lines.push(format!("    ({table}"));
+            lines.push(format!(
+                "    | extend Policies = todynamic(ConditionalAccessPolicies)){end}"
+            ));
+        }
+        push_window(self.window, &mut lines);
+        lines.push(format!("| where CorrelationId in ({ids})"));
+        lines.push("| mv-expand Policy = Policies".to_owned());
+        lines.push(
+            "| extend PolicyId = tostring(Policy.id), Result = tostring(Policy.result)".into(),
+        );
+        lines.push(match quoted(&attempt.policy_ids) {
+            Some(policies) => format!("| where PolicyId in ({policies})"),
+            None => "| where Result !in (\"notApplied\", \"notEnabled\")".to_owned(),
+        });
+        lines.push("| project TimeGenerated, ResultType, PolicyId, Result,".to_owned());
+        lines.push("    Name = tostring(Policy.displayName),".to_owned());
+        lines.push("    Controls = tostring(Policy.enforcedGrantControls)".to_owned());
+        lines.push("| order by TimeGenerated asc".to_owned());
+        Some(lines.join("\n"))
+    }
+}
+
+fn push_window(window: Option<Span>, lines: &mut Vec<String>) {
+    if let Some(window) = window {
+        lines.push(format!("| where TimeGenerated >= datetime({})", window.first()));
+        lines.push(format!("| where TimeGenerated <= datetime({})", window.last()));
+    }
+}
+
+/// The table beside that of interactive sign-ins.
+const fn other_table(flow: Flow) -> &'static str {
+    match flow {
+        Flow::ClientCredentials => "AADServicePrincipalSignInLogs",
+        _ => "AADNonInteractiveUserSignInLogs",
+    }
+}
+
+/// Ids as the list of a query, one on each line where there are several.
+fn quoted(ids: &[Guid]) -> Option<String> {
+    let all: Vec<String> = ids.iter().map(|id| format!("\"{id}\"")).collect();
+    match all.as_slice() {
+        [] => None,
+        [one] => Some(one.clone()),
+        several => Some(format!("\n    {}", several.join(",\n    "))),
+    }
+}
+
 fn earlier(at: Timestamp, by: Duration) -> Timestamp {
     let by = i64::try_from(by.as_nanos()).unwrap_or(i64::MAX);
     Timestamp::from_nanoseconds(at.as_nanoseconds().saturating_sub(by))
@@ -111,25 +168,15 @@ fn portal(
 }
 
 fn kql(attempt: &SignInAttempt, window: Option<Span>) -> Option<String> {
-    let (first, rest) = attempt.correlation_ids.split_first()?;
-    let tables = if attempt.flow == Flow::ClientCredentials {
-        "union isfuzzy=true SigninLogs, AADServicePrincipalSignInLogs"
+    let ids = quoted(&attempt.correlation_ids)?;
+    let other = other_table(attempt.flow);
+    let mut lines = vec![format!("union isfuzzy=true SigninLogs, {other}")];
+    push_window(window, &mut lines);
+    lines.push(if attempt.correlation_ids.len() == 1 {
+        format!("| where CorrelationId == {ids}")
     } else {
-        "union isfuzzy=true SigninLogs, AADNonInteractiveUserSignInLogs"
-    };
-    let mut lines = vec![tables.to_owned()];
-    if let Some(window) = window {
-        lines.push(format!("| where TimeGenerated >= datetime({})", window.first()));
-        lines.push(format!("| where TimeGenerated <= datetime({})", window.last()));
-    }
-    if rest.is_empty() {
-        lines.push(format!("| where CorrelationId == \"{first}\""));
-    } else {
-        let ids: Vec<String> =
-            attempt.correlation_ids.iter().map(|id| format!("    \"{id}\"")).collect();
-        lines.push("| where CorrelationId in (".to_owned());
-        lines.push(format!("{})", ids.join(",\n")));
-    }
+        format!("| where CorrelationId in ({ids})")
+    });
     lines.push("| project TimeGenerated, OriginalRequestId, ResultType,".to_owned());
     lines.push("    ResultDescription, AppDisplayName, ConditionalAccessStatus,".to_owned());
     lines.push("    AuthenticationDetails".to_owned());

@@ -8,6 +8,7 @@
 
 mod closing;
 pub mod explain;
+mod handover;
 mod ladder;
 mod page;
 pub mod rules;
@@ -15,7 +16,9 @@ mod traffic;
 
 use std::fmt::Write as _;
 
+use self::closing::Ids;
 use self::page::{GLUE, Page, Tone};
+use super::handover::{Handover, Team};
 use super::model::{
     ReportInput, answer_words, cited, clock, confidence_sentence, guide_words, mfa_words, sentence,
 };
@@ -73,10 +76,26 @@ pub fn write(report: &ReportInput<'_>, colour: bool, detail: Detail) -> String {
     if report.attempt().is_some() && !brief {
         guide(&mut page, report);
     }
+    let handover = Handover::of(report).filter(|_| !brief);
+    if let Some(handover) = &handover {
+        handover::write(&mut page, report, handover);
+    }
     if !cannot_tell && !brief {
         closing::missing(&mut page, report);
     }
-    closing::write(&mut page, report, brief);
+    // The block for the identity team holds the ids and the queries already.
+    let told = handover.is_some_and(|one| one.team == Team::Identity);
+    closing::write(
+        &mut page,
+        report,
+        if told {
+            Ids::Told
+        } else if brief {
+            Ids::Few
+        } else {
+            Ids::All
+        },
+    );
     page.finish()
 }
 
@@ -316,7 +335,8 @@ fn guide(page: &mut Page, report: &ReportInput<'_>) {
         };
         let cells = [("  ", Tone::Plain), (answer_words(one.answer), tone)];
         page.row(&cells, LABEL + 2, guide_words(one.cause), Tone::Strong);
-        let text = sentence(&one.text, report.redaction);
+        let cited = cited(one.refs.as_ref(), several(report), PLACES).unwrap_or_default();
+        let text = format!("{}{}", sentence(&one.text, report.redaction), bracket(&cited));
         if !text.is_empty() {
             page.text(LABEL + 2, &text, Tone::Plain);
         }
@@ -345,13 +365,18 @@ mod tests {
         write(&case.report(), false, detail)
     }
 
+    /// A command is never broken, so that it can be pasted.
+    fn is_command(line: &str) -> bool {
+        line.trim_start().starts_with("curl")
+    }
+
     #[test]
     fn every_line_fits() {
         for case in samples::all() {
             for detail in [Detail::Brief, Detail::Normal, Detail::Full] {
                 let text = plain(&case, detail);
                 for line in text.lines() {
-                    assert!(line.width() <= page::WIDTH, "{line}");
+                    assert!(line.width() <= page::WIDTH || is_command(line), "{line}");
                     assert_eq!(line, line.trim_end());
                 }
                 assert!(text.ends_with('\n') && !text.ends_with("\n\n"));
@@ -419,6 +444,30 @@ mod tests {
     }
 
     #[test]
+    fn the_block_for_the_other_team_is_whole() {
+        let block = |case: &Case| {
+            let text = plain(case, Detail::Normal);
+            let (_, rest) = text.split_once(" team, to paste\n").unwrap();
+            rest.split(closing::RULE).nth(1).unwrap().to_owned()
+        };
+        let network = block(&samples::network());
+        for word in ["Please ", "aadcdn.msauth.net, TCP 443", "set 59", "Test-NetConnection"] {
+            assert!(network.contains(word), "{word}: {network}");
+        }
+        assert!(network.contains("This is the most likely reason"), "{network}");
+        assert!(!network.contains("?x="), "{network}");
+        let policy = block(&samples::policy());
+        for word in ["AADSTS53003", "conditionalAccess/policies/", "mv-expand", "Asked of you"] {
+            assert!(policy.contains(word), "{word}: {policy}");
+        }
+        // The ids stand in the block and not a second time behind it.
+        assert!(!plain(&samples::policy(), Detail::Normal).contains("Ids for the sign-in log"));
+        for case in [samples::completed(), samples::undetermined(), samples::no_sign_in()] {
+            assert!(!plain(&case, Detail::Full).contains("team, to paste"));
+        }
+    }
+
+    #[test]
     fn users_are_shown_as_asked() {
         let case = samples::denied();
         let mut report = case.report();
@@ -433,6 +482,7 @@ mod tests {
         insta::assert_snapshot!("completed", plain(&samples::completed(), Detail::Normal));
         insta::assert_snapshot!("denied", plain(&samples::denied(), Detail::Normal));
         insta::assert_snapshot!("network", plain(&samples::network(), Detail::Normal));
+        insta::assert_snapshot!("policy", plain(&samples::policy(), Detail::Normal));
         insta::assert_snapshot!("undetermined", plain(&samples::undetermined(), Detail::Normal));
         insta::assert_snapshot!("no_sign_in", plain(&samples::no_sign_in(), Detail::Normal));
         insta::assert_snapshot!("unrecognised", plain(&samples::unrecognised(), Detail::Normal));

@@ -10,6 +10,7 @@
 mod answers;
 mod assemble;
 mod attempt;
+mod client;
 mod clock;
 mod conclude;
 mod correlate;
@@ -29,6 +30,7 @@ pub use attempt::{
     AttemptId, Blockage, Carrier, Flow, Guid, Phase, SignIn, SignInAttempt, Step, StepResult,
     StsError,
 };
+pub use client::{Browser, Client, System, client, failure_name, proxy};
 pub use clock::ClockReading;
 pub use failure::{Failure, FailureKind, FailureSide, interceptor};
 pub use traffic::{Expected, Traffic, TrafficKind};

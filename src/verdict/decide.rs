@@ -71,8 +71,7 @@ fn of_attempt(
             .push(Statement { text: Text::of(summary::fact(attempt.outcome)), refs: Some(refs) });
     }
     let evidence_against = argue::against(evidence, signin, attempt, findings, cause);
-    let next = (attempt.side == Side::CannotTell)
-        .then(|| next_capture::next_capture(evidence, signin, Some(attempt)));
+    let next = next_capture::wanted(evidence, signin, attempt, confidence);
     let mut unseen = unseen(attempt);
     if signin.dropped > 0 {
         unseen.push(
@@ -93,7 +92,7 @@ fn of_attempt(
         evidence_for,
         evidence_against,
         ruled_out: argue::set_aside(evidence, signin, attempt, findings),
-        guide: guide::answers(Some(attempt)),
+        guide: guide::answers(evidence, Some(attempt)),
         unseen,
         next_capture: next,
     }
@@ -286,7 +285,7 @@ fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding
         evidence_for,
         evidence_against: Vec::new(),
         ruled_out: argue::not_decisive(evidence, signin, findings),
-        guide: guide::answers(None),
+        guide: guide::answers(evidence, None),
         unseen: if outcome == Outcome::Unreadable {
             vec![Text::of(words(Unseen::Encrypted))]
         } else {

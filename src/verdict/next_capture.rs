@@ -1,9 +1,37 @@
-//! The capture to take next, when this one cannot tell.
+//! The capture to take next, when this one cannot tell or is not sure.
+//!
+//! What is missing follows from what the attempt left open; how it is taken follows from the
+//! client's system and browser, as far as the capture names them. The instructions themselves stand
+//! in one table.
+//!
+//! Invariant: Windows and Edge are assumed where nothing is told, and that is said.
 
-use super::NextCapture;
+mod recipes;
+
+use recipes::Recipe;
+
+use super::{CaptureKind, NextCapture};
 use crate::evidence::{DiagnosticCode, Evidence, Format, Unseen, Vantage};
-use crate::finding::Text;
-use crate::signin::{Outcome, SignIn, SignInAttempt};
+use crate::finding::{Confidence, Text};
+use crate::signin::{Browser, Client, Outcome, Side, SignIn, SignInAttempt, System, client};
+
+/// The capture that is wanted beside a verdict: always where it cannot tell, and where the network
+/// is held responsible without proof.
+pub(super) fn wanted(
+    evidence: &Evidence,
+    signin: &SignIn,
+    attempt: &SignInAttempt,
+    confidence: Confidence,
+) -> Option<NextCapture> {
+    match attempt.side {
+        Side::CannotTell => Some(next_capture(evidence, signin, Some(attempt))),
+        Side::Network if confidence < Confidence::High => {
+            let missing = "the proof of what failed on the way, which this capture does not hold";
+            Some(from(CaptureKind::Packets, missing, &client(evidence, Some(attempt)), evidence))
+        }
+        _ => None,
+    }
+}
 
 /// What is missing and how to get it.
 pub(super) fn next_capture(
@@ -15,44 +43,52 @@ pub(super) fn next_capture(
     let tunnels = !signin.encrypted.is_empty();
     let stopped = attempt.is_some_and(|attempt| attempt.blockage.is_some());
     let closed = evidence.diagnostics.iter().any(|one| one.code == DiagnosticCode::Encrypted);
-    if closed && evidence.exchanges.is_empty() {
-        return password();
-    }
-    match unseen {
-        Some(Unseen::BodiesMissing) => bodies(),
-        Some(Unseen::Encrypted) => decrypted(),
-        _ if attempt.is_none() && tunnels => decrypted(),
-        _ if stopped => packets(),
-        Some(Unseen::CaptureStarted) => {
-            browser("what came before the first request in this capture")
+    let client = client(evidence, attempt);
+    let usual = if client.is_program { CaptureKind::Program } else { CaptureKind::Browser };
+    let (kind, missing) = if closed && evidence.exchanges.is_empty() {
+        (CaptureKind::Password, "the password of the archive")
+    } else {
+        match unseen {
+            Some(Unseen::BodiesMissing) => (
+                CaptureKind::Bodies,
+                "the bodies of the sign-in pages, which the exporter left out",
+            ),
+            Some(Unseen::Encrypted) => (CaptureKind::Decrypted, ENCRYPTED),
+            _ if attempt.is_none() && tunnels => (CaptureKind::Decrypted, ENCRYPTED),
+            _ if stopped => (
+                CaptureKind::Packets,
+                "the reason why the request failed, which this capture does not name",
+            ),
+            Some(Unseen::CaptureStarted) => {
+                (usual, "what came before the first request in this capture")
+            }
+            Some(_) => (usual, ended(attempt)),
+            None if attempt.is_some() => {
+                (usual, "the reason, which the service gave in no answer here")
+            }
+            None if evidence.inputs.iter().all(|input| input.format == Format::Unrecognised) => {
+                (usual, "a capture: none of the files is one that can be read")
+            }
+            None => match evidence.coverage.inputs.first().map(|one| one.vantage) {
+                Some(Vantage::Program) => {
+                    (CaptureKind::Browser, "the browser's part of the sign-in")
+                }
+                _ => (
+                    usual,
+                    "the sign-in itself: no request to the sign-in service is in the capture",
+                ),
+            },
         }
-        Some(_) => browser(ended(attempt)),
-        None if attempt.is_some() => {
-            browser("the reason, which the service gave in no answer here")
-        }
-        None if evidence.inputs.iter().all(|input| input.format == Format::Unrecognised) => {
-            browser("a capture: none of the files is one that can be read")
-        }
-        None => match evidence.coverage.inputs.first().map(|one| one.vantage) {
-            Some(Vantage::Program) => browser("the browser's part of the sign-in"),
-            _ => browser("the sign-in itself: no request to the sign-in service is in the capture"),
-        },
-    }
+    };
+    from(kind, missing, &client, evidence)
 }
 
-fn password() -> NextCapture {
-    NextCapture {
-        missing: Text::of("the password of the archive"),
-        tool: "mfatrace",
-        steps: vec![
-            "Ask the sender for the password, by another way than the archive came.",
-            "Put it alone on a line of a file and give that with --password-file.",
-            "Or let the sender save the sessions again without a password.",
-        ],
-        start: "no new capture is needed",
-        stop: "no new capture is needed",
-    }
-}
+const ENCRYPTED: &str = "the contents of the encrypted connections to the sign-in service";
+
+/// What is to be said with every new recording.
+const REMINDER: &str = "The recording can hold passwords and session cookies. Please send it only the \
+                        way we agreed on, never in a plain mail, and sign out and change the password \
+                        afterwards if one was typed.";
 
 fn ended(attempt: Option<&SignInAttempt>) -> &'static str {
     match attempt.map(|attempt| attempt.outcome) {
@@ -61,67 +97,118 @@ fn ended(attempt: Option<&SignInAttempt>) -> &'static str {
     }
 }
 
-fn browser(missing: &'static str) -> NextCapture {
+fn from(
+    kind: CaptureKind,
+    missing: &'static str,
+    client: &Client,
+    evidence: &Evidence,
+) -> NextCapture {
+    // Tunnels tell nothing of the client but the process, and Fiddler Classic runs on Windows only.
+    let classic = evidence
+        .inputs
+        .iter()
+        .any(|input| input.producer.as_deref().is_some_and(|name| name.starts_with("Fiddler (v5")));
+    let system = client.system.or_else(|| classic.then_some(System::Windows));
+    let on = system.unwrap_or(System::Windows);
+    let with = client.browser.unwrap_or(match on {
+        System::Ios | System::MacOs => Browser::Safari,
+        System::Android | System::Linux | System::Windows => Browser::Edge,
+    });
+    let Recipe { tool, steps, start, stop } = match kind {
+        CaptureKind::Password => recipes::PASSWORD,
+        CaptureKind::Browser => recipes::browser(on, with),
+        CaptureKind::Program => recipes::program(on, client.is_broker),
+        CaptureKind::Bodies => recipes::bodies(on, with),
+        CaptureKind::Decrypted if client.is_program => recipes::program(on, client.is_broker),
+        CaptureKind::Decrypted => recipes::decrypted(on, with),
+        CaptureKind::Packets => recipes::packets(on),
+    };
+    let new = kind != CaptureKind::Password;
     NextCapture {
+        kind,
         missing: Text::of(missing),
-        tool: "Edge or Chrome developer tools (HAR)",
-        steps: vec![
-            "Open a new InPrivate or Incognito window and press F12.",
-            "On the Network tab tick \"Preserve log\" and \"Disable cache\".",
-            "Open the address of the application and sign in until the error or the end.",
-            "After the last prompt wait at least two minutes with the page open.",
-            "Choose \"Export HAR (with sensitive data)\"; if only \"Export HAR\" is offered, take that.",
-            "Send the file by a protected way: it holds passwords and tokens.",
-        ],
-        start: "before the address of the application is opened",
-        stop: "two minutes after the last prompt or error was shown",
+        system: on,
+        is_assumed: system.is_none() && new,
+        browser: client.browser,
+        tool,
+        steps: steps.to_vec(),
+        start,
+        stop,
+        reminder: if new { REMINDER } else { "" },
     }
 }
 
-fn bodies() -> NextCapture {
-    NextCapture {
-        missing: Text::of("the bodies of the sign-in pages, which the exporter left out"),
-        tool: "Fiddler with HTTPS decryption (SAZ), or Firefox (HAR)",
-        steps: vec![
-            "Start Fiddler; in Tools, Options, HTTPS switch on \"Decrypt HTTPS traffic\".",
-            "Open a new InPrivate window and sign in until the error or the end.",
-            "After the last prompt wait at least two minutes with the page open.",
-            "File, Save, All Sessions, as a password-protected archive.",
-            "Without Fiddler: Firefox, F12, Network, \"Persist Logs\", sign in, \"Save All As HAR\".",
-        ],
-        start: "before the address of the application is opened",
-        stop: "two minutes after the last prompt or error was shown",
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::EvidenceBuilder;
 
-fn decrypted() -> NextCapture {
-    NextCapture {
-        missing: Text::of("the contents of the encrypted connections to the sign-in service"),
-        tool: "Fiddler with HTTPS decryption (SAZ), or browser developer tools (HAR)",
-        steps: vec![
-            "In Fiddler: Tools, Options, HTTPS, switch on \"Decrypt HTTPS traffic\" and trust the root.",
-            "Restart the browser, open an InPrivate window and sign in until the error or the end.",
-            "File, Save, All Sessions, as a password-protected archive.",
-            "If the sign-in works only without Fiddler, take a HAR with the developer tools instead.",
-        ],
-        start: "before the address of the application is opened",
-        stop: "two minutes after the last prompt or error was shown",
+    fn of(kind: CaptureKind, client: &Client) -> NextCapture {
+        from(kind, "x", client, &EvidenceBuilder::new().finish())
     }
-}
 
-fn packets() -> NextCapture {
-    NextCapture {
-        missing: Text::of("the reason why the request failed, which this capture does not name"),
-        tool: "pktmon (Windows), with the browser's own log beside it",
-        steps: vec![
-            "As administrator: pktmon start --capture --pkt-size 0 --file-name C:\\Temp\\signin.etl",
-            "Open edge://net-export (or chrome://net-export) and start logging to disk.",
-            "Sign in until the error is shown, and wait one minute.",
-            "Stop the browser's log; then: pktmon stop",
-            "pktmon etl2pcap C:\\Temp\\signin.etl --out C:\\Temp\\signin.pcapng",
-            "Send the pcapng, the browser's log, and a HAR of the same minute.",
-        ],
-        start: "before the address of the application is opened",
-        stop: "one minute after the error was shown",
+    #[test]
+    fn every_client_has_its_steps() {
+        let kinds = [
+            CaptureKind::Browser,
+            CaptureKind::Program,
+            CaptureKind::Bodies,
+            CaptureKind::Decrypted,
+            CaptureKind::Packets,
+        ];
+        for kind in kinds {
+            for system in System::ALL {
+                for browser in Browser::ALL {
+                    for is_broker in [false, true] {
+                        let client = Client {
+                            system: Some(system),
+                            browser: Some(browser),
+                            is_broker,
+                            is_program: is_broker,
+                            ..Client::default()
+                        };
+                        let next = of(kind, &client);
+                        assert!(next.steps.len() >= 4 && !next.reminder.is_empty());
+                        assert!(!next.is_assumed && next.system == system);
+                        for step in &next.steps {
+                            // What is not a command is a sentence, and a command fits its line.
+                            let (words, commands) = step.split_once('\n').unwrap_or((step, ""));
+                            assert!(words.ends_with(['.', ':']), "{step}");
+                            assert!(commands.lines().all(|line| line.len() <= 76), "{step}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_steps_are_those_of_the_system() {
+        let on = |system, browser| Client {
+            system: Some(system),
+            browser: Some(browser),
+            ..Client::default()
+        };
+        let text = |next: NextCapture| next.steps.join(" ");
+        let har = |system, browser| text(of(CaptureKind::Browser, &on(system, browser)));
+        assert!(har(System::Windows, Browser::Edge).contains("F12"));
+        assert!(har(System::MacOs, Browser::Chrome).contains("Option+Command+I"));
+        assert!(har(System::MacOs, Browser::Safari).contains("web developers"));
+        assert!(har(System::Linux, Browser::Firefox).contains("Persist Logs"));
+        assert!(har(System::Ios, Browser::Edge).contains("Web Inspector"));
+        assert!(har(System::Android, Browser::Chrome).contains("chrome://inspect"));
+        let packets = |system| text(of(CaptureKind::Packets, &on(system, Browser::Chrome)));
+        assert!(packets(System::Windows).contains("pktmon start"));
+        assert!(packets(System::MacOs).contains("tcpdump"));
+        assert!(packets(System::Linux).contains("tcpdump"));
+        let decrypted = |system| text(of(CaptureKind::Decrypted, &on(system, Browser::Chrome)));
+        assert!(decrypted(System::Linux).contains("SSLKEYLOGFILE"));
+    }
+
+    #[test]
+    fn windows_is_assumed_and_said() {
+        let next = of(CaptureKind::Browser, &Client::default());
+        assert!(next.is_assumed && next.system == System::Windows);
+        assert!(!of(CaptureKind::Password, &Client::default()).is_assumed);
     }
 }

@@ -15,7 +15,11 @@ use crate::report::model::{
 };
 use crate::report::sign_in_log::SignInLog;
 use crate::signin::{Guid, Side};
-use crate::verdict::NextCapture;
+use crate::verdict::{CaptureKind, NextCapture};
+
+/// The line around what is to be pasted.
+pub(super) const RULE: &str =
+    "------------------------------------------------------------------------";
 
 /// Writes what the capture cannot show, and the mail that asks for the next one.
 pub(super) fn missing(page: &mut Page, report: &ReportInput<'_>) {
@@ -25,9 +29,22 @@ pub(super) fn missing(page: &mut Page, report: &ReportInput<'_>) {
     }
 }
 
-/// Writes the closing sections; `brief` leaves out what a healthy sign-in does not need.
-pub(super) fn write(page: &mut Page, report: &ReportInput<'_>, brief: bool) {
-    ids(page, report, brief);
+/// How much of the ids is still to be told.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ids {
+    /// All of them, with the queries.
+    All,
+    /// A few, as a healthy sign-in needs.
+    Few,
+    /// They stand further up.
+    Told,
+}
+
+/// Writes the closing sections.
+pub(super) fn write(page: &mut Page, report: &ReportInput<'_>, told: Ids) {
+    if told != Ids::Told {
+        ids(page, report, told == Ids::Few);
+    }
     inputs(page, report);
     diagnostics(page, report);
     page.blank();
@@ -97,42 +114,55 @@ fn unseen(page: &mut Page, report: &ReportInput<'_>) {
 
 fn mail(page: &mut Page, report: &ReportInput<'_>, next: &NextCapture) {
     page.heading("The next capture, to paste into a mail");
-    page.whole(0, &"-".repeat(72));
+    page.whole(0, RULE);
     page.text(0, "Hello,", Tone::Plain);
     page.blank();
-    page.text(
-        0,
-        if report.verdict.side == Side::CannotTell {
+    let intro = match (next.kind, report.verdict.side) {
+        (CaptureKind::Password, _) => {
+            "the archive we have is protected by a password, and without it nothing can be read."
+        }
+        (_, Side::CannotTell) => {
             "the recording we have does not show why the sign-in did not get through multifactor \
              authentication. Please take one more."
-        } else {
+        }
+        _ => {
             "the recording we have does not prove why the sign-in did not get through multifactor \
              authentication. Please take one more."
-        },
-        Tone::Plain,
-    );
+        }
+    };
+    page.text(0, intro, Tone::Plain);
     page.blank();
     let missing = sentence(&next.missing, report.redaction);
-    for (label, text) in [
+    let system = match (next.browser, next.is_assumed) {
+        (_, true) => "Windows (not named in the recording; please tell us if it is another)".into(),
+        (Some(browser), false) => format!("{}, {}", next.system.name(), browser.name()),
+        (None, false) => next.system.name().to_owned(),
+    };
+    let password = next.kind == CaptureKind::Password;
+    let rows = [
         ("Missing:", missing.as_str()),
+        ("System:", system.as_str()),
         ("Tool:", next.tool),
         ("Start:", next.start),
         ("Stop:", next.stop),
-    ] {
+    ];
+    for (label, text) in rows.into_iter().filter(|(label, _)| !password || *label == "Missing:") {
         page.row(&[(label, Tone::Plain)], 10, text, Tone::Plain);
     }
     page.blank();
     for (number, step) in (1_usize..).zip(&next.steps) {
-        page.row(&[(&format!("{number:>2}."), Tone::Plain)], 4, step, Tone::Plain);
+        let mut lines = step.lines();
+        let words = lines.next().unwrap_or_default();
+        page.row(&[(&format!("{number:>2}."), Tone::Plain)], 4, words, Tone::Plain);
+        for command in lines {
+            page.whole(6, command);
+        }
     }
-    page.blank();
-    page.text(
-        0,
-        "The recording can hold passwords and session cookies. Please send it only the way we \
-         agreed on, and sign out and change the password afterwards if one was typed.",
-        Tone::Plain,
-    );
-    page.whole(0, &"-".repeat(72));
+    if !next.reminder.is_empty() {
+        page.blank();
+        page.text(0, next.reminder, Tone::Plain);
+    }
+    page.whole(0, RULE);
 }
 
 fn ids(page: &mut Page, report: &ReportInput<'_>, brief: bool) {
