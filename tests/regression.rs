@@ -80,3 +80,256 @@ fn a_captive_portal_stands_before_the_sign_in() {
     let analysis = run_bytes(support::json::har(&story).to_string().into_bytes());
     assert_eq!(verdict(&analysis), "sign_in_prevented_by_network network");
 }
+
+mod wire {
+    //! A sign-in told in few words, for the tests below.
+
+    use super::support::exchange::{Told, get, post, post_json, story};
+    use super::{Analysis, run_bytes, support};
+
+    pub(super) const STS: &str = "https://login.microsoftonline.com/common";
+    pub(super) const SCRIPT: &str = "https://aadcdn.msauth.net/x/tfa.js";
+    pub(super) const OTHER_ROOT: &str = "https://aadcdn.msftauth.net/x/tfa.js";
+
+    /// An authorize request that shows the sign-in page.
+    pub(super) fn authorize(application: u8) -> Told {
+        let id = format!("3c9b7e04-51aa-4f0e-a6c2-9d8e7f6a5b{application:02}");
+        get(&format!("{STS}/oauth2/v2.0/authorize?client_id={id}&response_type=code"))
+            .by_service()
+            .answer("text/html", &config(r#""pgid":"ConvergedSignIn","urlPost":"/common/login""#))
+    }
+
+    fn config(settings: &str) -> String {
+        format!("<html><script>$Config={{{settings}}};</script></html>")
+    }
+
+    /// A password that is answered by the MFA page with these methods.
+    pub(super) fn challenge(methods: &[&str]) -> Told {
+        let proofs: Vec<String> =
+            methods.iter().map(|one| format!(r#"{{"authMethodId":"{one}"}}"#)).collect();
+        let page = format!(
+            r#""pgid":"ConvergedTFA","arrUserProofs":[{}],"urlPost":"/common/SAS/ProcessAuth""#,
+            proofs.join(",")
+        );
+        post(&format!("{STS}/login"), "login=a@contoso.example")
+            .by_service()
+            .answer("text/html", &config(&page))
+    }
+
+    /// A password that is answered by the page that sends the user to register.
+    pub(super) fn proof_up() -> Told {
+        let page = r#""pgid":"ConvergedProofUpRedirect","sErrorCode":"50072""#;
+        post(&format!("{STS}/login"), "login=a@contoso.example")
+            .by_service()
+            .answer("text/html", &config(page))
+    }
+
+    pub(super) fn served(url: &str) -> Told {
+        get(url).answer("application/javascript", "1")
+    }
+
+    pub(super) fn sas(call: &str, value: &str, success: bool) -> Told {
+        let body = format!(
+            r#"{{"Success":{success},"ResultValue":"{value}","Retry":{},"AuthMethodId":"PhoneAppNotification"}}"#,
+            value == "AuthenticationPending"
+        );
+        post_json(&format!("{STS}/SAS/{call}"), "{}").by_service().answer("application/json", &body)
+    }
+
+    /// The end of a sign-in: the application gets its code.
+    pub(super) fn granted() -> Told {
+        let location = "https://app.contoso.example/cb?code=FAKESECRET&state=s&session_state=t";
+        post(&format!("{STS}/SAS/ProcessAuth"), "type=22")
+            .by_service()
+            .status(302)
+            .field("Location", location)
+    }
+
+    /// A page of something else a minute later.
+    pub(super) fn a_minute_later() -> Told {
+        get("https://news.example.net/")
+            .asking("Sec-Fetch-Dest", "document")
+            .answer("text/html", "<html>")
+            .later(60.0)
+    }
+
+    pub(super) fn tell(told: &[Told]) -> Analysis {
+        run_bytes(support::json::har(&story(told)).to_string().into_bytes())
+    }
+}
+
+use wire::{
+    OTHER_ROOT, SCRIPT, STS, a_minute_later, authorize, challenge, granted, proof_up, sas, served,
+    tell,
+};
+
+const DNS: &str = "net::ERR_NAME_NOT_RESOLVED";
+
+#[test]
+fn a_look_up_that_another_name_made_good_is_no_attempt() {
+    let look = "https://login.windows.net/common/discovery/instance?api-version=1.1";
+    let analysis = tell(&[
+        support::exchange::get(look).failing(DNS),
+        authorize(1),
+        challenge(&["PhoneAppNotification"]),
+        sas("BeginAuth", "Success", true),
+        sas("EndAuth", "Success", true),
+        granted(),
+    ]);
+    assert_eq!(verdict(&analysis), "mfa_completed nothing_wrong");
+}
+
+#[test]
+fn a_passkey_page_that_is_fetched_ahead_does_not_stop_a_registration() {
+    let analysis = tell(&[
+        authorize(1),
+        proof_up(),
+        support::exchange::get("https://login.microsoft.com/common/fido/get?uiflavor=Web")
+            .failing(DNS),
+        served("https://mysignins.microsoft.com/register").later(2.0),
+        a_minute_later(),
+    ]);
+    assert_eq!(verdict(&analysis), "registration_required user");
+}
+
+#[test]
+fn an_identity_provider_that_nobody_was_sent_to_stops_nothing() {
+    let analysis = tell(&[
+        authorize(1),
+        challenge(&["PhoneAppNotification"]),
+        support::exchange::get(SCRIPT).failing(DNS),
+        support::exchange::get(OTHER_ROOT).failing(DNS),
+        support::exchange::get("https://fabrikam.okta.com/api/v1/sessions/me").failing(DNS),
+        a_minute_later(),
+    ]);
+    assert_eq!(verdict(&analysis), "mfa_prevented_by_network network");
+    let hosts: Vec<&str> = analysis.verdict.hosts.iter().map(|host| host.as_str()).collect();
+    assert_eq!(hosts, ["aadcdn.msauth.net", "aadcdn.msftauth.net"]);
+}
+
+#[test]
+fn a_hand_off_that_fails_after_a_method_was_begun_is_no_leaving() {
+    let analysis = tell(&[
+        authorize(1),
+        challenge(&["ExternalAuth", "PhoneAppNotification"]),
+        served(SCRIPT),
+        sas("BeginAuth", "Success", true),
+        support::exchange::post(
+            "https://api-1a2b.duosecurity.com/oauth/v1/authorize",
+            "scope=openid&id_token_hint=FAKESECRET&client_id=x&redirect_uri=https%3A%2F%2Flogin.microsoftonline.com%2Fcommon%2Ffederation%2Fexternalauthprovider",
+        )
+        .failing(DNS),
+        a_minute_later(),
+    ]);
+    assert_eq!(verdict(&analysis), "mfa_prevented_by_network network");
+}
+
+#[test]
+fn an_answer_of_nobody_to_begin_auth_is_a_block_page() {
+    let refused = support::exchange::post_json(&format!("{STS}/SAS/BeginAuth"), "{}")
+        .answer("application/json", r#"{"status":"denied"}"#)
+        .field("Server", "gateway")
+        .field("Cache-Control", "no-cache")
+        .field("Connection", "close");
+    let analysis = tell(&[
+        authorize(1),
+        challenge(&["PhoneAppNotification"]),
+        served(SCRIPT),
+        refused,
+        a_minute_later(),
+    ]);
+    assert_eq!(verdict(&analysis), "mfa_prevented_by_network network");
+    assert_eq!(analysis.verdict.cause.unwrap().0, "PRX004");
+}
+
+#[test]
+fn a_block_page_with_status_200_is_seen_at_the_registration_host() {
+    let page = "<html><title>x</title>Your organization has selected Zscaler to protect you from internet threats.</html>";
+    let blocked = support::exchange::get("https://mysignins.microsoft.com/register")
+        .answer("text/html", page)
+        .field("Server", "Zscaler/6.2");
+    let analysis = tell(&[authorize(1), proof_up(), blocked, a_minute_later()]);
+    assert_eq!(verdict(&analysis), "registration_required network");
+}
+
+#[test]
+fn a_failure_without_a_name_is_followed_behind_an_earlier_success() {
+    let nameless = |url: &str| support::exchange::get(url).failing("net::ERR_FAILED");
+    let analysis = tell(&[
+        authorize(1),
+        challenge(&["PhoneAppNotification"]),
+        sas("BeginAuth", "Success", true),
+        sas("EndAuth", "Success", true),
+        granted(),
+        authorize(2).later(20.0),
+        nameless(SCRIPT),
+        nameless(OTHER_ROOT),
+        a_minute_later(),
+    ]);
+    assert_eq!(verdict(&analysis), "undetermined cannot_tell");
+}
+
+#[test]
+fn a_request_without_an_end_does_not_blame_the_user() {
+    let mut har = support::json::har(&support::exchange::story(&[
+        authorize(1),
+        challenge(&["PhoneAppNotification"]),
+        served(SCRIPT),
+        sas("BeginAuth", "Success", true),
+        support::exchange::get("https://portal.contoso.example/keepalive").later(120.0),
+    ]));
+    let entries = support::json::entries(&mut har);
+    entries[3]["response"] = json!({"status": 0, "statusText": "", "headers": [], "content": {},
+        "redirectURL": "", "_error": null});
+    let analysis = run_bytes(har.to_string().into_bytes());
+    assert_eq!(verdict(&analysis), "undetermined cannot_tell");
+}
+
+#[test]
+fn a_personal_account_goes_on_at_its_own_service() {
+    let known = r#"{"IfExistsResult":5,"Credentials":{"PrefCredential":6}}"#;
+    let analysis = tell(&[
+        authorize(1),
+        support::exchange::post_json(
+            &format!("{STS}/GetCredentialType"),
+            r#"{"username":"a@outlook.example"}"#,
+        )
+        .by_service()
+        .answer("application/json", known),
+        support::exchange::get("https://login.live.com/oauth20_authorize.srf?client_id=x")
+            .failing(DNS),
+        support::exchange::get("https://login.live.com/oauth20_authorize.srf?client_id=x")
+            .failing(DNS),
+        a_minute_later(),
+    ]);
+    assert_eq!(verdict(&analysis), "sign_in_prevented_by_network network");
+    assert_eq!(analysis.verdict.host.as_ref().unwrap().as_str(), "login.live.com");
+}
+
+/// Adds the parts of a session in front of another one.
+fn put(members: &mut Members, number: u32, request: &str, response: &str, flags: &str) {
+    let name = |part: &str| format!("raw/{number:02}_{part}");
+    let metadata = format!(
+        "<?xml version=\"1.0\"?><Session SID=\"{number}\" BitFlags=\"{flags}\"><SessionTimers \
+         ClientBeginRequest=\"2030-01-15T09:30:00Z\" ClientDoneResponse=\"2030-01-15T09:30:00Z\"/></Session>"
+    );
+    for (part, text) in [("c.txt", request), ("s.txt", response), ("m.xml", metadata.as_str())] {
+        members.retain(|(known, _)| *known != name(part));
+        members.push((name(part), text.as_bytes().to_vec()));
+    }
+}
+
+/// Fiddler sets its own bit also where it passes on what its gateway said.
+#[test]
+fn a_tunnel_that_the_gateway_refused_is_the_proxys_doing() {
+    let mut refused = Members::new();
+    for (number, host) in (1..).zip(["portal.contoso.example", "login.microsoftonline.com"]) {
+        let answer = if number == 1 { "200 Connection Established" } else { "403 Forbidden" };
+        let request = format!("CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n");
+        let response = format!("HTTP/1.1 {answer}\r\nVia: 1.1 gw\r\n\r\n");
+        put(&mut refused, number, &request, &response, "1100");
+    }
+    let analysis = run_bytes(zip(&refused, ""));
+    assert_eq!(verdict(&analysis), "sign_in_prevented_by_network network");
+    assert_eq!(analysis.verdict.cause.unwrap().0, "PRX001");
+}

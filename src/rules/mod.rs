@@ -4,7 +4,7 @@
 //! are pure and independent: no order, no shared state, no sight of other findings. They judge nothing
 //! as a whole: which finding is the cause is the verdict's.
 //!
-//! What looks alike and is harmless passes a guard ([`Case::spares`]); the tests switch all guards off
+//! What looks alike and is harmless passes a guard (`Case::spares`); the tests switch all guards off
 //! and must then see each rule fire on its look-alikes, so that a look-alike holds the trigger.
 //!
 //! Invariants: ids never change their meaning and are never used again; a finding cites its evidence;

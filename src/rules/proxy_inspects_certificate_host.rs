@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::tls_interception::{Who, confidence_in, is_by_tool, who};
+use super::tls_interception::{Who, confidence_in, is_by_tool, issuer_name, who};
 use super::{Case, Meta, Rule};
 use crate::entra::{GuideCause, Side, hosts};
 use crate::evidence::{EvidenceRef, HostName};
@@ -79,9 +79,15 @@ impl Rule for ProxyInspectsCertificateHost {
                     .with(" asks for a client certificate and is decrypted on the way (")
                     .with(Piece::Literal(name))
                     .with(")"),
-                Who::Unknown => text.with(
-                    " asks for a client certificate and showed a certificate whose issuer is not recognised",
-                ),
+                Who::Unknown => {
+                    let text = text.with(
+                        " asks for a client certificate and showed one whose issuer is not recognised",
+                    );
+                    match issuer_name(case, &refs) {
+                        Some(name) => text.with(" (").with(name).with(")"),
+                        None => text,
+                    }
+                }
             };
             let text = match &hurt {
                 Some(_) => text.with(", so no certificate of the device gets through"),

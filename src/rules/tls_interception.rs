@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{Case, Meta, Rule};
-use crate::entra::{Certainty, Fault, GuideCause, HostRole, Side, Vendor, hosts, vendors};
+use crate::entra::{
+    Certainty, Fault, GuideCause, HostRole, Side, StepKind, Vendor, hosts, vendors,
+};
 use crate::evidence::{Connection, EvidenceRef, HostName};
 use crate::finding::{Confidence, Finding, Findings, Piece, Refs, Severity, Text};
 use crate::signin::FailureKind;
@@ -54,6 +56,9 @@ impl Rule for TlsInterception {
         let mut found: BTreeMap<(&HostName, Who), Refs> = BTreeMap::new();
         for connection in &case.evidence.connections {
             let Some(host) = connection.server_name.as_ref() else { continue };
+            if !super::is_sign_in_host(host.as_str()) && !is_identity_provider(case, host) {
+                continue;
+            }
             if hosts::is_certificate_host(host.as_str()) {
                 continue;
             }
@@ -78,7 +83,7 @@ impl Rule for TlsInterception {
                     refs.add(*at);
                 }
             }
-            let (summary, confidence) = describe(host, who);
+            let (summary, confidence) = describe(host, who, issuer_name(case, &refs));
             let advice = (who == Who::Unknown).then(|| {
                 Text::of(
                     "Read the issuer in the cited place and ask whether the organisation runs it.",
@@ -115,8 +120,8 @@ pub(super) enum Who {
 pub(super) fn who(connection: &Connection, host: &HostName) -> Option<Who> {
     let tls = connection.tls.as_ref()?;
     let issuer = tls.certificate.as_ref()?.issuer.trim();
-    let role = hosts::host(host.as_str())?.role;
-    if issuer.is_empty() || !super::is_sign_in_host(host.as_str()) {
+    let row = hosts::host(host.as_str());
+    if issuer.is_empty() {
         return None;
     }
     if vendors::is_expected_issuer(issuer) || vendors::is_capture_tool_issuer(issuer) {
@@ -132,11 +137,16 @@ pub(super) fn who(connection: &Connection, host: &HostName) -> Option<Who> {
         }
         Some(vendor) => Some(Who::Proxy(vendor.name, certainty(vendor))),
         // Other hosts may have any public issuer.
-        None => matches!(
-            role,
-            HostRole::Sts | HostRole::StsAlias | HostRole::DeviceCert | HostRole::MfaRegistration
-        )
-        .then_some(Who::Unknown),
+        None => row
+            .is_some_and(|row| match row.role {
+                HostRole::Sts
+                | HostRole::StsAlias
+                | HostRole::DeviceCert
+                | HostRole::MfaRegistration => true,
+                HostRole::SigninCdn => hosts::is_script_cdn(host.as_str()),
+                _ => false,
+            })
+            .then_some(Who::Unknown),
     }
 }
 
@@ -145,7 +155,37 @@ fn certainty(vendor: &Vendor) -> Certainty {
     if vendor.is_verified() { vendor.confidence } else { Certainty::Medium }
 }
 
-fn describe(host: &HostName, who: Who) -> (Text, Confidence) {
+/// Whether a sign-in of the case was handed to this host.
+fn is_identity_provider(case: &Case<'_>, host: &HostName) -> bool {
+    case.attempts().any(|(_, attempt)| {
+        attempt
+            .steps
+            .iter()
+            .any(|step| step.kind == StepKind::FederationRedirect && step.host == *host)
+    })
+}
+
+/// The name by which the issuer of a certificate calls itself.
+pub(super) fn issuer_name(case: &Case<'_>, refs: &Refs) -> Option<Piece> {
+    let shown = case
+        .evidence
+        .connections
+        .iter()
+        .find(|connection| refs.contains(connection.at))
+        .and_then(|connection| connection.tls.as_ref()?.certificate.as_ref())?;
+    let part = |name: &str| {
+        shown.issuer.split([',', '+', '/', ';', '\n']).find_map(|part| {
+            let (key, value) = part.trim().split_once('=')?;
+            key.trim().eq_ignore_ascii_case(name).then(|| value.trim().to_owned())
+        })
+    };
+    let name = part("CN")
+        .or_else(|| part("O"))
+        .or_else(|| (!shown.issuer.contains('=')).then(|| shown.issuer.trim().to_owned()))?;
+    (!name.is_empty()).then_some(Piece::Captured(name))
+}
+
+fn describe(host: &HostName, who: Who, issuer: Option<Piece>) -> (Text, Confidence) {
     let text = Text::default().with(host);
     match who {
         Who::Antivirus(name, sure) => (
@@ -160,10 +200,14 @@ fn describe(host: &HostName, who: Who) -> (Text, Confidence) {
                 .with(")"),
             confidence_in(sure),
         ),
-        Who::Unknown => (
-            text.with(" showed a certificate whose issuer is not recognised; please check it"),
-            Confidence::Low,
-        ),
+        Who::Unknown => {
+            let text = text.with(" showed a certificate whose issuer is not recognised");
+            let text = match issuer {
+                Some(name) => text.with(" (").with(name).with(")"),
+                None => text,
+            };
+            (text.with("; please check it"), Confidence::Low)
+        }
     }
 }
 

@@ -403,8 +403,11 @@ impl CredentialAnswer {
             .and_then(|credentials| credentials.get("FederationRedirectUrl")?.as_str())
             .or_else(|| map.get("AuthURL").and_then(Value::as_str))
             .or_else(|| map.get("federation_active_auth_url").and_then(Value::as_str));
+        // The user is one of another Microsoft identity provider: the one of personal accounts.
+        let personal = (map.get("IfExistsResult").and_then(Value::as_u64) == Some(5))
+            .then_some("https://login.live.com/");
         Some(Self {
-            federation: federation.filter(|url| !url.is_empty()).map(str::to_owned),
+            federation: federation.filter(|url| !url.is_empty()).or(personal).map(str::to_owned),
             user: map.get("Username").and_then(Value::as_str).map(str::to_owned),
         })
     }

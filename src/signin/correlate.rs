@@ -212,6 +212,23 @@ pub(super) fn group(evidence: &Evidence, failures: &BTreeMap<ExchangeId, Failure
 }
 
 impl Groups {
+    /// Whether the service of personal accounts is asked in the course of a sign-in that began at the
+    /// service for work accounts, which sends such users on.
+    fn is_handed_on(&self, one: &Sighting) -> bool {
+        one.role == Some(HostRole::Msa)
+            && one.kind == StepKind::Authorize
+            && latest(&self.list, |group| {
+                group.is_open_for(one)
+                    && group.allows_user(one)
+                    && !group.issued
+                    && group.members.iter().any(|known| {
+                        matches!(known.role, Some(HostRole::Sts | HostRole::StsAlias))
+                            && known.kind == StepKind::Authorize
+                    })
+            })
+            .is_some()
+    }
+
     fn add(&mut self, index: usize, one: Sighting) {
         for id in &one.correlation_ids {
             self.by_correlation.insert(id.clone(), index);
@@ -224,7 +241,11 @@ impl Groups {
         }
     }
 
-    fn place(&mut self, one: Sighting) {
+    fn place(&mut self, mut one: Sighting) {
+        if self.is_handed_on(&one) {
+            one.kind = StepKind::FederationRedirect;
+            one.starts = false;
+        }
         match self.home(&one) {
             Home::Group(index) => self.add(index, one),
             Home::New { after } => {

@@ -111,6 +111,8 @@ fn named(stage: Stage, code: &str) -> Failure {
         (Stage::Connect, "ECONNREFUSED" | "CONNECTION_REFUSED") => (Fault::ConnectRefused, true),
         (Stage::Connect, "ETIMEDOUT" | "TIMED_OUT") => (Fault::ConnectTimeout, true),
         (Stage::Receive, "ECONNRESET" | "CONNECTION_RESET") => (Fault::Reset, true),
+        (Stage::Receive, "HTTP2_BROKEN") => (Fault::Http2, true),
+        (Stage::Receive, "RESPONSE_BROKEN") => (Fault::InvalidResponse, true),
         (Stage::Dns, "EAI_AGAIN" | "LOOKUP_FAILED") => (Fault::NameLookupFailed, true),
         (Stage::Dns, _) => (Fault::NameMissing, true),
         (Stage::Connect, "UNREACHABLE" | "EHOSTUNREACH" | "ENETUNREACH") => {
@@ -203,6 +205,14 @@ fn vendor(response: &Response) -> Option<&'static str> {
     });
     let by_header = found.find(|vendor| is_product(vendor));
     by_header.map(|vendor| vendor.name).or_else(|| by_text(response))
+}
+
+/// The filter that calls itself the server of the answer, with a sign that leaves no doubt.
+fn by_server(response: &Response) -> Option<&'static str> {
+    let server = expose::header(&response.headers, "server")?;
+    vendors::server_header(server)
+        .filter(|row| is_product(row) && row.confidence == entra::Certainty::High)
+        .map(|row| row.name)
 }
 
 /// The product whose block page the body is.
@@ -306,7 +316,7 @@ fn at_service(exchange: &Exchange, response: &Response, marked: bool) -> Option<
     );
     let asked_json = matches!(
         row.map(|row| row.step),
-        Some(StepKind::MfaBegin | StepKind::MfaPoll | StepKind::CredentialType)
+        Some(StepKind::MfaBegin | StepKind::MfaPoll | StepKind::CredentialType | StepKind::Token)
     );
     let asked_sas = matches!(row.map(|row| row.step), Some(StepKind::MfaBegin | StepKind::MfaPoll));
     let asked_page = matches!(
@@ -413,6 +423,7 @@ fn at_script_host(exchange: &Exchange, response: &Response) -> Option<Failure> {
         return None;
     }
     match response.status {
+        503 if by_text(response).is_some() => Some(block(vendor, true)),
         502..=504 => Some(Failure {
             kind: FailureKind::ProxyUpstream,
             side: FailureSide::Network,
@@ -435,7 +446,17 @@ fn elsewhere(response: &Response) -> Option<Failure> {
     if response.status == 511 {
         return Some(portal(vendor(response), true));
     }
-    if response.status < 400 || !is_page(response) {
+    if response.status < 400 {
+        // Answers that pass a proxy carry its marks as well: only its own page or address counts.
+        let led = response.location.is_some()
+            && response.headers.iter().any(|(name, value)| {
+                name == "location" && vendors::redirect(expose::text(value)).is_some_and(is_product)
+            });
+        let shown = is_page(response).then(|| by_text(response).or_else(|| by_server(response)));
+        let vendor = shown.flatten().or_else(|| vendor(response).filter(|_| led));
+        return vendor.map(|vendor| block(Some(vendor), true));
+    }
+    if !is_page(response) {
         return None;
     }
     let vendor = vendor(response)?;

@@ -218,6 +218,12 @@ impl Walk<'_> {
             Some(HostRole::MfaRegistration) if one.is_main => Class::Registration,
             Some(HostRole::Federation) if one.is_main => Class::Federation,
             None if one.kind == StepKind::FederationRedirect => Class::Federation,
+            Some(HostRole::Msa)
+                if one.kind == StepKind::FederationRedirect && one.is_main
+                    || one.is_tunnel && self.is_personal() =>
+            {
+                Class::Federation
+            }
             None | Some(HostRole::Resource | HostRole::Graph)
                 if one.kind == StepKind::AppReturn =>
             {
@@ -234,11 +240,10 @@ impl Walk<'_> {
         }
     }
 
-    /// Whether the user can have chosen a passkey: nothing else is due, and one is offered or may be.
+    /// Whether the user can have chosen a passkey: the challenge is open, or nothing decided yet. A page
+    /// need not name the passkey among its methods.
     fn may_use_passkey(&self) -> bool {
-        let open = !matches!(self.waiting, Waiting::Nothing) || self.candidate.is_none();
-        let offered = self.methods.is_empty() || self.methods.iter().any(|one| one == "FidoKey");
-        open && offered
+        !matches!(self.waiting, Waiting::Nothing) || self.candidate.is_none()
     }
 
     /// Whether the sign-in has anything to do with this identity provider: a step before sent the user
@@ -257,9 +262,18 @@ impl Walk<'_> {
                     .any(|host| host.as_ref() == Some(&one.host))
         });
         // The page hands the user to an external provider, whose method has no known name.
-        let external = matches!(self.waiting, Waiting::Page { .. })
+        let external = !matches!(self.waiting, Waiting::Nothing)
             && self.methods.iter().any(|method| entra::method(method).is_none());
-        sent || !any || external
+        sent || !any || external || one.kind == StepKind::ExternalMethod
+    }
+
+    /// Whether the service said that the user has a personal account, so that the sign-in goes on there.
+    fn is_personal(&self) -> bool {
+        self.members.iter().any(|member| {
+            member.federation_host.as_ref().is_some_and(|host| {
+                hosts::host(host.as_str()).is_some_and(|row| row.role == HostRole::Msa)
+            })
+        })
     }
 
     /// A page whose script runs has got it from somewhere.
@@ -280,9 +294,8 @@ impl Walk<'_> {
             return rank(one.kind) > 0 || one.kind == StepKind::Discovery || one.file.is_empty();
         }
         // The host of the passkey page, while the user may choose one.
-        let passkey = self.methods.iter().any(|method| method == "FidoKey")
-            && one.host.as_str() == "login.microsoft.com";
-        if passkey && matches!(self.waiting, Waiting::Page { .. }) {
+        let passkey = self.challenged && one.host.as_str() == "login.microsoft.com";
+        if passkey && !matches!(self.waiting, Waiting::Nothing) {
             return true;
         }
         // A tunnel hides what it was for: it counts when the sign-in uses this host, or no other.
@@ -525,7 +538,10 @@ impl Walk<'_> {
             }
             self.code(index, found.code, found.carrier);
         }
-        let unnamed = one.codes.iter().all(|found| found.carrier == Carrier::Telemetry);
+        let unnamed = one
+            .codes
+            .iter()
+            .all(|found| found.carrier == Carrier::Telemetry || entra::error(found.code).is_none());
         if let Some(error) = one.oauth_error.as_deref().filter(|_| unnamed) {
             self.oauth_error(index, one, error);
         }

@@ -172,7 +172,7 @@ fn elsewhere(evidence: &Evidence, signin: &SignIn, findings: &[Finding]) -> Opti
     let mut text = Text::of("not decisive: ")
         .with(number(count))
         .with(if count == 1 { " request" } else { " requests" })
-        .with(" to other hosts failed, and no step of this sign-in stopped there (");
+        .with(" failed, and no step of this sign-in stopped there (");
     for (position, host) in hosts.keys().take(NAMED).enumerate() {
         text = text.with(if position == 0 { "" } else { ", " }).with(*host);
     }

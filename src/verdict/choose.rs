@@ -43,6 +43,7 @@ pub(super) fn choose<'a>(signin: &'a SignIn, selection: &Selection) -> Option<&'
     }
     let standing = || allowed.iter().copied().filter(|attempt| attempt.overridden_by.is_none());
     let any_success = standing().any(is_success);
+    let last_success = standing().filter(|attempt| is_success(attempt)).map(|one| one.first).max();
     // A silent look for a session that finds none is how every first visit begins.
     let failed = |looks: bool| {
         standing().rfind(|attempt| {
@@ -52,7 +53,9 @@ pub(super) fn choose<'a>(signin: &'a SignIn, selection: &Selection) -> Option<&'
     };
     let unclear = || {
         standing().rfind(|attempt| {
-            attempt.outcome == Outcome::Undetermined && (attempt.was_asked() || !any_success)
+            let after = last_success.is_none_or(|last| attempt.first > last);
+            attempt.outcome == Outcome::Undetermined
+                && (attempt.was_asked() || !any_success || attempt.blockage.is_some() && after)
         })
     };
     let success = || standing().rfind(|attempt| is_success(attempt));

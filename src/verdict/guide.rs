@@ -253,6 +253,14 @@ impl About<'_> {
         not_visible("no answer in the capture names a policy")
     }
 
+    /// Whether a request to the registration pages failed.
+    fn has_failed_registration(self) -> bool {
+        self.attempt.steps.iter().any(|step| {
+            step.kind == StepKind::Registration
+                && matches!(step.result, StepResult::Failed | StepResult::NoResponse)
+        })
+    }
+
     fn network(self) -> Said {
         let attempt = self.attempt;
         if attempt.side == Side::Network {
@@ -281,6 +289,9 @@ impl About<'_> {
             Outcome::MfaCompleted | Outcome::CompletedWithoutMfa => {
                 contradicted("the sign-in went through to its end").at(self.decided())
             }
+            Outcome::RegistrationRequired if self.has_failed_registration() => not_visible(
+                "the registration page did not come as it should, and the capture does not say why",
+            ),
             _ => {
                 contradicted("the service's answers reached the client up to the step that decided")
                     .at(self.decided())

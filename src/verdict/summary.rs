@@ -45,6 +45,27 @@ fn told(text: Text, attempt: &SignInAttempt) -> Text {
     }
 }
 
+/// A statement with the code that decided.
+fn coded(text: Text, attempt: &SignInAttempt) -> Text {
+    match attempt.deciding_code {
+        Some(code) => text.with(" (").with(Piece::Code(code)).with(")"),
+        None => text,
+    }
+}
+
+/// A statement with what was found of the network, and how sure that is.
+fn because(text: Text, cause: Option<&Finding>, confidence: Confidence) -> Text {
+    let Some(cause) = cause.filter(|cause| cause.meta.family < Family::Sts) else {
+        return text.with(".");
+    };
+    let text = text.with(match confidence {
+        Confidence::High => ": ",
+        Confidence::Medium => ", most likely: ",
+        Confidence::Low => ", maybe: ",
+    });
+    text.with_text(&cause.summary).with(".")
+}
+
 /// The same without the meaning, where the statement itself says it.
 fn named(text: Text, attempt: &SignInAttempt) -> Text {
     match (attempt.deciding_code, &attempt.result_value) {
@@ -54,10 +75,23 @@ fn named(text: Text, attempt: &SignInAttempt) -> Text {
     }
 }
 
+/// Whether the traffic that failed was the application's and not the sign-in service's.
+fn is_at_application(attempt: &SignInAttempt) -> bool {
+    attempt
+        .blockage
+        .as_ref()
+        .is_some_and(|blockage| matches!(blockage.step, StepKind::AppReturn | StepKind::Resource))
+}
+
 fn network(attempt: &SignInAttempt, cause: Option<&Finding>, confidence: Confidence) -> Text {
     let what = match attempt.blockage.as_ref().map(|blockage| blockage.phase) {
         Some(Phase::BeforeChallenge) => "The sign-in",
-        Some(Phase::AfterMfa) => "MFA was passed, but reaching the application",
+        Some(Phase::AfterMfa) => match (attempt.mfa, is_at_application(attempt)) {
+            (MfaState::Passed, true) => "MFA was passed, but reaching the application",
+            (MfaState::Passed, false) => "MFA was passed, but the last step of the sign-in",
+            (_, true) => "The user was signed in, but reaching the application",
+            (_, false) => "The password was accepted, but the last step of the sign-in",
+        },
         _ => "Completing MFA",
     };
     let text = Text::of(what).with(degree(confidence));
@@ -93,7 +127,7 @@ pub(super) fn summary(
     confidence: Confidence,
 ) -> Text {
     match attempt.outcome {
-        Outcome::MfaCompleted if attempt.side == Side::Network => {
+        Outcome::CompletedWithoutMfa | Outcome::MfaCompleted if attempt.side == Side::Network => {
             network(attempt, cause, confidence)
         }
         Outcome::MfaCompleted => {
@@ -105,17 +139,33 @@ pub(super) fn summary(
         Outcome::MfaPreventedByNetwork | Outcome::SignInPreventedByNetwork => {
             network(attempt, cause, confidence)
         }
-        Outcome::RegistrationRequired if attempt.side == Side::Network => Text::of(
-            "The user has to register an MFA method, and the registration page could not be reached.",
+        Outcome::RegistrationRequired if attempt.side == Side::Network => because(
+            Text::of(
+                "The user has to register an MFA method, and the registration page could not be reached",
+            ),
+            cause,
+            confidence,
         ),
         Outcome::RegistrationRequired => {
             told(Text::of("The user was sent to register an MFA method"), attempt)
         }
-        Outcome::BlockedByPolicy if attempt.side == Side::Network => told(
-            Text::of(
-                "A policy refused the sign-in because the device's certificate did not get through",
+        Outcome::BlockedByPolicy if attempt.side == Side::Network => because(
+            coded(
+                Text::of(
+                    "A policy refused the sign-in because the device's certificate did not get through",
+                ),
+                attempt,
             ),
-            attempt,
+            cause,
+            confidence,
+        ),
+        Outcome::OtherError if attempt.side == Side::Network => because(
+            coded(
+                Text::of("The sign-in failed because a certificate did not get through"),
+                attempt,
+            ),
+            cause,
+            confidence,
         ),
         Outcome::BlockedByPolicy if attempt.mfa == MfaState::Passed => {
             told(Text::of("MFA was passed, and then a policy refused the sign-in"), attempt)

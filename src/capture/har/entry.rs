@@ -307,7 +307,8 @@ object! {
         content: Content<'a> = "content",
         redirect: Leaf<'a> = "redirectURL",
         body_size: Leaf<'a> = "bodySize",
-        error: Leaf<'a> = "_error" | "_charlesErrorMessage",
+        error: Leaf<'a> = "_error" | "_charlesErrorMessage" | "_errorMessage",
+        charles: Leaf<'a> = "_charlesStatus",
         failure: Leaf<'a> = "_failureText",
     }
 }

@@ -273,7 +273,9 @@ impl<'a> Mapper<'a> {
         from_cache: bool,
     ) -> (Result<Response, NoResponse>, bool) {
         let response = &entry.response;
-        let status = status(response.status);
+        // Charles puts a page of its own in the place of an answer that never came.
+        let failed = response.charles.text_up_to(16).is_some_and(|text| text == "FAILED");
+        let status = status(response.status).filter(|_| !failed);
         let texts = [
             entry.error.filled(),
             entry.failure.filled(),
@@ -287,6 +289,7 @@ impl<'a> Mapper<'a> {
         let Some(status) = status else {
             return match failure {
                 Some(failure) => (Err(failure), false),
+                None if failed => (Err(failure::failed(Stage::Unknown, failure::UNNAMED)), false),
                 None if is_served(response, from_cache) => (Err(NoResponse::NotCaptured), false),
                 None if !response.present => (Err(NoResponse::NotCaptured), true),
                 None => without_words(entry),
