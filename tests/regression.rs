@@ -203,7 +203,8 @@ fn an_identity_provider_that_nobody_was_sent_to_stops_nothing() {
         a_minute_later(),
     ]);
     assert_eq!(verdict(&analysis), "mfa_prevented_by_network network");
-    let hosts: Vec<&str> = analysis.verdict.hosts.iter().map(|host| host.as_str()).collect();
+    let hosts: Vec<&str> =
+        analysis.verdict.hosts.iter().map(mfatrace::evidence::HostName::as_str).collect();
     assert_eq!(hosts, ["aadcdn.msauth.net", "aadcdn.msftauth.net"]);
 }
 
