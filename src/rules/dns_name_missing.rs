@@ -49,7 +49,7 @@ impl Rule for DnsNameMissing {
             self.meta(),
             case,
             failed,
-            " could not be resolved: there is no such name",
+            " could not be resolved (no such name)",
             out,
         );
     }

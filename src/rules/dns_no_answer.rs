@@ -47,7 +47,7 @@ impl Rule for DnsNoAnswer {
             self.meta(),
             case,
             failed,
-            " could not be resolved: no name server answered in time",
+            " could not be resolved (no name server answered in time)",
             out,
         );
     }

@@ -48,7 +48,7 @@ impl Rule for DnsServerFailed {
             self.meta(),
             case,
             failed,
-            " could not be resolved: the name server failed or refused",
+            " could not be resolved (the name server failed or refused)",
             out,
         );
     }

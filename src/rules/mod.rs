@@ -57,6 +57,7 @@ macro_rules! rule {
 
 mod cap_bodies_missing;
 mod cap_capture_tool_decrypts;
+mod cap_clock_jump;
 mod cap_clock_skew;
 mod cap_ends_early;
 mod cap_failure_unnamed;
@@ -142,6 +143,7 @@ pub static RULES: &[&dyn Rule] = &[
     &cap_sanitised::CapSanitised,
     &cap_local_proxy::CapLocalProxy,
     &cap_route_changed::CapRouteChanged,
+    &cap_clock_jump::CapClockJump,
     &dns_name_missing::DnsNameMissing,
     &dns_no_answer::DnsNoAnswer,
     &dns_server_failed::DnsServerFailed,
@@ -372,10 +374,21 @@ pub(crate) fn report_failed_hosts(
     words: &'static str,
     out: &mut Findings,
 ) {
+    report_failed_hosts_by_kind(meta, case, failed, |_| words, out);
+}
+
+/// The same for a rule of which each kind of failure has words of its own.
+pub(crate) fn report_failed_hosts_by_kind(
+    meta: &'static RuleMeta,
+    case: &Case<'_>,
+    failed: Vec<FailedHost<'_>>,
+    words: impl Fn(FailureKind) -> &'static str,
+    out: &mut Findings,
+) {
     for one in failed {
         let times = one.exchanges.len();
         let passed = one.exchanges.last().is_some_and(|last| case.answered_after(*last));
-        let mut summary = Text::default().with(one.host).with(words);
+        let mut summary = Text::default().with(one.host).with(words(one.kind));
         if let Some(vendor) = one.vendor {
             summary = summary.with(" (").with(Piece::Literal(vendor)).with(")");
         }

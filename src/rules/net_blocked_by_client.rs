@@ -1,6 +1,6 @@
 //! NET001: the browser itself stops a request of the sign-in.
 
-use super::{Case, Meta, Rule, report_failed_hosts};
+use super::{Case, Meta, Rule, report_failed_hosts_by_kind};
 use crate::entra::{Fault, Side};
 use crate::finding::Findings;
 use crate::signin::FailureKind;
@@ -53,6 +53,23 @@ impl Rule for NetBlockedByClient {
                 )
             )
         });
-        report_failed_hosts(self.meta(), case, failed, " was blocked inside the browser", out);
+        report_failed_hosts_by_kind(self.meta(), case, failed, words, out);
+    }
+}
+
+/// What in the client stopped the request.
+const fn words(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Fault(Fault::BlockedByAdministrator) => {
+            " was blocked by a policy of the organisation for its browsers"
+        }
+        FailureKind::Fault(Fault::BlockedByResponse) => {
+            " gave an answer that the browser kept from the page because of its type or headers"
+        }
+        FailureKind::Fault(Fault::Cors) => {
+            " gave an answer that a page of another origin may not read"
+        }
+        FailureKind::Fault(Fault::Csp) => " was blocked by the content policy of the page",
+        _ => " was blocked inside the browser, as an extension or content blocker does",
     }
 }

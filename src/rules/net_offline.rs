@@ -1,6 +1,6 @@
 //! NET002: the computer was offline or asleep.
 
-use super::{Case, Meta, Rule, report_failed_hosts};
+use super::{Case, Meta, Rule, report_failed_hosts_by_kind};
 use crate::entra::{Fault, GuideCause, Side};
 use crate::finding::Findings;
 use crate::signin::FailureKind;
@@ -44,12 +44,17 @@ impl Rule for NetOffline {
                 FailureKind::Fault(Fault::Offline | Fault::NetworkChanged | Fault::Suspended)
             )
         });
-        report_failed_hosts(
-            self.meta(),
-            case,
-            failed,
-            " was asked while the computer was offline, changed its network or slept",
-            out,
-        );
+        report_failed_hosts_by_kind(self.meta(), case, failed, words, out);
+    }
+}
+
+/// What became of the computer's network.
+const fn words(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Fault(Fault::NetworkChanged) => {
+            " was asked while the computer changed its network"
+        }
+        FailureKind::Fault(Fault::Suspended) => " was asked while the computer or the page slept",
+        _ => " was asked while the computer was offline",
     }
 }

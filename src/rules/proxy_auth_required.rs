@@ -60,7 +60,7 @@ impl Rule for ProxyAuthRequired {
             self.meta(),
             case,
             failed,
-            " was not let through: the proxy asks for credentials",
+            " was not let through, because the proxy asks for credentials",
             out,
         );
     }

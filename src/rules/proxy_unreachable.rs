@@ -1,6 +1,6 @@
 //! PRX005: the proxy itself cannot be used.
 
-use super::{Case, Meta, Rule, report_failed_hosts};
+use super::{Case, Meta, Rule, report_failed_hosts_by_kind};
 use crate::entra::{Fault, GuideCause, Side};
 use crate::finding::Findings;
 use crate::signin::FailureKind;
@@ -45,12 +45,19 @@ impl Rule for ProxyUnreachable {
                 FailureKind::Fault(Fault::ProxyUnreachable | Fault::PacFailed | Fault::ProxyCert)
             )
         });
-        report_failed_hosts(
-            self.meta(),
-            case,
-            failed,
-            " was not asked: the proxy could not be used",
-            out,
-        );
+        report_failed_hosts_by_kind(self.meta(), case, failed, words, out);
+    }
+}
+
+/// Why the proxy was of no use.
+const fn words(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Fault(Fault::PacFailed) => {
+            " was not asked, because the proxy script (PAC) could not be loaded or run"
+        }
+        FailureKind::Fault(Fault::ProxyCert) => {
+            " was not asked, because the certificate of the proxy was refused"
+        }
+        _ => " was not asked, because the proxy could not be reached",
     }
 }

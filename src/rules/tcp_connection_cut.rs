@@ -65,7 +65,7 @@ impl Rule for TcpConnectionCut {
             self.meta(),
             case,
             failed,
-            ": the connection was cut before the whole answer came",
+            " was cut off before its whole answer came",
             out,
         );
     }

@@ -1,7 +1,7 @@
 //! TLS001: the client refuses the certificate of a sign-in host.
 
-use super::{Case, Meta, Rule, report_failed_hosts};
-use crate::entra::{GuideCause, Side};
+use super::{Case, Meta, Rule, report_failed_hosts_by_kind};
+use crate::entra::{Fault, GuideCause, Side};
 use crate::finding::Findings;
 use crate::signin::FailureKind;
 
@@ -46,12 +46,30 @@ impl Rule for TlsCertificateRefused {
         let failed = case.failed_hosts(
             |failure| matches!(failure.kind, FailureKind::Fault(fault) if fault.is_certificate()),
         );
-        report_failed_hosts(
-            self.meta(),
-            case,
-            failed,
-            " showed a certificate that the client did not accept",
-            out,
-        );
+        report_failed_hosts_by_kind(self.meta(), case, failed, words, out);
+    }
+}
+
+/// What was wrong with the certificate, as far as the client says it.
+const fn words(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Fault(Fault::CertDate) => {
+            " showed a certificate that is out of date, or the clock of the computer is wrong"
+        }
+        FailureKind::Fault(Fault::CertName) => " showed a certificate for another name",
+        FailureKind::Fault(Fault::CertPinned) => {
+            " showed another certificate than those the client expects"
+        }
+        FailureKind::Fault(Fault::CertRevoked) => {
+            " showed a certificate that is revoked, or whose status could not be checked"
+        }
+        FailureKind::Fault(Fault::CertTransparency) => {
+            " showed a certificate that is in no public log"
+        }
+        FailureKind::Fault(Fault::CertUntrusted) => {
+            " showed a certificate whose issuer the client does not trust"
+        }
+        FailureKind::Fault(Fault::CertWeak) => " showed a certificate with a weak key or signature",
+        _ => " showed a certificate that the client did not accept",
     }
 }

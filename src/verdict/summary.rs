@@ -171,6 +171,9 @@ pub(super) fn summary(
             told(Text::of("MFA was passed, and then a policy refused the sign-in"), attempt)
         }
         Outcome::BlockedByPolicy => told(Text::of("A policy refused the sign-in"), attempt),
+        Outcome::OtherError if attempt.mfa == MfaState::Failed => {
+            told(Text::of("MFA did not come to its end"), attempt)
+        }
         Outcome::OtherError => {
             told(Text::of("The sign-in failed for a reason other than MFA"), attempt)
         }
@@ -188,6 +191,15 @@ pub(super) fn summary(
             told(Text::of("The user's MFA method could not be used"), attempt)
         }
         Outcome::MfaUserBlocked => named(Text::of("The user is blocked for MFA"), attempt),
+        Outcome::MfaServiceFailed
+            if attempt.deciding_code.is_none() && attempt.meaning.is_none() =>
+        {
+            let text = Text::of("The sign-in service reported a fault of its own");
+            match cause {
+                Some(cause) => text.with(": ").with_text(&cause.summary).with("."),
+                None => text.with("."),
+            }
+        }
         Outcome::MfaServiceFailed => {
             told(Text::of("The sign-in service reported a fault of its own"), attempt)
         }
@@ -203,8 +215,9 @@ pub(super) fn summary(
         }
         Outcome::PreventedByClient => {
             let text = Text::of("The browser or the application itself stopped the sign-in");
-            match attempt.blockage.as_ref().and_then(|blockage| blockage.hosts.first()) {
-                Some(host) => text.with(": a request to ").with(host).with(" was blocked there."),
+            let found = cause.filter(|_| attempt.blockage.is_some());
+            match found {
+                Some(cause) => text.with(": ").with_text(&cause.summary).with("."),
                 None => told(text, attempt),
             }
         }
