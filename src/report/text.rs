@@ -41,6 +41,10 @@ pub enum Detail {
 
 /// Columns of the labels of facts.
 const LABEL: usize = 14;
+/// Statements and findings of one kind that are shown.
+const STATEMENTS: usize = 12;
+/// Hosts named at the head.
+const HOSTS: usize = 6;
 /// Places named behind one statement.
 const PLACES: usize = 6;
 /// Attempts listed beside the one that the verdict follows.
@@ -58,7 +62,7 @@ pub fn write(report: &ReportInput<'_>, colour: bool, detail: Detail) -> String {
         return page.finish();
     }
     facts(&mut page, report);
-    why(&mut page, report);
+    why(&mut page, report, detail);
     if let Some(attempt) = report.attempt() {
         ladder::write(&mut page, report, attempt, detail);
         if report.verdict.side != Side::NothingWrong || detail == Detail::Full {
@@ -146,13 +150,16 @@ fn facts(page: &mut Page, report: &ReportInput<'_>) {
         fact(page, "Cause", &format!("{cause}{name}"));
     }
     let mut label = "Host";
-    for host in verdict
+    let hosts = verdict
         .host
         .iter()
-        .chain(verdict.hosts.iter().filter(|host| Some(*host) != verdict.host.as_ref()))
-    {
+        .chain(verdict.hosts.iter().filter(|host| Some(*host) != verdict.host.as_ref()));
+    for host in hosts.clone().take(HOSTS) {
         fact(page, label, host.as_str());
         label = "";
+    }
+    if let Some(more) = hosts.count().checked_sub(HOSTS).filter(|more| *more > 0) {
+        fact(page, "", &format!("and {more} more (all are in the JSON report)"));
     }
     let Some(attempt) = report.attempt() else { return };
     fact(page, "MFA", mfa_words(attempt.mfa));
@@ -194,7 +201,7 @@ fn codes(attempt: &SignInAttempt) -> String {
     shown.join(", ")
 }
 
-fn why(page: &mut Page, report: &ReportInput<'_>) {
+fn why(page: &mut Page, report: &ReportInput<'_>, detail: Detail) {
     let verdict = report.verdict;
     let groups: [(&str, &str, Tone, &[Statement]); 3] = [
         ("+", "+ for", Tone::Good, &verdict.evidence_for),
@@ -210,13 +217,22 @@ fn why(page: &mut Page, report: &ReportInput<'_>) {
         return;
     }
     page.heading(&format!("Why ({})", legend.join(", ")));
+    let most = if detail == Detail::Full { usize::MAX } else { STATEMENTS };
     for (sign, _, tone, statements) in groups {
-        for statement in statements {
+        for statement in statements.iter().take(most) {
             let mut words = sentence(&statement.text, report.redaction);
             let cited = cited(statement.refs.as_ref(), several(report), PLACES);
             words.push_str(&bracket(&cited.unwrap_or_default()));
             page.row(&[("  ", Tone::Plain), (sign, tone)], 4, &words, Tone::Plain);
         }
+        left_out(page, 4, statements.len(), most);
+    }
+}
+
+/// Says how many of a list are not shown.
+fn left_out(page: &mut Page, indent: usize, number: usize, most: usize) {
+    if let Some(more) = number.checked_sub(most).filter(|more| *more > 0) {
+        page.text(indent, &format!("and {more} more (--verbose shows them)"), Tone::Faint);
     }
 }
 
@@ -250,6 +266,7 @@ fn others(page: &mut Page, report: &ReportInput<'_>, detail: Detail) {
 }
 
 fn findings(page: &mut Page, report: &ReportInput<'_>, detail: Detail) {
+    let most = if detail == Detail::Full { usize::MAX } else { STATEMENTS };
     let decisive: Vec<&Finding> = report.findings.iter().filter(|one| one.decisive).collect();
     // Failures that decided nothing stand above, among what was ruled out.
     let network = |one: &Finding| {
@@ -262,15 +279,17 @@ fn findings(page: &mut Page, report: &ReportInput<'_>, detail: Detail) {
         .partition(|one| one.severity != Severity::Info);
     if !decisive.is_empty() {
         page.heading("Findings that decided");
-        for finding in decisive {
+        for finding in decisive.iter().take(most) {
             full(page, report, finding);
         }
+        left_out(page, 10, decisive.len(), most);
     }
     if !loud.is_empty() {
         page.heading("Also found, not the cause");
-        for finding in loud {
+        for finding in loud.iter().take(most) {
             full(page, report, finding);
         }
+        left_out(page, 10, loud.len(), most);
     }
     if informative.is_empty() {
         return;

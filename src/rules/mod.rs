@@ -186,6 +186,9 @@ pub static RULES: &[&dyn Rule] = &[
     &mfa_hand_off_broken::MfaHandOffBroken,
 ];
 
+/// Findings that one rule makes at most: a capture can name as many hosts as it likes.
+pub(crate) const FINDINGS: usize = 200;
+
 /// Ids that were used once and must not be used again.
 pub const RETIRED: &[&str] = &[];
 
@@ -201,7 +204,11 @@ pub fn find(text: &str) -> Option<&'static RuleMeta> {
 pub fn check(case: &Case<'_>) -> Vec<Finding> {
     let mut findings = Findings::default();
     for rule in RULES {
-        rule.check(case, &mut findings);
+        let mut own = Findings::default();
+        rule.check(case, &mut own);
+        for finding in own.into_sorted().into_iter().take(FINDINGS) {
+            findings.push(finding);
+        }
     }
     findings.into_sorted()
 }
@@ -299,7 +306,11 @@ impl<'a> Case<'a> {
             entry.attempt = entry.attempt.or(stopped);
             entry.vendor = entry.vendor.or(failure.vendor);
         }
-        found.into_values().collect()
+        let mut found: Vec<FailedHost<'a>> = found.into_values().collect();
+        // What decided is never left out; the rest is counted with what failed elsewhere.
+        found.sort_by_key(|one| !one.decisive);
+        found.truncate(FINDINGS);
+        found
     }
 
     /// What was wrong with an exchange.

@@ -5,6 +5,7 @@
 //!
 //! Invariant: at most one step is marked, and none when nothing went wrong.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::page::{Page, Tone};
@@ -83,9 +84,12 @@ struct Look<'a> {
 
 /// The host of most steps, of equals the first.
 fn usual_host<'a>(steps: &[&'a Step]) -> Option<&'a HostName> {
-    let count = |host: &HostName| steps.iter().filter(|step| step.host == *host).count();
+    let mut counts: BTreeMap<&HostName, usize> = BTreeMap::new();
+    for step in steps {
+        *counts.entry(&step.host).or_default() += 1;
+    }
     // The last of equal maxima wins, so the steps are looked at backwards.
-    steps.iter().rev().map(|step| &step.host).max_by_key(|host| count(host))
+    steps.iter().rev().map(|step| &step.host).max_by_key(|host| counts.get(host).copied())
 }
 
 fn one(page: &mut Page, report: &ReportInput<'_>, step: &Step, look: Look<'_>) {
