@@ -326,6 +326,20 @@ fn many_failures_of_one_attempt() {
     hostile("failing polls", entries(&failing.join(",")));
 }
 
+/// A rule names a bounded number of hosts, however many fail.
+#[test]
+fn many_hosts_that_fail() {
+    let failing: Vec<String> = (0..20_000)
+        .map(|n| {
+            let told = support::exchange::get(&format!("https://h{n}.msauth.net/x.js"));
+            told.failing("net::ERR_NAME_NOT_RESOLVED").entry(f64::from(n)).to_string()
+        })
+        .collect();
+    let analysis = hostile("failing hosts", entries(&failing.join(",")));
+    assert!(analysis.findings.len() < 1_000, "{}", analysis.findings.len());
+    assert!(analysis.findings.iter().any(|finding| finding.decisive));
+}
+
 #[test]
 fn keys_that_come_twice() {
     let request = format!("{{\"method\":\"GET\",\"url\":\"{LOGIN}\"}}");
