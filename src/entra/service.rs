@@ -10,7 +10,7 @@
 /// Response headers of the sign-in service. An answer for one of its hosts that has none of them
 /// was very likely written by something else.
 pub const SERVICE_HEADERS: &[&str] =
-    &["x-ms-clitelem", "x-ms-ests-server", "x-ms-request-id", "x-ms-srs"];
+    &["x-ms-clitelem", "x-ms-ests-server", "x-ms-gateway-requestid", "x-ms-request-id", "x-ms-srs"];
 
 /// Cookies that the sign-in service sets.
 pub const SERVICE_COOKIES: &[&str] = &[
@@ -20,6 +20,7 @@ pub const SERVICE_COOKIES: &[&str] = &[
     "esctx*",
     "fpc",
     "stsservicecookie",
+    "x-ms-cpim-*",
     "x-ms-gateway-slice",
 ];
 

@@ -209,6 +209,7 @@ fn attempt(outcome: Outcome, mfa: MfaState, steps: Vec<Step>) -> SignInAttempt {
         decided_by: Vec::new(),
         unseen: Vec::new(),
         doubts: Vec::new(),
+        is_other_program: false,
         is_look: false,
         note: None,
         return_host: None,

@@ -18,6 +18,8 @@ use crate::time::Timestamp;
 
 /// Error codes kept of one attempt.
 const ERRORS: usize = 500;
+/// Exchanges looked at for a later answer of a host.
+const LATER: usize = 2_000;
 /// Request ids kept of one attempt.
 const REQUEST_IDS: usize = 64;
 
@@ -29,12 +31,19 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
     let mut attempts: Vec<SignInAttempt> = Vec::new();
     for (index, group) in groups.iter().enumerate() {
         let later = groups.get(index.saturating_add(1)..).unwrap_or_default();
-        if !is_attempt(group) || is_lookup_made_good(group, later) {
+        if !is_attempt(group)
+            || is_lookup_made_good(group, later)
+            || is_made_good(group, evidence, &failures)
+        {
             continue;
         }
         let judgement = outcome::judge(group, evidence);
         let number = u32::try_from(attempts.len()).unwrap_or(u32::MAX).saturating_add(1);
         let mut made = attempt(AttemptId(number), group, judgement, &mut users);
+        made.is_other_program = is_small(group)
+            && groups
+                .iter()
+                .any(|other| !is_small(other) && other.process.is_some() && programs(group, other));
         made.expected = traffic::expected(&group.members, evidence);
         attempts.push(made);
     }
@@ -58,6 +67,43 @@ fn is_attempt(group: &Group) -> bool {
                     | StepKind::SeamlessSso
             )
     })
+}
+
+/// Whether nothing of a group shows more than that somebody tried to reach a host: tunnels, first
+/// pages, scripts and look-ups that failed.
+fn is_small(group: &Group) -> bool {
+    group.members.iter().all(|one| {
+        one.is_tunnel
+            || matches!(one.kind, StepKind::Discovery | StepKind::HomeRealm | StepKind::Other)
+    })
+}
+
+/// Whether a group is the doing of another program than that of the other group.
+fn programs(group: &Group, other: &Group) -> bool {
+    let named = group.members.iter().find_map(|one| one.process.as_ref());
+    named.is_some_and(|named| other.process.as_ref().is_some_and(|process| process != named))
+}
+
+/// Whether each host of such a group answered later.
+fn is_made_good(
+    group: &Group,
+    evidence: &Evidence,
+    failures: &BTreeMap<ExchangeId, super::Failure>,
+) -> bool {
+    let answers = |one: &Sighting| {
+        let from = evidence.exchanges.partition_point(|exchange| {
+            exchange.started().is_none_or(|start| one.started.is_some_and(|at| start <= at))
+        });
+        let later = evidence.exchanges.get(from..).unwrap_or_default();
+        later.iter().take(LATER).enumerate().any(|(index, exchange)| {
+            let id = u32::try_from(from.saturating_add(index)).map(ExchangeId);
+            exchange.at.input == one.input
+                && exchange.host() == &one.host
+                && exchange.response.is_ok()
+                && id.is_ok_and(|id| !failures.contains_key(&id))
+        })
+    };
+    is_small(group) && group.members.iter().filter(|one| one.failure.is_some()).all(answers)
 }
 
 /// Whether a group is a failed look-up of addresses after which the same client got to the service by
@@ -192,6 +238,7 @@ fn attempt(
         deciding_code: judgement.deciding_code,
         policy_page: judgement.policy_page,
         expected: Vec::new(),
+        is_other_program: false,
         blockage: judgement.blockage,
         meaning: value.map(|row| row.meaning).or_else(|| code.map(|row| row.meaning)),
         next_step: value.map(|row| row.next_step),
@@ -416,10 +463,12 @@ fn override_attempts(attempts: &mut [SignInAttempt]) {
             continue;
         }
         let silent = one.outcome == Outcome::InteractionRequired || one.is_look;
-        for (later, (id, later_silent, success, _)) in
-            facts.iter().enumerate().skip(index.saturating_add(1))
-        {
-            let Some(other) = copies.get(later) else { continue };
+        for (later, (id, later_silent, success, _)) in facts.iter().enumerate() {
+            let Some(other) = copies.get(later).filter(|_| later != index) else { continue };
+            // A tab that was opened later may have been left before the other one got through.
+            if later < index && (other.last < one.last || !*success) {
+                continue;
+            }
             // Whoever signed in with a device code did so elsewhere, and is not named here.
             let nameless = other.flow == Flow::DeviceCode && one.user != other.user;
             if nameless || !is_same_case(one, other) {

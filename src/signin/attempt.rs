@@ -320,6 +320,8 @@ pub struct SignInAttempt {
     pub unseen: Vec<Unseen>,
     /// In which way the outcome is less than sure; empty means nothing speaks against it.
     pub doubts: Vec<&'static str>,
+    /// Whether it is only that another program than the one that signs in could not reach a host.
+    pub is_other_program: bool,
     /// Whether it was a silent look for a session, and none was found.
     pub is_look: bool,
     /// What else there is to say of the outcome, in words of ours.

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::outcome::{Class, Judgement, Waiting, Walk};
+use super::outcome::{Class, Judgement, Waiting, Walk, rank};
 use super::sighting::{Grant, Sighting};
 use super::{Blockage, FailureSide, Flow, MfaState, Outcome, Phase, Side};
 use crate::entra::{HostRole, StepKind, hosts};
@@ -70,14 +70,21 @@ impl Walk<'_> {
             // The user signs in elsewhere, and what was asked there is not seen here.
             self.mfa = MfaState::Unknown;
         }
+        let granted = self.members.get(at).is_some_and(|one| one.grant != Grant::None);
         let blocked: Vec<usize> = self
             .obstacles
             .iter()
             .filter(|known| {
-                let needed =
-                    matches!(known.class, Class::Script | Class::Service | Class::Federation);
-                let last_step = needed && known.at > at;
-                (known.class == Class::Application || last_step) && self.is_network(known.at)
+                let goes_on = match known.class {
+                    Class::Application => true,
+                    // Once the application has its answer, only what comes after that can stop it.
+                    Class::Script | Class::Federation => !granted && known.at > at,
+                    Class::Service => {
+                        known.at > at && (!granted || self.is_step_behind(known.at, at))
+                    }
+                    Class::Device | Class::Registration => false,
+                };
+                goes_on && self.is_network(known.at)
             })
             .map(|known| known.at)
             .collect();
@@ -102,7 +109,10 @@ impl Walk<'_> {
             .filter(|known| match known.class {
                 // A script that fails on a page whose end is known stopped nothing.
                 Class::Script => decided.is_none(),
-                Class::Service | Class::Federation => decided.is_none_or(|at| known.at > at),
+                // Behind a decision only a further step of the sign-in can be the obstacle.
+                Class::Service => decided
+                    .is_none_or(|at| known.at > at && self.is_step_behind(known.at, usize::MAX)),
+                Class::Federation => decided.is_none_or(|at| known.at > at),
                 Class::Device => decided.is_none() && self.is_next_hop(known.at),
                 Class::Application | Class::Registration => false,
             })
@@ -139,6 +149,14 @@ impl Walk<'_> {
             one.answered && matches!(one.role, Some(HostRole::Sts | HostRole::StsAlias))
         });
         sent.and_then(|one| one.next_host.as_ref()) == Some(&failed.host) && !goes_on
+    }
+
+    /// Whether a failed request was for a step of the sign-in, and for a later one than that at `done`,
+    /// where there is one.
+    fn is_step_behind(&self, at: usize, done: usize) -> bool {
+        let Some(failed) = self.members.get(at).filter(|one| !one.is_tunnel) else { return false };
+        let least = self.members.get(done).map_or(0, |one| rank(one.kind));
+        rank(failed.kind) > least
     }
 
     fn is_network(&self, at: usize) -> bool {
@@ -243,6 +261,10 @@ impl Walk<'_> {
         code: Option<u32>,
     ) -> Judgement {
         let mut judgement = self.clone_finish(outcome, side, decided);
+        let left = matches!(outcome, Outcome::MfaAbandoned | Outcome::MfaNotAttempted);
+        if left && code.is_none() && self.members.iter().any(|one| one.process.is_some()) {
+            judgement.doubts.push("another tab of the same browser would look the same");
+        }
         judgement.deciding_code = code;
         judgement
     }
@@ -299,8 +321,13 @@ impl Walk<'_> {
                 }
                 Err(unseen) => cannot(&self, unseen, since),
             },
-            Waiting::Elsewhere { since } => match self.silence(evidence, last, SILENCE) {
-                Ok(_) => self.finish(Outcome::MfaAbandoned, Side::User, &[since], None),
+            Waiting::Elsewhere { since } => match self.silence(evidence, last, TYPING) {
+                Ok(_) => {
+                    let mut judgement =
+                        self.finish(Outcome::MfaAbandoned, Side::User, &[since], None);
+                    judgement.doubts.push("what the user did on the other page is not seen");
+                    judgement
+                }
                 Err(unseen) => cannot(&self, unseen, since),
             },
             Waiting::Finish { since } => cannot(&self, Unseen::CaptureEnded, since),
@@ -388,7 +415,7 @@ impl Walk<'_> {
         if let Some(left) = self.left {
             return self.finish(Outcome::MfaAbandoned, Side::User, &[since, left], None);
         }
-        let quiet = (interval * 3).max(Duration::from_secs(15));
+        let quiet = (interval * 3).max(SILENCE);
         match self.silence(evidence, last, quiet) {
             Ok(_) => self.finish(Outcome::MfaAbandoned, Side::User, &[since, last], None),
             Err(unseen) => {
@@ -487,6 +514,10 @@ fn is_navigation(exchange: &Exchange, from: &Sighting) -> bool {
         )
     );
     if part || exchange.response.is_err() || exchange.host() == &from.host {
+        return false;
+    }
+    // A proxy sees all programs; of one of them it cannot tell the tabs apart.
+    if from.process.is_some() && exchange.process != from.process {
         return false;
     }
     let header = |name| super::expose::header(&exchange.request.headers, name);

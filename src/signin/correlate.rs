@@ -37,6 +37,8 @@ pub(super) struct Group {
     state: HashSet<u64>,
     input: InputId,
     pages: HashSet<u32>,
+    /// The program that signs in.
+    pub process: Option<Box<str>>,
     pub return_host: Option<HostName>,
     script_hosts: Vec<HostName>,
     federation_host: Option<HostName>,
@@ -59,6 +61,7 @@ impl Group {
             state: HashSet::new(),
             input: first.input,
             pages: HashSet::new(),
+            process: None,
             return_host: None,
             script_hosts: Vec::new(),
             federation_host: None,
@@ -112,6 +115,9 @@ impl Group {
             self.flow = one.flow;
         }
         self.pages.extend(one.page_number);
+        if self.process.is_none() && !one.is_tunnel {
+            self.process.clone_from(&one.process);
+        }
         if one.return_host.is_some() {
             self.return_host.clone_from(&one.return_host);
         }
@@ -121,7 +127,12 @@ impl Group {
         if one.kind == StepKind::ExternalMethod
             && !matches!(one.role, Some(HostRole::Sts | HostRole::StsAlias))
         {
-            self.external_host = Some(one.host.clone());
+            // The provider may send the user on to another host of its own.
+            let next = one.next_host.as_ref().filter(|host| {
+                crate::entra::hosts::host(host.as_str())
+                    .is_none_or(|row| !matches!(row.role, HostRole::Sts | HostRole::StsAlias))
+            });
+            self.external_host = Some(next.unwrap_or(&one.host).clone());
         }
         if one.external_host.is_some() {
             self.external_host.clone_from(&one.external_host);
@@ -152,6 +163,14 @@ impl Group {
 
     fn allows_application(&self, one: &Sighting) -> bool {
         match (&self.application, &one.application) {
+            (Some(mine), Some(theirs)) => mine == theirs,
+            _ => true,
+        }
+    }
+
+    /// Whether the same program made the request, as far as the capture names it.
+    fn allows_process(&self, one: &Sighting) -> bool {
+        match (&self.process, &one.process) {
             (Some(mine), Some(theirs)) => mine == theirs,
             _ => true,
         }
@@ -342,7 +361,11 @@ impl Groups {
 
 fn by_time(groups: &[Group], one: &Sighting) -> Home {
     let open = |group: &Group| {
-        group.is_open_for(one) && group.allows_user(one) && group.allows_application(one)
+        group.is_open_for(one)
+            && group.allows_user(one)
+            && group.allows_application(one)
+            // What carries no id of the sign-in may be another program's.
+            && (group.allows_process(one) || one.failure.is_none())
     };
     let same_page = |group: &Group| {
         one.page_number.is_some_and(|page| group.pages.contains(&page)) && open(group)

@@ -74,23 +74,46 @@ impl Failure {
 /// What was wrong with each exchange; those with nothing wrong, or merely given up, are not in it.
 pub(super) fn all(evidence: &Evidence) -> BTreeMap<ExchangeId, Failure> {
     // Where the service's own fields are kept, an answer without them is not the service's.
-    let marked: BTreeSet<InputId> = evidence
-        .exchanges
-        .iter()
-        .filter(|exchange| exchange.response.as_ref().is_ok_and(has_service_marks))
-        .map(|exchange| exchange.at.input)
-        .collect();
+    let inputs = |which: fn(&Response) -> bool| -> BTreeSet<InputId> {
+        evidence
+            .exchanges
+            .iter()
+            .filter(|exchange| hosts::is_sign_in_service(exchange.host().as_str()))
+            .filter(|exchange| exchange.response.as_ref().is_ok_and(which))
+            .map(|exchange| exchange.at.input)
+            .collect()
+    };
+    let marked = inputs(has_service_marks);
+    // Where the service's pages have lost its fields, the exporter took them away.
+    let stripped = inputs(|response| speaks_for_service(response) && !has_service_marks(response));
     evidence
         .numbered()
         .filter_map(|(id, exchange)| {
-            Some((id, failure_of(exchange, marked.contains(&exchange.at.input))?))
+            let input = exchange.at.input;
+            let fields = match (stripped.contains(&input), marked.contains(&input)) {
+                (true, _) => Fields::Stripped,
+                (false, true) => Fields::Kept,
+                (false, false) => Fields::Unknown,
+            };
+            Some((id, failure_of(exchange, fields)?))
         })
         .collect()
 }
 
-fn failure_of(exchange: &Exchange, marked: bool) -> Option<Failure> {
+/// What an input keeps of the header fields by which the service is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fields {
+    /// Other answers of it have them.
+    Kept,
+    /// Answers of the service lack them: the exporter took them away.
+    Stripped,
+    /// No answer tells.
+    Unknown,
+}
+
+fn failure_of(exchange: &Exchange, fields: Fields) -> Option<Failure> {
     match &exchange.response {
-        Ok(response) => answered(exchange, response, marked),
+        Ok(response) => answered(exchange, response, fields),
         Err(NoResponse::Cancelled | NoResponse::NotCaptured | NoResponse::Pending) => None,
         Err(NoResponse::BlockedByClient { code }) => Some(failures::browser(code).map_or_else(
             || Failure::new(FailureKind::Fault(Fault::BlockedByClient), FailureSide::Client, true),
@@ -148,7 +171,7 @@ fn by_row(row: &entra::FailureRow) -> Failure {
     Failure::new(FailureKind::Fault(row.fault), side, !unclear)
 }
 
-fn answered(exchange: &Exchange, response: &Response, marked: bool) -> Option<Failure> {
+fn answered(exchange: &Exchange, response: &Response, fields: Fields) -> Option<Failure> {
     let status = response.status;
     if response.author == Author::CaptureTool {
         let body = expose::body(&response.body).unwrap_or_default();
@@ -178,9 +201,9 @@ fn answered(exchange: &Exchange, response: &Response, marked: bool) -> Option<Fa
     }
     let role = hosts::host(exchange.host().as_str()).map(|row| row.role);
     match role {
-        Some(HostRole::Sts | HostRole::StsAlias) => at_service(exchange, response, marked),
+        Some(HostRole::Sts | HostRole::StsAlias) => at_service(exchange, response, fields),
         Some(HostRole::SigninCdn) => at_script_host(exchange, response),
-        _ => elsewhere(response),
+        _ => elsewhere(exchange, response, role),
     }
 }
 
@@ -270,11 +293,16 @@ fn is_data(response: &Response) -> bool {
 const FEW_HEADERS: usize = 3;
 
 /// Whether the sign-in service wrote the answer; `None` when the capture keeps too few header fields to
-/// say so. `marked` tells that other answers of the capture have the service's fields.
-fn is_service_answer(response: &Response, marked: bool) -> Option<bool> {
+/// say so.
+fn is_service_answer(response: &Response, fields: Fields) -> Option<bool> {
     let own = has_service_marks(response);
-    let enough = marked || response.headers.iter().count() >= FEW_HEADERS;
+    let enough = fields != Fields::Stripped && response.headers.iter().count() >= FEW_HEADERS;
     (own || enough).then_some(own)
+}
+
+/// Whether the entrance of the service's own network wrote the answer.
+fn is_front_door(response: &Response) -> bool {
+    ["x-azure-ref", "x-msedge-ref"].iter().any(|field| response.headers.has(field))
 }
 
 /// Whether an answer has a field or cookie that only the service sets.
@@ -292,13 +320,17 @@ fn has_service_marks(response: &Response) -> bool {
 /// application, or an answer with a code.
 fn speaks_for_service(response: &Response) -> bool {
     expose::body(&response.body).is_some_and(|body| {
-        body.contains("$Config") || body.contains("hiddenform") || body.contains("AADSTS")
+        body.contains("$Config")
+            || body.contains("hiddenform")
+            || body.contains("AADSTS")
+            // Pages of consumer tenants (B2C) have settings of their own.
+            || body.contains("var SETTINGS") && body.contains("StateProperties")
     })
 }
 
-fn at_service(exchange: &Exchange, response: &Response, marked: bool) -> Option<Failure> {
+fn at_service(exchange: &Exchange, response: &Response, fields: Fields) -> Option<Failure> {
     let status = response.status;
-    let own = is_service_answer(response, marked);
+    let own = is_service_answer(response, fields);
     // What the service says in the body counts more than the status: faults of SOAP come with 500.
     if speaks_for_service(response) {
         return None;
@@ -308,7 +340,12 @@ fn at_service(exchange: &Exchange, response: &Response, marked: bool) -> Option<
         return failed
             .then(|| Failure::new(FailureKind::Service { status }, FailureSide::Service, true));
     }
+    if status == 429 {
+        return Some(Failure::new(FailureKind::Service { status }, FailureSide::Service, false));
+    }
     let vendor = vendor(response);
+    // What the front door says of the service behind it is the service's.
+    let own = own.filter(|_| !is_front_door(response));
     let row = entra::endpoint(
         exchange.host().as_str(),
         &exchange.request.method,
@@ -347,11 +384,15 @@ fn at_service(exchange: &Exchange, response: &Response, marked: bool) -> Option<
         403 | 451 | 500..=599 if foreign => Some(block(vendor, false)),
         300..=399 if foreign || own.is_none() && is_plain(response) => {
             is_led_away(response, asked_json || vendor.is_some()).then(|| match vendor {
-                None if is_portal(response) => portal(None, is_plain(response)),
+                None if is_plain(response) && is_portal(response) => {
+                    portal(None, is_plain(response))
+                }
                 vendor => block(vendor, vendor.is_some()),
             })
         }
-        200 if asked_sas && foreign && is_silent(response) => Some(block(vendor, false)),
+        200 if asked_sas && foreign && fields == Fields::Kept && is_silent(response) => {
+            Some(block(vendor, false))
+        }
         _ if page && vendor.is_some() => Some(block(vendor, true)),
         _ if page && asked_json && foreign => Some(block(vendor, true)),
         200 if page && asked_page && foreign && is_whole_page(response) => {
@@ -364,11 +405,11 @@ fn at_service(exchange: &Exchange, response: &Response, marked: bool) -> Option<
 /// Whether an answer to an MFA call is here and says nothing of what the service always says.
 fn is_silent(response: &Response) -> bool {
     match &response.body {
-        // An empty answer that says so; else its end may be missing.
-        Body::Empty => expose::header(&response.headers, "content-length") == Some("0"),
-        Body::Kept { cut: false, .. } => expose::body(&response.body)
-            .is_some_and(|body| !body.contains("Success") && !body.contains("ResultValue")),
-        Body::Kept { .. } | Body::Missing(_) | Body::Skipped => false,
+        Body::Kept { cut: false, .. } => expose::body(&response.body).is_some_and(|body| {
+            let blanked = body.len() < 12 || body.to_ascii_lowercase().contains("redact");
+            !blanked && !body.contains("Success") && !body.contains("ResultValue")
+        }),
+        Body::Empty | Body::Kept { .. } | Body::Missing(_) | Body::Skipped => false,
     }
 }
 
@@ -395,11 +436,29 @@ fn is_led_away(response: &Response, sure: bool) -> bool {
         return false;
     }
     let parts = [expose::query(target), expose::fragment(target)];
-    let of_sign_in =
-        ["code", "error", "id_token", "access_token", "SAMLRequest", "SAMLResponse", "wa"];
-    sure || !parts
+    let of_sign_in = [
+        "RelayState",
+        "SAMLRequest",
+        "SAMLResponse",
+        "access_token",
+        "client-request-id",
+        "client_id",
+        "code",
+        "error",
+        "id_token",
+        "login_hint",
+        "redirect_uri",
+        "response_type",
+        "username",
+        "wa",
+    ];
+    let handed_on = parts
         .iter()
-        .any(|pairs| of_sign_in.iter().any(|name| expose::value(pairs, name).is_some()))
+        .any(|pairs| of_sign_in.iter().any(|name| expose::value(pairs, name).is_some()));
+    // Without TLS, to a bare address, or with the address that was asked for: so do portals and filters.
+    let bare = target.host.as_str().parse::<std::net::IpAddr>().is_ok();
+    let carries = parts.iter().flatten().any(|(_, value)| value.contains("microsoftonline"));
+    sure || !handed_on && (is_plain(response) || bare || carries)
 }
 
 /// Whether a redirect leads to a page whose address says that the network wants a log-in.
@@ -432,7 +491,7 @@ fn at_script_host(exchange: &Exchange, response: &Response) -> Option<Failure> {
         }),
         511 => Some(portal(vendor, true)),
         403 | 451 if is_page(response) => Some(block(vendor, false)),
-        200..=399 if asked_file && is_page(response) => Some(block(vendor, true)),
+        200..=303 | 305..=399 if asked_file && is_page(response) => Some(block(vendor, true)),
         200 if extension == Some("js") && is_data(response) => Some(block(vendor, false)),
         status @ (500 | 501 | 505..=599) => {
             Some(Failure::new(FailureKind::Service { status }, FailureSide::Unknown, false))
@@ -441,26 +500,57 @@ fn at_script_host(exchange: &Exchange, response: &Response) -> Option<Failure> {
     }
 }
 
-/// At a host that is not the service's own, only an answer that names a product is foreign.
-fn elsewhere(response: &Response) -> Option<Failure> {
+/// At a host that is not the service's own, only an answer that shows a page of a product is foreign:
+/// a proxy leaves its marks on answers that it passes on, and an application may be such a product.
+fn elsewhere(exchange: &Exchange, response: &Response, role: Option<HostRole>) -> Option<Failure> {
     if response.status == 511 {
         return Some(portal(vendor(response), true));
     }
-    if response.status < 400 {
-        // Answers that pass a proxy carry its marks as well: only its own page or address counts.
-        let led = response.location.is_some()
-            && response.headers.iter().any(|(name, value)| {
-                name == "location" && vendors::redirect(expose::text(value)).is_some_and(is_product)
-            });
-        let shown = is_page(response).then(|| by_text(response).or_else(|| by_server(response)));
-        let vendor = shown.flatten().or_else(|| vendor(response).filter(|_| led));
-        return vendor.map(|vendor| block(Some(vendor), true));
-    }
-    if !is_page(response) {
-        return None;
-    }
-    let vendor = vendor(response)?;
-    Some(block(Some(vendor), true))
+    let at_microsoft = matches!(
+        role,
+        Some(
+            HostRole::DeviceCert
+                | HostRole::MfaRegistration
+                | HostRole::Passkey
+                | HostRole::Telemetry
+        )
+    );
+    let found = match response.status {
+        401 => None,
+        300..=399 => is_sent_to_block_page(exchange, response).then(|| vendor(response))?,
+        _ if !is_page(response) => None,
+        _ if at_microsoft => {
+            let named = by_text(response).or_else(|| by_server(response));
+            named.or_else(|| vendor(response).filter(|_| response.status >= 400))
+        }
+        status => {
+            let provider = role.is_some()
+                || entra::endpoint(
+                    exchange.host().as_str(),
+                    &exchange.request.method,
+                    &exchange.request.url.path,
+                )
+                .is_some_and(|row| row.step == StepKind::FederationRedirect);
+            by_text(response).filter(|_| provider || status >= 400)
+        }
+    };
+    found.map(|vendor| block(Some(vendor), true))
+}
+
+/// Whether a redirect leads to the page on which a product says that it blocks, and not to the product
+/// as the application itself.
+fn is_sent_to_block_page(exchange: &Exchange, response: &Response) -> bool {
+    let Some(target) = &response.location else { return false };
+    let domain = |host: &str| {
+        let mut labels = host.rsplit('.');
+        let last = labels.next().unwrap_or_default().to_owned();
+        format!("{}.{last}", labels.next().unwrap_or_default())
+    };
+    let own = domain(target.host.as_str()) == domain(exchange.host().as_str());
+    !own && exchange.request.method.as_ref() != "POST"
+        && response.headers.iter().any(|(name, value)| {
+            name == "location" && vendors::redirect(expose::text(value)).is_some_and(is_product)
+        })
 }
 
 /// The product that answers TLS in place of a host, by the issuer of the certificate it shows; only

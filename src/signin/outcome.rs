@@ -13,7 +13,7 @@ use super::correlate::Group;
 use super::sighting::{Grant, Sighting};
 use super::{Blockage, Carrier, FailureKind, Flow, MfaState, Outcome, Side};
 use crate::entra::{self, HostRole, MethodShape, Nature, ResultClass, StepKind, hosts};
-use crate::evidence::{Evidence, EvidenceRef, Unseen};
+use crate::evidence::{Evidence, EvidenceRef, HostName, Unseen};
 
 /// How long a page that polls does so, when it does not say.
 const POLL_WINDOW: Duration = Duration::from_mins(2);
@@ -225,7 +225,8 @@ impl Walk<'_> {
                 Class::Federation
             }
             None | Some(HostRole::Resource | HostRole::Graph)
-                if one.kind == StepKind::AppReturn =>
+                // A program that listens on the computer closes as soon as it has its answer.
+                if one.kind == StepKind::AppReturn && !is_loopback(&one.host) =>
             {
                 Class::Application
             }
@@ -294,9 +295,8 @@ impl Walk<'_> {
             return rank(one.kind) > 0 || one.kind == StepKind::Discovery || one.file.is_empty();
         }
         // The host of the passkey page, while the user may choose one.
-        let passkey = self.challenged && one.host.as_str() == "login.microsoft.com";
-        if passkey && !matches!(self.waiting, Waiting::Nothing) {
-            return true;
+        if self.challenged && one.host.as_str() == "login.microsoft.com" {
+            return matches!(self.waiting, Waiting::Page { .. } | Waiting::Elsewhere { .. });
         }
         // A tunnel hides what it was for: it counts when the sign-in uses this host, or no other.
         let others = self.members.iter().filter(|member| {
@@ -721,6 +721,14 @@ impl Walk<'_> {
     }
 }
 
+/// Whether a host is the computer itself.
+fn is_loopback(host: &HostName) -> bool {
+    let host = host.as_str().trim_matches(['[', ']']);
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// Whether only the script of a page makes this request.
 const fn is_by_script(kind: StepKind) -> bool {
     matches!(
@@ -742,7 +750,7 @@ fn is_progress(kind: StepKind) -> bool {
 }
 
 /// The order of the steps at the service; 0 is a step of no order.
-const fn rank(kind: StepKind) -> u8 {
+pub(super) const fn rank(kind: StepKind) -> u8 {
     match kind {
         StepKind::Authorize | StepKind::DeviceCode => 1,
         StepKind::CredentialType | StepKind::HomeRealm | StepKind::AccountChoice => 2,

@@ -35,6 +35,8 @@ pub(super) struct Sighting {
     pub reference: EvidenceRef,
     pub input: InputId,
     pub page_number: Option<u32>,
+    /// The program that made the request, where the capture names it.
+    pub process: Option<Box<str>>,
     pub started: Option<Timestamp>,
     pub ended: Option<Timestamp>,
     pub host: HostName,

@@ -117,13 +117,20 @@ pub(super) fn expected(members: &[Sighting], evidence: &Evidence) -> Vec<Expecte
     // A page that has shown its script to run, or may have, goes on.
     let mut due = !matches!(chain.first().map(|one| one.traffic), Some(Traffic::Failed));
     for kind in kinds(shape) {
-        let next = if due { one(*kind, anchor, after, evidence) } else { missing(*kind, anchor) };
+        let tried = after.iter().any(|one| is_of(*kind, one));
+        let next =
+            if due || tried { one(*kind, anchor, after, evidence) } else { missing(*kind, anchor) };
         due &= next.traffic == Traffic::Seen;
         if let Some(last) = after.iter().rfind(|one| is_of(*kind, one) && one.answered) {
             anchor = last;
             due &= !is_final_failure(last);
         }
         chain.push(next);
+    }
+    // What a later request needs has come about, whatever became of its own answer.
+    let reached = chain.iter().rposition(|one| one.traffic == Traffic::Seen).unwrap_or_default();
+    for one in chain.iter_mut().take(reached) {
+        one.traffic = Traffic::Seen;
     }
     chain
 }

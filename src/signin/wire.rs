@@ -98,6 +98,7 @@ fn blank(
         reference: exchange.at,
         input: exchange.at.input,
         page_number: exchange.page,
+        process: exchange.process.clone(),
         started: exchange.started(),
         ended: exchange.ended(),
         host: exchange.host().clone(),

@@ -48,7 +48,9 @@ pub(super) fn choose<'a>(signin: &'a SignIn, selection: &Selection) -> Option<&'
     let failed = |looks: bool| {
         standing().rfind(|attempt| {
             let unclear = attempt.outcome == Outcome::Undetermined;
-            !is_success(attempt) && !unclear && attempt.is_look == looks
+            !is_success(attempt)
+                && !unclear
+                && (attempt.is_look || attempt.is_other_program) == looks
         })
     };
     let unclear = || {
