@@ -130,6 +130,8 @@ pub enum Piece {
     Captured(String),
     /// A host.
     Host(HostName),
+    /// The issuer of a certificate in no list, by the name it gives itself; that may be a person's.
+    Issuer(String),
     /// Words of ours.
     Literal(&'static str),
     /// Words of ours that were put together from tables.
@@ -179,6 +181,13 @@ impl Text {
                 }
                 Piece::Code(code) => write!(shown, "AADSTS{code}"),
                 Piece::Host(host) => write!(shown, "{host}"),
+                Piece::Issuer(_) if redaction == Redaction::Strict => {
+                    write!(shown, "name withheld")
+                }
+                Piece::Issuer(name) => {
+                    let name = crate::evidence::shown(name, 60);
+                    write!(shown, "{}", crate::evidence::named(&name, redaction))
+                }
                 Piece::Literal(words) => write!(shown, "{words}"),
                 Piece::Number(number) => write!(shown, "{number}"),
                 Piece::Own(words) => write!(shown, "{words}"),

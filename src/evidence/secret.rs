@@ -146,8 +146,9 @@ fn masked(local: &str) -> String {
 }
 
 /// A text with everything in it that has the form of a mail address masked as an [`Identity`] is:
-/// names of files, of members of archives and of programs may hold any.
-pub(crate) fn mask_addresses(text: &str) -> String {
+/// names of files, of members of archives and of programs may hold any. With `whole` nothing of the
+/// address is left, its domain neither.
+pub(crate) fn mask_addresses(text: &str, whole: bool) -> String {
     let is_local = |c: char| c.is_alphanumeric() || "._%+-'#".contains(c);
     let is_domain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.');
     let mut out = String::with_capacity(text.len());
@@ -167,7 +168,13 @@ pub(crate) fn mask_addresses(text: &str) -> String {
         let (front, local) = before.split_at(begin);
         let domain = behind.split(|c| !is_domain(c)).next().unwrap_or_default();
         out.push_str(front);
-        if !local.is_empty() && domain.trim_matches('.').contains('.') {
+        let address = !local.is_empty() && domain.trim_matches('.').contains('.');
+        if address && whole {
+            out.push_str("(address)");
+            rest = behind.get(domain.len()..).unwrap_or_default();
+            continue;
+        }
+        if address {
             out.push_str(&masked(local));
         } else {
             out.push_str(local);
@@ -183,7 +190,8 @@ pub(crate) fn mask_addresses(text: &str) -> String {
 pub(crate) fn named(text: &str, redaction: Redaction) -> std::borrow::Cow<'_, str> {
     match redaction {
         Redaction::None => text.into(),
-        Redaction::Secrets | Redaction::Strict => mask_addresses(text).into(),
+        Redaction::Secrets => mask_addresses(text, false).into(),
+        Redaction::Strict => mask_addresses(text, true).into(),
     }
 }
 
@@ -211,6 +219,18 @@ mod tests {
     }
 
     #[test]
+    fn nothing_of_an_address_is_left_where_names_are_withheld() {
+        for (text, want) in [
+            ("/x/alice@contoso.com.saz", "/x/(address)"),
+            ("CN=alice@contoso.com, O=X", "CN=(address), O=X"),
+            ("alice%40contoso.com!bob.b@y.z/c", "(address)!(address)/c"),
+            ("a@b", "a@b"),
+        ] {
+            assert_eq!(named(text, Redaction::Strict), want);
+        }
+    }
+
+    #[test]
     fn addresses_in_a_text_are_masked() {
         for (text, want) in [
             ("a.saz", "a.saz"),
@@ -221,10 +241,10 @@ mod tests {
             ("@x.example @", "@x.example @"),
             ("müller@x.example", "m***r@x.example"),
         ] {
-            assert_eq!(mask_addresses(text), want);
+            assert_eq!(mask_addresses(text, false), want);
         }
         assert_eq!(named("alice@contoso.com", Redaction::None), "alice@contoso.com");
-        assert_eq!(named("alice@contoso.com", Redaction::Strict), "a***e@contoso.com");
+        assert_eq!(named("alice@contoso.com", Redaction::Secrets), "a***e@contoso.com");
     }
 
     #[test]

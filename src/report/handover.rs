@@ -17,8 +17,9 @@ mod wish;
 
 use serde::Serialize;
 
-use super::model::ReportInput;
+use super::model::{ReportInput, program};
 use crate::entra::Fault;
+use crate::evidence::Redaction;
 use crate::signin::{Client, FailureKind, Outcome, Side, client};
 
 pub use check::Check;
@@ -76,7 +77,10 @@ pub struct ClientFacts {
 }
 
 impl ClientFacts {
-    fn of(client: Client) -> Self {
+    fn of(mut client: Client, redaction: Redaction) -> Self {
+        for known in &mut client.programs {
+            *known = program(known, redaction).into();
+        }
         let words = words(&client);
         Self {
             system: client.system.map(crate::signin::System::as_str),
@@ -144,7 +148,7 @@ impl Handover {
             team: if network.is_some() { Team::Network } else { Team::Identity },
             request,
             confidence: report.verdict.confidence.as_str(),
-            client: ClientFacts::of(client),
+            client: ClientFacts::of(client, report.redaction),
             network,
             identity,
         })

@@ -8,6 +8,7 @@
 use serde::Serialize;
 
 use super::json::{RefJson, captured};
+use super::model::certificate_name;
 use crate::evidence::{
     Answer, CertificateSummary, Connection, Evidence, Exchange, HostName, NameLookup, NoResponse,
     Peer, Redaction, Stage, TlsHandshake,
@@ -103,8 +104,8 @@ struct CertificateJson {
 impl TlsJson {
     fn of(tls: &TlsHandshake, redaction: Redaction) -> Self {
         let certificate = |one: &CertificateSummary| CertificateJson {
-            subject: captured(&one.subject, redaction),
-            issuer: captured(&one.issuer, redaction),
+            subject: certificate_name(&one.subject, redaction),
+            issuer: certificate_name(&one.issuer, redaction),
             names: one.names.iter().map(|name| captured(name, redaction)).collect(),
             not_before: one.not_before,
             not_after: one.not_after,

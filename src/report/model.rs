@@ -7,6 +7,7 @@
 
 use std::fmt::Write as _;
 
+use crate::entra;
 use crate::evidence::{DiagnosticCode, Evidence, EvidenceRef, Format, Input, Locator, Redaction};
 use crate::finding::{Confidence, Finding, Piece, Refs, Text};
 use crate::signin::{
@@ -228,6 +229,60 @@ pub fn place(at: Locator) -> String {
         Locator::HarEntry(index) => format!("/log/entries/{index}"),
         other => other.to_string(),
     }
+}
+
+/// Programs whose names tell nothing of their user.
+const PROGRAMS: &[&str] = &[
+    "brave",
+    "chrome",
+    "chromium",
+    "code",
+    "devenv",
+    "edge",
+    "excel",
+    "explorer",
+    "firefox",
+    "iexplore",
+    "java",
+    "lync",
+    "microsoft.aad.brokerplugin",
+    "ms-teams",
+    "msedge",
+    "msedgewebview2",
+    "node",
+    "olk",
+    "onedrive",
+    "onenote",
+    "opera",
+    "outlook",
+    "powerpnt",
+    "powershell",
+    "pwsh",
+    "python",
+    "python3",
+    "safari",
+    "svchost",
+    "teams",
+    "vivaldi",
+    "winword",
+];
+
+/// The name of a program; under strict redaction only one that many people use.
+pub fn program(name: &str, redaction: Redaction) -> String {
+    let plain = name.trim_end_matches(".exe").to_ascii_lowercase();
+    if redaction == Redaction::Strict && !PROGRAMS.contains(&plain.as_str()) {
+        return "a program".to_owned();
+    }
+    crate::evidence::named(&harmless(name), redaction).into_owned()
+}
+
+/// A name out of a certificate; under strict redaction only one that a public issuer or a product has.
+pub fn certificate_name(name: &str, redaction: Redaction) -> String {
+    let public = entra::vendors::is_expected_issuer(name) || entra::vendors::issuer(name).is_some();
+    if redaction == Redaction::Strict && !public {
+        return "name withheld".to_owned();
+    }
+    crate::evidence::named(&harmless(name), redaction).into_owned()
 }
 
 /// Places in words, runs folded: `sessions 12, 14-18`; with the input where there are several.

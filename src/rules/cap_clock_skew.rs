@@ -42,6 +42,8 @@ rule! {
 
 /// Above it Kerberos and the checks of tokens fail.
 const TOLERANCE: Duration = Duration::from_mins(5);
+/// Seconds beyond which a difference tells of a wrong date and not of a clock.
+const YEARS: u64 = 20 * 366 * 86_400;
 /// Answers that must agree.
 const ENOUGH: usize = 5;
 /// Codes by which the service refuses what a wrong clock has signed or kept.
@@ -51,18 +53,33 @@ impl Rule for CapClockSkew {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for readings in case.signin.clocks.values() {
             // One answer with a wrong date, as out of a cache, is none of the clock's.
-            let off = |reading: &&ClockReading| reading.offset.unsigned_abs() > TOLERANCE.as_secs();
+            // A date that is years away is no clock's.
+            let off = |reading: &&ClockReading| {
+                let seconds = reading.offset.unsigned_abs();
+                seconds > TOLERANCE.as_secs() && seconds < YEARS
+            };
             let told = if case.spares(true) { middle(readings) } else { readings.iter().find(off) };
             let Some(told) = told.filter(off) else { continue };
             let Some(refs) = Refs::all(readings.iter().filter(off).map(|one| one.at).take(ENOUGH))
             else {
                 continue;
             };
-            let minutes = told.offset.unsigned_abs().saturating_add(30) / 60;
+            let seconds = told.offset.unsigned_abs();
+            let (number, unit) = match seconds {
+                0..7_200 => (seconds.saturating_add(30) / 60, " minutes"),
+                7_200..172_800 => (seconds.saturating_add(1_800) / 3_600, " hours"),
+                _ => (seconds / 86_400, " days"),
+            };
             let summary = Text::of("the clock of this computer is about ")
-                .with(Piece::Number(minutes))
-                .with(if told.offset > 0 { " minutes ahead of" } else { " minutes behind" })
+                .with(Piece::Number(number))
+                .with(unit)
+                .with(if told.offset > 0 { " ahead of" } else { " behind" })
                 .with(" the sign-in service");
+            let summary = if is_zone(seconds) {
+                summary.with(", or the capture tool wrote local time as if it were UTC")
+            } else {
+                summary
+            };
             let hurt = case.attempts().find(|(_, attempt)| {
                 attempt.deciding_code.is_some_and(|code| BY_CLOCK.contains(&code))
             });
@@ -71,6 +88,11 @@ impl Rule for CapClockSkew {
             out.push(Finding { severity, attempt: hurt.map(|(index, _)| index), ..finding });
         }
     }
+}
+
+/// Whether a difference is that of a time zone: a multiple of a quarter of an hour.
+const fn is_zone(seconds: u64) -> bool {
+    seconds >= 1_800 && seconds <= 14 * 3_600 && matches!(seconds % 900, 0..=60 | 840..)
 }
 
 /// The reading in the middle of enough of them; of fewer, where they agree within a minute.

@@ -182,7 +182,7 @@ pub(super) fn issuer_name(case: &Case<'_>, refs: &Refs) -> Option<Piece> {
     let name = part("CN")
         .or_else(|| part("O"))
         .or_else(|| (!shown.issuer.contains('=')).then(|| shown.issuer.trim().to_owned()))?;
-    (!name.is_empty()).then_some(Piece::Captured(name))
+    (!name.is_empty()).then_some(Piece::Issuer(name))
 }
 
 fn describe(host: &HostName, who: Who, issuer: Option<Piece>) -> (Text, Confidence) {

@@ -390,7 +390,13 @@ fn at_service(exchange: &Exchange, response: &Response, fields: Fields) -> Optio
                 vendor => block(vendor, vendor.is_some()),
             })
         }
-        200 if asked_sas && foreign && fields == Fields::Kept && is_silent(response) => {
+        // Neither a field of the service nor a word of the answer that was asked for.
+        200 if asked_sas
+            && fields == Fields::Kept
+            && own != Some(true)
+            && !has_service_marks(response)
+            && is_silent(response) =>
+        {
             Some(block(vendor, false))
         }
         _ if page && vendor.is_some() => Some(block(vendor, true)),
@@ -515,6 +521,10 @@ fn elsewhere(exchange: &Exchange, response: &Response, role: Option<HostRole>) -
                 | HostRole::Telemetry
         )
     );
+    if response.headers.has("x-squid-error") && matches!(response.status, 502..=504) {
+        let (kind, side) = (FailureKind::ProxyUpstream, FailureSide::Network);
+        return Some(Failure { kind, side, vendor: vendor(response), certain: true });
+    }
     let found = match response.status {
         401 => None,
         300..=399 => is_sent_to_block_page(exchange, response).then(|| vendor(response))?,
@@ -547,7 +557,10 @@ fn is_sent_to_block_page(exchange: &Exchange, response: &Response) -> bool {
         format!("{}.{last}", labels.next().unwrap_or_default())
     };
     let own = domain(target.host.as_str()) == domain(exchange.host().as_str());
-    !own && exchange.request.method.as_ref() != "POST"
+    // A SAML answer is posted to applications that are such products themselves.
+    let posted = exchange.request.method.as_ref() == "POST"
+        && hosts::host(exchange.host().as_str()).is_none();
+    !own && !posted
         && response.headers.iter().any(|(name, value)| {
             name == "location" && vendors::redirect(expose::text(value)).is_some_and(is_product)
         })

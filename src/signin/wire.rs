@@ -297,6 +297,15 @@ fn read_response(
         return;
     }
     sighting.body_missing = is_missing(sighting.kind, response, at_service);
+    read_body(sighting, exchange, response, at_service);
+    let asked = matches!(sighting.kind, StepKind::MfaBegin | StepKind::MfaPoll | StepKind::MfaCode);
+    if asked && at_service && response.status == 200 && sighting.sas.is_none() {
+        // An answer that does not say what these calls always say tells as little as none.
+        sighting.body_missing |= sighting.page.is_none() && sighting.codes.is_empty();
+    }
+}
+
+fn read_body(sighting: &mut Sighting, exchange: &Exchange, response: &Response, at_service: bool) {
     let Some(body) = expose::body(&response.body) else { return };
     let own = at_service
         || matches!(

@@ -16,10 +16,10 @@ use super::list::{Allow, Exempt, LIST, List, Listed, allow, exempt, listed};
 use crate::entra::hosts::Serves;
 use crate::entra::{self, Fault, HostRole, HostRow, StepKind, failures, hosts, vendors};
 use crate::evidence::{
-    Author, Connection, EvidenceRef, Exchange, ExchangeId, HostName, Scheme, Via, named,
+    Author, Connection, EvidenceRef, Exchange, ExchangeId, HostName, Scheme, Via,
 };
 use crate::report::json::captured;
-use crate::report::model::{ReportInput, harmless, step_words};
+use crate::report::model::{ReportInput, certificate_name, program, step_words};
 use crate::signin::{
     Client, FailureKind, FailureSide, Phase, SignInAttempt, failure_name, interceptor, proxy,
 };
@@ -251,7 +251,7 @@ impl<'a> Gathered<'a> {
             programs: unique(
                 exchanges()
                     .filter_map(|one| one.process.as_deref())
-                    .map(|name| captured(name, report.redaction)),
+                    .map(|name| program(name, report.redaction)),
             ),
             first: exchanges().filter_map(Exchange::started).min(),
             last: exchanges().filter_map(Exchange::started).max(),
@@ -262,7 +262,7 @@ impl<'a> Gathered<'a> {
             needed_for,
             certificate_issuers: unique(self.issuers().map(|issuer| {
                 let short: String = issuer.chars().take(ISSUER).collect();
-                named(&harmless(&short), report.redaction).into_owned()
+                certificate_name(&short, report.redaction)
             })),
             listed: row.and_then(listed),
             alternatives: hosts::alternatives(self.host.as_str())
