@@ -334,3 +334,105 @@ fn a_tunnel_that_the_gateway_refused_is_the_proxys_doing() {
     assert_eq!(verdict(&analysis), "sign_in_prevented_by_network network");
     assert_eq!(analysis.verdict.cause.unwrap().0, "PRX001");
 }
+
+/// A denied push with more sessions a minute later: request, answer and program.
+fn denied_beside(more: &[(&str, &str, &str)]) -> Analysis {
+    let mut sessions = members("challenge/denied-among-noise.saz");
+    let first = 900;
+    for (number, (request, response, program)) in (first..).zip(more) {
+        put(&mut sessions, number, request, response, "1");
+        let name = format!("raw/{number:02}_m.xml");
+        let (_, metadata) = sessions.iter_mut().find(|(known, _)| *known == name).unwrap();
+        let text = String::from_utf8(std::mem::take(metadata)).unwrap();
+        let text = text.replace("09:30:00Z", "09:31:00Z");
+        let flags = format!(
+            "<SessionFlags><SessionFlag N=\"x-processinfo\" V=\"{program}:1\"/></SessionFlags></Session>"
+        );
+        *metadata = text.replace("</Session>", &flags).into_bytes();
+    }
+    run_bytes(zip(&sessions, ""))
+}
+
+/// A program in the background that cannot sign in at the proxy is none of the user's sign-in.
+#[test]
+fn a_tunnel_of_another_program_decides_nothing() {
+    let connect = "CONNECT login.microsoftonline.com:443 HTTP/1.1\r\nHost: login.microsoftonline.com:443\r\n\r\n";
+    let refused = "HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: NTLM\r\n\r\n";
+    let analysis = denied_beside(&[(connect, refused, "OneDrive")]);
+    assert_eq!(verdict(&analysis), "mfa_denied user");
+}
+
+/// A proxy leaves its marks on what it passes on: the application's own error is not its page.
+#[test]
+fn an_error_of_the_application_behind_a_proxy_is_no_block_page() {
+    let error = support::exchange::get("https://app.contoso.example/cb")
+        .status(503)
+        .answer("text/html", "<html><title>Down for maintenance</title></html>")
+        .field("Via", "1.1 gw01 (squid/5.7)")
+        .field("Server", "BarracudaHTTP 4.0");
+    let analysis = tell(&[
+        authorize(1),
+        challenge(&["PhoneAppNotification"]),
+        sas("BeginAuth", "Success", true),
+        sas("EndAuth", "Success", true),
+        granted(),
+        error,
+    ]);
+    assert_eq!(verdict(&analysis), "mfa_completed nothing_wrong");
+}
+
+/// Where the exporter took the service's fields away, their absence proves nothing.
+#[test]
+fn an_export_without_the_fields_of_the_service_is_no_block_page() {
+    let mut told = vec![
+        authorize(1),
+        challenge(&["PhoneAppNotification"]),
+        sas("BeginAuth", "Success", true),
+        sas("EndAuth", "PhoneAppDenied", false),
+        a_minute_later(),
+    ];
+    for one in &mut told {
+        one.fields.retain(|(name, _)| !name.starts_with("x-ms-"));
+        one.fields.extend(
+            [
+                ("Date", "Tue, 15 Jan 2030 09:00:00 GMT"),
+                ("Vary", "x"),
+                ("Cache-Control", "no-store"),
+            ]
+            .map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
+        if let Some((_, body)) = one.body.as_mut().filter(|(_, body)| body.contains("ResultValue"))
+        {
+            "{\"redacted\":\"by the exporter\"}".clone_into(body);
+        }
+    }
+    assert_eq!(verdict(&tell(&told)), "undetermined cannot_tell");
+}
+
+/// A first try that failed and worked a little later is no end of a sign-in.
+#[test]
+fn a_host_that_answered_later_was_not_out_of_reach() {
+    let analysis = tell(&[
+        support::exchange::get("https://login.microsoftonline.com/").failing(DNS),
+        authorize(1).later(20.0),
+        challenge(&["PhoneAppNotification"]),
+        sas("BeginAuth", "Success", true),
+        sas("EndAuth", "Success", true),
+        granted(),
+    ]);
+    assert_eq!(verdict(&analysis), "mfa_completed nothing_wrong");
+}
+
+/// A page of a consumer tenant has other settings and fields than those of a work account.
+#[test]
+fn a_page_of_a_consumer_tenant_is_the_services_own() {
+    let page = support::exchange::get(
+        "https://contoso.b2clogin.com/contoso.onmicrosoft.com/b2c_1_signin/oauth2/v2.0/authorize?client_id=x",
+    )
+    .answer("text/html", "<html><title>Sign in</title><script>var SETTINGS={\"x\":\"StateProperties=1\"}</script></html>")
+    .field("x-ms-gateway-requestid", "0f0f0f0f-1111-2222-3333-444444440100")
+    .field("Cache-Control", "no-store")
+    .field("Vary", "x");
+    let analysis = tell(&[page, a_minute_later()]);
+    assert_ne!(analysis.verdict.side.as_str(), "network", "{}", verdict(&analysis));
+}

@@ -401,7 +401,12 @@ fn at_service(exchange: &Exchange, response: &Response, fields: Fields) -> Optio
         }
         _ if page && vendor.is_some() => Some(block(vendor, true)),
         _ if page && asked_json && foreign => Some(block(vendor, true)),
-        200 if page && asked_page && foreign && is_whole_page(response) => {
+        200 if page
+            && asked_page
+            && foreign
+            && fields == Fields::Kept
+            && is_whole_page(response) =>
+        {
             Some(block(vendor, false))
         }
         _ => None,
