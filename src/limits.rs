@@ -97,6 +97,18 @@ pub const SAZ_METADATA: u64 = 256 * KIB;
 pub const SAZ_PASSWORD_MEMBER: u64 = 16 * MIB;
 /// Content codings of one body, one inside the other.
 pub const CODINGS: usize = 4;
+/// Bytes of one record of a packet capture, as tshark has it for blocks; it must be held whole.
+pub const PACKET_RECORD: u32 = 16 << 20;
+/// Bytes of one frame, unless the capture itself announces more: a longer one is damage.
+pub const FRAME_USUAL: u32 = 256 << 10;
+/// Bytes of a record by which reading finds its way again after damage.
+pub const RESUMED_RECORD: u32 = 1 << 20;
+/// Bytes of options in a block that describes a capture; a list of them takes ten times as much.
+pub const BLOCK_OPTIONS: usize = 512 << 10;
+/// Options read of one frame; writers give three or four.
+pub const FRAME_OPTIONS: usize = 64;
+/// Interfaces kept of one section of a capture.
+pub const INTERFACES: usize = 4096;
 /// Window of a zstd body; a sender must not need more than 8 MiB (RFC 9659 section 3).
 pub const ZSTD_WINDOW: u64 = 16 * MIB;
 /// Window of a compressed file: what `xz -9` needs, and more than `zstd -19` does.

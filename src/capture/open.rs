@@ -10,10 +10,13 @@
 use std::io::{self, Read};
 
 use super::archive::is_tar;
+use super::frames::describe;
 use super::look::{is_net_log, look};
 use super::source::{Source, StreamError};
 use super::unpack::{Codec, SharedSource};
-use super::{HarError, HarErrorKind, Probe, READERS, ReadError, ReadOptions, Reader, SazError};
+use super::{
+    HarError, HarErrorKind, PacketError, Probe, READERS, ReadError, ReadOptions, Reader, SazError,
+};
 use crate::evidence::{Diagnostic, DiagnosticCode, EvidenceBuilder, Format, Input, InputId, shown};
 use crate::limits::{self, Budget};
 
@@ -227,6 +230,7 @@ impl Walk<'_, '_> {
                 DiagnosticCode::NotRecognised
             }
             ReadError::Har(HarError { kind: HarErrorKind::Read(error), .. })
+            | ReadError::Packets(PacketError { error, .. })
             | ReadError::Saz(SazError::Io(error)) => stream_code(error),
             ReadError::Saz(SazError::Encrypted { .. }) => DiagnosticCode::Encrypted,
             ReadError::Saz(SazError::NotAnArchive | SazError::NoSessions { .. }) => {
@@ -236,6 +240,7 @@ impl Walk<'_, '_> {
         // The offset stands beside the text.
         let text = match error {
             ReadError::Har(error) => error.kind.to_string(),
+            ReadError::Packets(error) => format!("reading failed: {}", describe(&error.error)),
             ReadError::Saz(_) => error.to_string(),
         };
         self.into.add_diagnostic(Diagnostic { code, input: Some(id), offset, lost: None, text });
