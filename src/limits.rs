@@ -23,6 +23,8 @@ pub struct Limits {
     pub buffered: u64,
     /// Bytes that members of archives and bodies together may expand to.
     pub expanded: u64,
+    /// The same where a packet capture is among what is expanded: they are long.
+    pub expanded_packets: u64,
     /// Expanded bytes per compressed byte of one body or member, above [`RATIO_FLOOR`].
     pub ratio: u64,
     /// Bytes kept of one HTTP body of a sign-in host.
@@ -39,6 +41,7 @@ impl Default for Limits {
             input: None,
             buffered: 4 * GIB,
             expanded: GIB,
+            expanded_packets: 8 * GIB,
             ratio: 1_000,
             body: MIB,
             har_entry: 32 * MIB,
@@ -159,6 +162,12 @@ impl Budget {
         !left.exhausted
     }
 
+    /// Adds to what may be expanded, for every share.
+    pub fn raise(&mut self, bytes: u64) {
+        let mut left = self.lock();
+        left.bytes = left.bytes.saturating_add(bytes);
+    }
+
     /// Whether one stream that took `compressed` bytes may have produced `expanded`. It says nothing
     /// of other streams.
     pub fn allows_ratio(&self, compressed: u64, expanded: u64) -> bool {
@@ -198,7 +207,9 @@ mod tests {
         let mut two = one.share();
         assert!(one.charge(6));
         assert_eq!(two.left(), 4);
-        assert!(!two.charge(5));
+        one.raise(3);
+        assert_eq!(two.left(), 7);
+        assert!(!two.charge(8));
         assert!(one.is_exhausted());
     }
 }

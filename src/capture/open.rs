@@ -38,7 +38,8 @@ pub fn open(
     let source = source.with_limit(options.limits.input);
     let source = if hash { source.with_hash() } else { source };
     let budget = Budget::new(options.limits.expanded, options.limits.ratio);
-    let mut walk = Walk { options, hash, budget, into, inputs: Vec::new(), held: 0 };
+    let mut walk =
+        Walk { options, hash, budget, into, inputs: Vec::new(), held: 0, has_packets: false };
     let place = Place { name: name.to_owned(), container: Vec::new(), depth: 0, is_member: false };
     walk.visit(&place, source);
 }
@@ -100,6 +101,8 @@ pub(super) struct Walk<'a, 'o> {
     pub(super) inputs: Vec<InputId>,
     /// Bytes of nested archives and protected members that are in memory.
     pub(super) held: u64,
+    /// Whether a packet capture was among what was read.
+    has_packets: bool,
 }
 
 impl Walk<'_, '_> {
@@ -158,6 +161,11 @@ impl Walk<'_, '_> {
         reader: &dyn Reader,
     ) -> Option<String> {
         let id = self.add_input(place, reader.format());
+        if reader.format().is_packets() && !self.has_packets {
+            self.has_packets = true;
+            let limits = self.options.limits;
+            self.budget.raise(limits.expanded_packets.saturating_sub(limits.expanded));
+        }
         let outcome = reader.read(&mut source, self.options, &mut self.budget, id, self.into);
         if let Err(error) = outcome {
             self.report(id, &error);

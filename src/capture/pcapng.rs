@@ -32,8 +32,6 @@ const INTERFACE: u32 = 1;
 const PACKET: u32 = 2;
 /// Simple Packet Block.
 const SIMPLE: u32 = 3;
-/// Name Resolution Block.
-const NAMES: u32 = 4;
 /// Interface Statistics Block.
 const STATISTICS: u32 = 5;
 /// Enhanced Packet Block.
@@ -260,8 +258,7 @@ impl Pcapng {
             INTERFACE => Some(self.interface(block)),
             STATISTICS => Some(self.statistics(block)),
             SECRETS => Some(self.secrets(block)),
-            // Names come from the machine that saved the file, and are no part of the traffic.
-            NAMES => None,
+            // Also the Name Resolution Block: its names come from the machine that saved the file.
             _ => None,
         }
     }

@@ -1,4 +1,5 @@
 //! Every magic and byte order, damage, and the ends of files.
+#![expect(clippy::arithmetic_side_effects, reason = "test support")]
 
 use super::super::frames::record::{Seen, events, frames, losses};
 use super::super::source::as_u64;

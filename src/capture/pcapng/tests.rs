@@ -1,4 +1,5 @@
 //! Every kind of block in both byte orders, damage, and the ends of files.
+#![expect(clippy::arithmetic_side_effects, reason = "test support")]
 
 use super::super::frames::record::{Seen, SeenFrame, events, frames, losses};
 use super::super::source::as_u64;
@@ -136,7 +137,7 @@ fn every_block_is_read_in_both_orders() {
         file.enhanced(0, 2_500_000, b"abcd", &[(2, &flags), (1, b"PID=12")]);
         file.simple(6, b"simple");
         file.obsolete(0, 3_500_000, b"old", &[(2, &flags)]);
-        file.block(NAMES, &[0, 1, 0, 4, 1, 2, 3, 4, 0, 0, 0, 0]);
+        file.block(4, &[0, 1, 0, 4, 1, 2, 3, 4, 0, 0, 0, 0]);
         let counts = file.options(&[(5, &file.u64(3)), (7, &file.u64(4))]);
         let statistics = [&file.u32(0)[..], &[0; 8], &counts].concat();
         file.block(STATISTICS, &statistics);
@@ -193,7 +194,7 @@ fn times_follow_resolution_and_offset() {
         (&[0], 0, 5, Some(5 * second)),
         (&[3], -1, 2_500, Some(1_500_000_000)),
         (&[12], 0, 1_999, Some(1)),
-        (&[0x80 | 10], 10, 1_536, Some(11_500_000_000)),
+        (&[0x80 | 0x0a], 10, 1_536, Some(11_500_000_000)),
         (&[0xff], 0, u64::MAX, Some(0)),
         (&[0x7f], 0, 1, None),
         (&[6], 0, u64::MAX, None),
