@@ -189,10 +189,10 @@ fn packets_take_no_memory_of_their_own() {
     let long = enhanced((16 << 20) - 64, b"");
     let lying = [&enhanced(40, b"")[..], &[6, 0, 0, 0, 0, 0, 0x0f, 0, 1, 2]].concat();
     pcap.extend(&frame);
-    let cases: [(&str, &[u8], &[u8], usize, bool); 8] = [
-        ("pcap", &pcap, &frame, size, true),
-        ("pcapng", &pcapng, &enhanced(800, b""), size, true),
-        ("pcapng with options", &pcapng, &enhanced(800, options), size, true),
+    let cases = [
+        ("pcap", &pcap, &frame[..], size, true),
+        ("pcapng", &pcapng, &enhanced(800, b"")[..], size, true),
+        ("pcapng with options", &pcapng, &enhanced(800, options)[..], size, true),
         ("only interfaces", &section, &interface, 16 << 20, false),
         ("frames of 16 MiB", &pcapng, &long, size, true),
         ("garbage", &pcap, &garbage, 32 << 20, false),

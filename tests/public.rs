@@ -10,6 +10,7 @@ use std::process::Command;
 use mfatrace::capture::Source;
 use mfatrace::capture::frames::{Item, Loss, Sink, walk};
 use mfatrace::finding::{Family, Severity};
+use mfatrace::time::Timestamp;
 
 fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(folder)
@@ -212,7 +213,7 @@ fn every_frame_of_a_packet_capture_is_counted() {
             || (time("first_time"), time("last_time")),
             |(_, one, two)| (Some(*one), Some(*two)),
         );
-        let ours = [input.first, input.last].map(|at| at.map(|at| at.as_nanoseconds()));
+        let ours = [input.first, input.last].map(|at| at.map(Timestamp::as_nanoseconds));
         if (ours[0], ours[1]) != want {
             wrong.push(format!("{name}: {ours:?}, tshark {want:?}"));
         }

@@ -43,7 +43,7 @@ impl LinkType {
 }
 
 /// One captured packet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Frame<'a> {
     /// Its number, counted from 1 over the whole input as `frame.number`.
     pub number: NonZeroU64,
@@ -67,6 +67,17 @@ impl Frame<'_> {
     /// Whether its end was not captured.
     pub fn is_cut(&self) -> bool {
         as_u64(self.data.len()) < u64::from(self.original)
+    }
+}
+
+impl fmt::Debug for Frame<'_> {
+    /// Lengths are told and no bytes: a frame may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Frame")
+            .field("number", &self.number)
+            .field("captured", &self.data.len())
+            .field("original", &self.original)
+            .finish_non_exhaustive()
     }
 }
 

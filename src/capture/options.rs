@@ -6,6 +6,7 @@
 //! Invariant: reading them allocates nothing and ends after a bounded number of them.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use pcap_parser::{PcapError, parse_option_be, parse_option_le};
 
@@ -18,11 +19,11 @@ const FLAGS: u16 = 2;
 const DROP_COUNT: u16 = 4;
 const PACKET_ID: u16 = 5;
 const VERDICT: u16 = 7;
-/// Process and thread in one number, as Apple's and Microsoft's writers do not agree on; a hint.
+/// What stands before the process in a comment.
 const PROCESS_MARK: &[u8] = b"PID=";
 
 /// The options of one frame, not yet read.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Options<'a> {
     bytes: &'a [u8],
     order: Order,
@@ -72,6 +73,13 @@ pub struct Facts<'a> {
     pub comment: Option<&'a [u8]>,
     /// The process in whose context it was seen, out of the comment; a hint, and often a wrong one.
     pub process: Option<u32>,
+}
+
+impl fmt::Debug for Options<'_> {
+    /// The length is told and not the bytes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options").field("length", &self.bytes.len()).finish_non_exhaustive()
+    }
 }
 
 impl<'a> Options<'a> {
