@@ -155,9 +155,6 @@ pub enum Fault {
         /// Bytes that are missing.
         missing: u64,
     },
-    /// Its interface was not described.
-    #[error("a frame of interface {0}, which is not described")]
-    Interface(u32),
     /// It has a length that no record has.
     #[error("a record of length {found}, where {least} to {most} is possible")]
     Length {

@@ -61,6 +61,8 @@ struct Counts {
     longest_cut: u64,
     /// Frames of link types that are not decoded.
     foreign: BTreeMap<LinkType, u64>,
+    /// Frames of interfaces that are not described, and where the first of them stands.
+    undescribed: Option<(u64, u64)>,
     /// Frames that the capturing system dropped, by section and interface.
     dropped: BTreeMap<(u32, u32), u64>,
     /// Parts that could not be read.
@@ -103,9 +105,8 @@ impl Sink for Tally<'_, '_> {
                     Some(link) if link.is_known() => {}
                     Some(link) => counts.is_foreign(link),
                     None => {
-                        counts.losses = counts.losses.saturating_add(1);
-                        let fault = Fault::Interface(frame.interface);
-                        self.diagnose(offset, Some(1), format!("{fault}; counted and not read"));
+                        let (count, _) = counts.undescribed.get_or_insert((0, offset));
+                        *count = count.saturating_add(1);
                     }
                 }
             }
@@ -185,6 +186,13 @@ impl Counts {
             let text = format!("{count} frames of link type {}, which is not decoded", link.0);
             say(DiagnosticCode::LinkType, None, Some(*count), text);
         }
+        if let Some((count, at)) = self.undescribed {
+            let text = format!(
+                "{count} frames are of interfaces that are not described: they are counted, without \
+                 a time and a link type"
+            );
+            say(DiagnosticCode::PacketRecord, Some(at), Some(count), text);
+        }
         if self.cut > 0 {
             let text = format!(
                 "{} of {frames} frames were not captured to their ends, at most {} bytes of each: \
@@ -202,7 +210,9 @@ impl Counts {
             coverage.vantage = Vantage::Wire;
             coverage.span = self.span;
             coverage.truncated |= is_broken || is_limited || self.end.is_some();
-            let lost = self.losses.saturating_add(u64::from(self.end.is_some()));
+            let undescribed = self.undescribed.map_or(0, |(count, _)| count);
+            let lost = self.losses.saturating_add(undescribed);
+            let lost = lost.saturating_add(u64::from(self.end.is_some()));
             coverage.records_lost = coverage.records_lost.saturating_add(lost);
         }
         if let Some(about) = into.input_mut(input) {

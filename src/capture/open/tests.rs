@@ -324,4 +324,18 @@ fn what_is_worth_knowing_of_a_packet_capture_is_told() {
     let evidence = opened(bytes);
     assert_eq!(codes(&evidence), [DiagnosticCode::LinkType, DiagnosticCode::FramesCut]);
     assert!(evidence.diagnostics.iter().any(|one| one.text.contains("link type 107")));
+    // A frame of an interface that is not there, twice.
+    let mut bytes = PCAPNG[..48].to_vec();
+    for _ in 0..2 {
+        bytes.extend(&PCAPNG[48..]);
+        let at = bytes.len() - 28;
+        bytes[at] = 7;
+    }
+    let evidence = opened(bytes);
+    assert_eq!(
+        (evidence.inputs[0].records, codes(&evidence)),
+        (2, vec![DiagnosticCode::PacketRecord])
+    );
+    assert_eq!(evidence.coverage.inputs[0].records_lost, 2);
+    assert!(evidence.diagnostics[0].text.starts_with("2 frames are of interfaces"));
 }
