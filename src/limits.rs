@@ -23,6 +23,8 @@ pub struct Limits {
     pub buffered: u64,
     /// Bytes that members of archives and bodies together may expand to.
     pub expanded: u64,
+    /// The same where a packet capture is among what is expanded: they are long.
+    pub expanded_packets: u64,
     /// Expanded bytes per compressed byte of one body or member, above [`RATIO_FLOOR`].
     pub ratio: u64,
     /// Bytes kept of one HTTP body of a sign-in host.
@@ -39,6 +41,7 @@ impl Default for Limits {
             input: None,
             buffered: 4 * GIB,
             expanded: GIB,
+            expanded_packets: 8 * GIB,
             ratio: 1_000,
             body: MIB,
             har_entry: 32 * MIB,
@@ -97,6 +100,18 @@ pub const SAZ_METADATA: u64 = 256 * KIB;
 pub const SAZ_PASSWORD_MEMBER: u64 = 16 * MIB;
 /// Content codings of one body, one inside the other.
 pub const CODINGS: usize = 4;
+/// Bytes of one record of a packet capture, as tshark has it for blocks; it must be held whole.
+pub const PACKET_RECORD: u32 = 16 << 20;
+/// Bytes of one frame, unless the capture itself announces more: a longer one is damage.
+pub const FRAME_USUAL: u32 = 256 << 10;
+/// Bytes of a record by which reading finds its way again after damage.
+pub const RESUMED_RECORD: u32 = 1 << 20;
+/// Bytes of options in a block that describes a capture; a list of them takes ten times as much.
+pub const BLOCK_OPTIONS: usize = 512 << 10;
+/// Options read of one frame; writers give three or four.
+pub const FRAME_OPTIONS: usize = 64;
+/// Interfaces kept of one section of a capture.
+pub const INTERFACES: usize = 4096;
 /// Window of a zstd body; a sender must not need more than 8 MiB (RFC 9659 section 3).
 pub const ZSTD_WINDOW: u64 = 16 * MIB;
 /// Window of a compressed file: what `xz -9` needs, and more than `zstd -19` does.
@@ -147,6 +162,12 @@ impl Budget {
         !left.exhausted
     }
 
+    /// Adds to what may be expanded, for every share.
+    pub fn raise(&mut self, bytes: u64) {
+        let mut left = self.lock();
+        left.bytes = left.bytes.saturating_add(bytes);
+    }
+
     /// Whether one stream that took `compressed` bytes may have produced `expanded`. It says nothing
     /// of other streams.
     pub fn allows_ratio(&self, compressed: u64, expanded: u64) -> bool {
@@ -186,7 +207,9 @@ mod tests {
         let mut two = one.share();
         assert!(one.charge(6));
         assert_eq!(two.left(), 4);
-        assert!(!two.charge(5));
+        one.raise(3);
+        assert_eq!(two.left(), 7);
+        assert!(!two.charge(8));
         assert!(one.is_exhausted());
     }
 }

@@ -9,8 +9,8 @@ mod support;
 
 use std::alloc::System;
 use std::io::Read;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mfatrace::analyze::{Selection, conclude};
 use mfatrace::capture::Source;
@@ -23,6 +23,12 @@ static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 /// SPEC section 8: HAR and SAZ.
 const MOST: usize = 160 << 20;
+
+/// One test at a time, so that nothing else allocates beside it.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn live() -> usize {
     let stats = GLOBAL.stats();
@@ -113,9 +119,100 @@ fn told(number: u64, entry: &serde_json::Value) -> String {
     entry.to_string()
 }
 
-// One test, so that nothing else allocates beside it.
+/// A packet capture that is written while it is read: a beginning, then one piece over and over.
+struct Repeated {
+    start: Vec<u8>,
+    piece: Vec<u8>,
+    at: usize,
+    left: usize,
+    peak: Arc<AtomicUsize>,
+}
+
+impl Read for Repeated {
+    fn read(&mut self, space: &mut [u8]) -> std::io::Result<usize> {
+        self.peak.fetch_max(live(), Ordering::Relaxed);
+        let length = self.start.len();
+        let rest = match self.at.checked_sub(length) {
+            None => &self.start[self.at..],
+            Some(at) => &self.piece[at % self.piece.len()..],
+        };
+        let count = rest.len().min(space.len()).min(self.left);
+        space[..count].copy_from_slice(&rest[..count]);
+        self.at += count;
+        self.left -= count;
+        Ok(count)
+    }
+}
+
+/// Reads a packet capture; gives its frames, the most bytes in use above what was before, and how
+/// often memory was asked for.
+fn run_packets(start: &[u8], piece: &[u8], size: usize) -> (u64, usize, usize) {
+    let peak = Arc::new(AtomicUsize::new(0));
+    let (start, piece) = (start.to_vec(), piece.to_vec());
+    let repeated = Repeated { start, piece, at: 0, left: size, peak: Arc::clone(&peak) };
+    let (before, asked) = (live(), GLOBAL.stats().allocations);
+    let evidence = support::memory::read("capture", Source::stream(Box::new(repeated)), &[]);
+    let asked = GLOBAL.stats().allocations - asked;
+    let peak = peak.load(Ordering::Relaxed).max(live()).saturating_sub(before);
+    let frames = evidence.inputs[0].records;
+    println!("{} MiB at most for {} MiB in {frames} frames", peak >> 20, size >> 20);
+    (frames, peak, asked)
+}
+
+/// A block of pcapng, least significant byte first.
+fn block(kind: u32, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len() + 12).unwrap().to_le_bytes();
+    [&kind.to_le_bytes()[..], &length, body, &length].concat()
+}
+
+/// A frame of pcapng with options.
+fn enhanced(length: u32, options: &[u8]) -> Vec<u8> {
+    let head = [0, 0x0005_f000, 7, length, length].map(u32::to_le_bytes).concat();
+    block(6, &[&head[..], &vec![7; usize::try_from(length).unwrap()], options].concat())
+}
+
+#[test]
+fn packets_take_no_memory_of_their_own() {
+    let _alone = alone();
+    let size = if is_big() { 8 << 30 } else { 256 << 20 };
+    let mut pcap = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x01\0\0\0".to_vec();
+    let frame = [1_700_000_000, 7, 800, 800].map(u32::to_le_bytes).concat();
+    let frame = [&frame[..], &[7; 800]].concat();
+    let section = b"\x4d\x3c\x2b\x1a\x01\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff";
+    let section = block(0x0a0d_0d0a, section);
+    let interface = block(1, &[1, 0, 0, 0, 0, 0, 0, 0]);
+    let pcapng = [&section[..], &interface].concat();
+    let options = b"\x02\0\x04\0\x01\0\0\0\x01\0\x08\0PID=1234\0\0\0\0";
+    let garbage: Vec<u8> =
+        (0_u32..100_003).map(|n| (n.wrapping_mul(n) % 251).to_le_bytes()[0]).collect();
+    let zeroes = vec![0; 1 << 20];
+    let long = enhanced((16 << 20) - 64, b"");
+    let lying = [&enhanced(40, b"")[..], &[6, 0, 0, 0, 0, 0, 0x0f, 0, 1, 2]].concat();
+    pcap.extend(&frame);
+    let cases = [
+        ("pcap", &pcap, &frame[..], size, true),
+        ("pcapng", &pcapng, &enhanced(800, b"")[..], size, true),
+        ("pcapng with options", &pcapng, &enhanced(800, options)[..], size, true),
+        ("only interfaces", &section, &interface, 16 << 20, false),
+        ("frames of 16 MiB", &pcapng, &long, size, true),
+        ("garbage", &pcap, &garbage, 32 << 20, false),
+        ("zeroes", &pcapng, &zeroes, 32 << 20, false),
+        ("lengths that lie", &pcapng, &lying, 4 << 20, false),
+    ];
+    for (name, start, piece, size, is_plain) in cases {
+        let (frames, peak, asked) = run_packets(start, piece, size);
+        assert!(peak < 64 << 20, "{name}: {} MiB", peak >> 20);
+        if is_plain {
+            let want = u64::try_from(size / piece.len()).unwrap();
+            assert!(frames.abs_diff(want) <= 1, "{name}: {frames} frames of {want}");
+            assert!(asked < 1_000, "{name}: memory was asked for {asked} times");
+        }
+    }
+}
+
 #[test]
 fn memory_stays_below_the_ceiling() {
+    let _alone = alone();
     let mut high = Vec::new();
     let mut check = |name: &str, (records, peak): (u64, usize)| {
         assert!(records > 2, "{name}");

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "test support")]
 #![cfg(feature = "cli")]
 
+use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 
 use mfatrace::analyze::{rule_metas, rules_fed_by};
@@ -339,4 +340,40 @@ proptest! {
         let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         prop_assert!(json["answers"].as_array().is_some_and(|answers| !answers.is_empty()));
     }
+}
+
+/// A header, and frames of three bytes.
+const PACKETS: &[u8] = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x01\0\0\0\
+    \0\xf1\x53\x65\x05\0\0\0\x03\0\0\0\x03\0\0\0abc\x01\xf1\x53\x65\x05\0\0\0\x03\0\0\0\x03\0\0\0abc";
+
+#[test]
+fn packets_from_the_standard_input_are_counted_and_not_judged() {
+    let mut child = program()
+        .args(["-", "--format", "json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(PACKETS).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(report["verdict"]["outcome"], "undetermined");
+    assert_eq!(report["verdict"]["side"], "cannot_tell");
+    assert_eq!(report["inputs"][0]["format"], "pcap");
+    assert_eq!(report["inputs"][0]["counts"]["records"], 2);
+    assert!(report["verdict"]["next_capture"].is_object(), "{report}");
+}
+
+#[test]
+fn packets_beside_a_trace_without_sign_in_leave_it_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let [packets, trace] = ["a.pcap", "b.har"].map(|name| folder.path().join(name));
+    std::fs::write(&packets, PACKETS).unwrap();
+    let entry = r#"{"request":{"method":"GET","url":"https://contoso.example/"},"response":{"status":200}}"#;
+    std::fs::write(&trace, format!("{{\"log\":{{\"entries\":[{entry}]}}}}")).unwrap();
+    let [packets, trace] = [packets, trace].map(|path| path.to_str().unwrap().to_owned());
+    let told = out(&run(&[&trace, &packets])).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("Of 1 request none went to the sign-in service"), "{told}");
+    assert!(told.contains("(2 frames), and this version does not look into packets yet"), "{told}");
+    assert!(out(&run(&[&trace])).contains("did not go to the sign-in service"));
 }

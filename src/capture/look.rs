@@ -4,8 +4,8 @@
 //!
 //! Invariant: a description is one line written by us; nothing of the file is in it.
 
-const PACKETS: &str = "a packet capture: this version reads HAR files and Fiddler archives";
-const LATER: &str = "this version reads HAR files and Fiddler archives";
+const PACKETS: &str = "the beginning of a packet capture, too short or damaged to be read";
+const LATER: &str = "this version reads HAR files, Fiddler archives and packet captures";
 
 /// Magic numbers at fixed places: offset, bytes, description.
 const MAGIC: &[(usize, &[u8], &str)] = &[
@@ -59,8 +59,7 @@ pub(super) fn look(head: &[u8]) -> String {
         }
     }
     if is_etl(head) {
-        return "a Windows trace (ETL): convert it with `etl2pcapng` or `pktmon etl2pcap`; \
-                packet captures are not read by this version"
+        return "a Windows trace (ETL): convert it with `etl2pcapng` or `pktmon etl2pcap`"
             .to_owned();
     }
     let text = String::from_utf8_lossy(head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head));

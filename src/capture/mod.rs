@@ -9,16 +9,24 @@
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 mod archive;
+pub mod frames;
 pub mod har;
 mod look;
 mod open;
+pub mod options;
+pub mod pcap;
+pub mod pcapng;
 mod saz;
 mod scope;
 pub mod source;
+mod tally;
 mod unpack;
 
+pub use frames::PacketError;
 pub use har::{HarError, HarErrorKind, HarReader};
 pub use open::open;
+pub use pcap::PcapReader;
+pub use pcapng::PcapngReader;
 pub use saz::{SazError, SazReader};
 pub use scope::{Scope, Want};
 pub use source::{ReadSeek, Source, StreamError};
@@ -91,7 +99,7 @@ pub trait Reader: Sync {
 }
 
 /// All readers; of two that are equally sure the first is asked.
-pub static READERS: &[&dyn Reader] = &[&SazReader, &HarReader];
+pub static READERS: &[&dyn Reader] = &[&PcapngReader, &PcapReader, &SazReader, &HarReader];
 
 /// Why nothing more came from an input, by the reader that gave up.
 ///
@@ -101,6 +109,9 @@ pub enum ReadError {
     /// The HAR reader.
     #[error(transparent)]
     Har(#[from] HarError),
+    /// The readers of packet captures.
+    #[error(transparent)]
+    Packets(#[from] PacketError),
     /// The reader of Fiddler archives.
     #[error(transparent)]
     Saz(#[from] SazError),
@@ -111,6 +122,7 @@ impl ReadError {
     pub const fn offset(&self) -> Option<u64> {
         match self {
             Self::Har(error) => Some(error.offset),
+            Self::Packets(error) => Some(error.offset),
             Self::Saz(_) => None,
         }
     }

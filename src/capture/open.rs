@@ -10,10 +10,13 @@
 use std::io::{self, Read};
 
 use super::archive::is_tar;
+use super::frames::describe;
 use super::look::{is_net_log, look};
 use super::source::{Source, StreamError};
 use super::unpack::{Codec, SharedSource};
-use super::{HarError, HarErrorKind, Probe, READERS, ReadError, ReadOptions, Reader, SazError};
+use super::{
+    HarError, HarErrorKind, PacketError, Probe, READERS, ReadError, ReadOptions, Reader, SazError,
+};
 use crate::evidence::{Diagnostic, DiagnosticCode, EvidenceBuilder, Format, Input, InputId, shown};
 use crate::limits::{self, Budget};
 
@@ -35,7 +38,8 @@ pub fn open(
     let source = source.with_limit(options.limits.input);
     let source = if hash { source.with_hash() } else { source };
     let budget = Budget::new(options.limits.expanded, options.limits.ratio);
-    let mut walk = Walk { options, hash, budget, into, inputs: Vec::new(), held: 0 };
+    let mut walk =
+        Walk { options, hash, budget, into, inputs: Vec::new(), held: 0, has_packets: false };
     let place = Place { name: name.to_owned(), container: Vec::new(), depth: 0, is_member: false };
     walk.visit(&place, source);
 }
@@ -97,6 +101,8 @@ pub(super) struct Walk<'a, 'o> {
     pub(super) inputs: Vec<InputId>,
     /// Bytes of nested archives and protected members that are in memory.
     pub(super) held: u64,
+    /// Whether a packet capture was among what was read.
+    has_packets: bool,
 }
 
 impl Walk<'_, '_> {
@@ -155,6 +161,11 @@ impl Walk<'_, '_> {
         reader: &dyn Reader,
     ) -> Option<String> {
         let id = self.add_input(place, reader.format());
+        if reader.format().is_packets() && !self.has_packets {
+            self.has_packets = true;
+            let limits = self.options.limits;
+            self.budget.raise(limits.expanded_packets.saturating_sub(limits.expanded));
+        }
         let outcome = reader.read(&mut source, self.options, &mut self.budget, id, self.into);
         if let Err(error) = outcome {
             self.report(id, &error);
@@ -227,6 +238,7 @@ impl Walk<'_, '_> {
                 DiagnosticCode::NotRecognised
             }
             ReadError::Har(HarError { kind: HarErrorKind::Read(error), .. })
+            | ReadError::Packets(PacketError { error, .. })
             | ReadError::Saz(SazError::Io(error)) => stream_code(error),
             ReadError::Saz(SazError::Encrypted { .. }) => DiagnosticCode::Encrypted,
             ReadError::Saz(SazError::NotAnArchive | SazError::NoSessions { .. }) => {
@@ -236,6 +248,7 @@ impl Walk<'_, '_> {
         // The offset stands beside the text.
         let text = match error {
             ReadError::Har(error) => error.kind.to_string(),
+            ReadError::Packets(error) => format!("reading failed: {}", describe(&error.error)),
             ReadError::Saz(_) => error.to_string(),
         };
         self.into.add_diagnostic(Diagnostic { code, input: Some(id), offset, lost: None, text });

@@ -210,6 +210,20 @@ impl Source {
         Ok(rest.get(..n).unwrap_or(rest))
     }
 
+    /// All bytes that are at hand, at least `n` of them unless the stream ends; none are consumed.
+    pub(super) fn window(&mut self, n: usize) -> io::Result<&[u8]> {
+        while self.rest().len() < n {
+            let missing = n.saturating_sub(self.rest().len());
+            match self.append(self.size.max(missing)) {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if self.rest().is_empty() => return Err(error),
+                Err(_) => break,
+            }
+        }
+        Ok(self.rest())
+    }
+
     fn rest(&self) -> &[u8] {
         self.chunk.get(self.at..self.end).unwrap_or_default()
     }

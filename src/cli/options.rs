@@ -77,6 +77,7 @@ impl Options {
         }
         if let Some(expanded) = args.max_expanded {
             limits.expanded = expanded;
+            limits.expanded_packets = expanded;
         }
         for (given, limit) in [
             (args.max_buffered, &mut limits.buffered),
@@ -224,6 +225,7 @@ mod tests {
         let want = Limits {
             input: Some(1024),
             expanded: 2048,
+            expanded_packets: 2048,
             buffered: 3072,
             body: 4096,
             har_entry: 5120,

@@ -19,6 +19,10 @@ pub enum DiagnosticCode {
     CountedOnly,
     /// A protected archive was not opened: no password, or a wrong one.
     Encrypted,
+    /// Frames were not captured to their ends.
+    FramesCut,
+    /// The capturing system dropped packets.
+    FramesDropped,
     /// An entry of a HAR is malformed.
     HarEntry,
     /// An entry of a HAR is larger than the limit; its bodies were skipped.
@@ -29,10 +33,14 @@ pub enum DiagnosticCode {
     InvalidText,
     /// A limit was reached.
     LimitReached,
+    /// Frames have a link type that is not decoded.
+    LinkType,
     /// The input could not be opened.
     NotOpened,
     /// The input is no capture that is read.
     NotRecognised,
+    /// A record of a packet capture is malformed.
+    PacketRecord,
     /// Reading the input failed.
     ReadFailed,
     /// A session of a Fiddler archive lacks its request.
@@ -56,13 +64,17 @@ impl DiagnosticCode {
             Self::Cancelled => "cancelled",
             Self::CountedOnly => "counted-only",
             Self::Encrypted => "encrypted",
+            Self::FramesCut => "frames-cut",
+            Self::FramesDropped => "frames-dropped",
             Self::HarEntry => "har-entry",
             Self::HarEntryTooLarge => "har-entry-too-large",
             Self::HarShape => "har-shape",
             Self::InvalidText => "invalid-text",
             Self::LimitReached => "limit-reached",
+            Self::LinkType => "link-type",
             Self::NotOpened => "not-opened",
             Self::NotRecognised => "not-recognised",
+            Self::PacketRecord => "packet-record",
             Self::ReadFailed => "read-failed",
             Self::SazMetadata => "saz-metadata",
             Self::SazSession => "saz-session",

@@ -8,6 +8,10 @@ use crate::time::Timestamp;
 pub enum Format {
     /// HTTP archive.
     Har,
+    /// Packet capture.
+    Pcap,
+    /// Packet capture of the next generation.
+    Pcapng,
     /// Fiddler session archive.
     Saz,
     /// Not a capture that is read.
@@ -15,10 +19,17 @@ pub enum Format {
 }
 
 impl Format {
+    /// Whether it is a packet capture.
+    pub const fn is_packets(self) -> bool {
+        matches!(self, Self::Pcap | Self::Pcapng)
+    }
+
     /// Its name in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Har => "har",
+            Self::Pcap => "pcap",
+            Self::Pcapng => "pcapng",
             Self::Saz => "saz",
             Self::Unrecognised => "unrecognised",
         }
@@ -52,7 +63,7 @@ pub struct Input {
     pub last: Option<Timestamp>,
     /// Offset of the local time that the capture was written in, in seconds east of UTC.
     pub utc_offset: Option<i32>,
-    /// Entries or sessions it holds.
+    /// Entries, sessions or frames it holds.
     pub records: u64,
     /// What it looks like when it is no capture, and how to convert it.
     pub looks_like: Option<String>,

@@ -209,6 +209,8 @@ pub const fn answer_words(answer: GuideAnswer) -> &'static str {
 pub const fn format_words(format: Format) -> &'static str {
     match format {
         Format::Har => "HAR",
+        Format::Pcap => "packet capture (pcap)",
+        Format::Pcapng => "packet capture (pcapng)",
         Format::Saz => "Fiddler archive",
         Format::Unrecognised => "not a capture",
     }
@@ -218,6 +220,7 @@ pub const fn format_words(format: Format) -> &'static str {
 pub const fn record_words(format: Format) -> (&'static str, &'static str) {
     match format {
         Format::Har => ("entry", "entries"),
+        Format::Pcap | Format::Pcapng => ("frame", "frames"),
         Format::Saz => ("session", "sessions"),
         Format::Unrecognised => ("record", "records"),
     }

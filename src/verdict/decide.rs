@@ -2,7 +2,7 @@
 
 use super::choose::{Selection, choose};
 use super::{Statement, Verdict, argue, confidence, guide, next_capture, summary};
-use crate::evidence::{DiagnosticCode, Evidence, EvidenceRef, Format, Unseen};
+use crate::evidence::{DiagnosticCode, Evidence, EvidenceRef, Format, Input, Unseen};
 use crate::finding::{self, Confidence, Family, Finding, Piece, Refs, RuleMeta, Severity, Text};
 use crate::signin::{AttemptId, GuideCause, Outcome, Side, SignIn, SignInAttempt};
 
@@ -225,6 +225,8 @@ const fn words(unseen: Unseen) -> &'static str {
 pub(super) enum Seen {
     /// Nothing that is a capture.
     NoCapture,
+    /// Packets, which are counted and not looked into, and requests of other captures.
+    Packets { frames: u64, requests: u64 },
     /// Only the part before the damage.
     Part,
     /// An archive that no password opened.
@@ -238,8 +240,10 @@ pub(super) enum Seen {
 /// The verdict when no attempt was found.
 fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding]) -> Verdict {
     let captures = evidence.inputs.iter().filter(|input| input.format != Format::Unrecognised);
-    let records: u64 = captures.clone().map(|input| input.records).sum();
-    let any_capture = captures.count() > 0;
+    let any_capture = captures.clone().count() > 0;
+    let (packets, others): (Vec<_>, Vec<_>) = captures.partition(|input| input.format.is_packets());
+    let records = |inputs: &[&Input]| inputs.iter().map(|input| input.records).sum::<u64>();
+    let (frames, requests) = (records(&packets), records(&others));
     let closed = evidence.diagnostics.iter().any(|one| one.code == DiagnosticCode::Encrypted);
     let cut = evidence.coverage.inputs.iter().any(|one| one.truncated);
     let seen = if !signin.encrypted.is_empty() {
@@ -248,15 +252,19 @@ fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding
         Seen::NoCapture
     } else if closed && evidence.exchanges.is_empty() {
         Seen::Protected
+    } else if !packets.is_empty() {
+        Seen::Packets { frames, requests }
     } else if cut {
         Seen::Part
     } else {
-        Seen::Requests(records)
+        Seen::Requests(requests)
     };
     let (outcome, confidence) = match seen {
         Seen::Tunnels if cut => (Outcome::Unreadable, Confidence::Medium),
         Seen::Tunnels => (Outcome::Unreadable, Confidence::High),
-        Seen::NoCapture | Seen::Part | Seen::Protected => (Outcome::Undetermined, Confidence::Low),
+        Seen::NoCapture | Seen::Packets { .. } | Seen::Part | Seen::Protected => {
+            (Outcome::Undetermined, Confidence::Low)
+        }
         Seen::Requests(0) => (Outcome::NoSignIn, Confidence::Low),
         Seen::Requests(_) => (Outcome::NoSignIn, Confidence::High),
     };
@@ -286,10 +294,12 @@ fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding
         evidence_against: Vec::new(),
         ruled_out: argue::not_decisive(evidence, signin, findings),
         guide: guide::answers(evidence, None),
-        unseen: if outcome == Outcome::Unreadable {
-            vec![Text::of(words(Unseen::Encrypted))]
-        } else {
-            Vec::new()
+        unseen: match seen {
+            Seen::Tunnels => vec![Text::of(words(Unseen::Encrypted))],
+            Seen::Packets { .. } => {
+                vec![Text::of("what the packets hold: this version does not look into them yet")]
+            }
+            _ => Vec::new(),
         },
         next_capture: Some(next_capture::next_capture(evidence, signin, None)),
     }

@@ -69,6 +69,11 @@ pub(super) fn next_capture(
             None if evidence.inputs.iter().all(|input| input.format == Format::Unrecognised) => {
                 (usual, "a capture: none of the files is one that can be read")
             }
+            None if evidence.inputs.iter().any(|input| input.format.is_packets()) => (
+                usual,
+                "the requests of the same sign-in, as a HAR or Fiddler trace: packets are counted by \
+                 this version and not looked into yet",
+            ),
             None => match evidence.coverage.inputs.first().map(|one| one.vantage) {
                 Some(Vantage::Program) => {
                     (CaptureKind::Browser, "the browser's part of the sign-in")

@@ -277,10 +277,22 @@ fn undetermined(attempt: &SignInAttempt) -> Text {
     }
 }
 
+fn counted(number: u64, one: &'static str, many: &'static str) -> Text {
+    Text::default().with(number).with(if number == 1 { one } else { many })
+}
+
 /// The answer when there is no attempt.
 pub(super) fn without_attempt(seen: Seen) -> Text {
     match seen {
         Seen::NoCapture => Text::of("No capture was found that can be read."),
+        Seen::Packets { frames, requests: 0 } => Text::of("The packet capture was read (")
+            .with_text(&counted(frames, " frame", " frames"))
+            .with("); this version does not look into packets yet."),
+        Seen::Packets { frames, requests } => Text::of("Of ")
+            .with_text(&counted(requests, " request", " requests"))
+            .with(" none went to the sign-in service; the packet capture beside was read (")
+            .with_text(&counted(frames, " frame", " frames"))
+            .with("), and this version does not look into packets yet."),
         Seen::Part => {
             Text::of("The readable part of the capture holds no sign-in; the rest is lost.")
         }

@@ -133,6 +133,7 @@ fn what_is_no_capture_says_what_it_is() {
     assert!(looks(b"{\"a\":1}").contains("JSON"));
     assert!(looks(b"[1]").contains("JSON"));
     assert!(looks(b"\xd4\xc3\xb2\xa1").contains("packet"));
+    assert!(looks(b"snoop\0\0\0").contains("editcap"));
     assert!(looks(&gzip(b"\x0a\x0d\x0d\x0a")).contains("packet"));
     let archive = looks(&zip(&[("t.pcap", b"\xd4\xc3\xb2\xa1"), ("package.json", b"{}")]));
     assert!(archive.contains("zip") && archive.contains("2 files") && archive.contains("packet"));
@@ -257,4 +258,84 @@ fn an_input_may_be_bounded() {
     let evidence = opened_with(HAR.into(), &limits, &[]);
     assert!(codes(&evidence).contains(&DiagnosticCode::LimitReached));
     assert_eq!(evidence.inputs[0].sha256, None);
+}
+
+/// A header and one frame of three bytes.
+const PCAP: &[u8] = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x01\0\0\0\
+    \0\xf1\x53\x65\x05\0\0\0\x03\0\0\0\x03\0\0\0abc";
+
+/// A section, an interface, and one frame.
+const PCAPNG: &[u8] = b"\x0a\x0d\x0d\x0a\x1c\0\0\0\x4d\x3c\x2b\x1a\x01\0\0\0\xff\xff\xff\xff\
+    \xff\xff\xff\xff\x1c\0\0\0\x01\0\0\0\x14\0\0\0\x01\0\0\0\0\0\0\0\x14\0\0\0\
+    \x06\0\0\0\x24\0\0\0\0\0\0\0\x24\x0a\x06\x00\x05\x40\x1e\x18\x03\0\0\0\x03\0\0\0abc\0\x24\0\0\0";
+
+#[test]
+fn packet_captures_are_read_through_everything() {
+    for (bytes, format) in [(PCAP, Format::Pcap), (PCAPNG, Format::Pcapng)] {
+        let stream = gzip(&gzip(bytes));
+        let inside_tar = gzip(&tar(&[("a/x.bin", bytes)]));
+        let inside_zip = zip(&[("readme.txt", b"x"), ("trace.etl", &gzip(bytes))]);
+        for packed in [bytes.to_vec(), stream, inside_tar, inside_zip] {
+            let evidence = opened(packed);
+            let input = &evidence.inputs[0];
+            assert_eq!((input.format, input.records), (format, 1));
+            assert_eq!(input.first.unwrap().as_nanoseconds() / 1_000_000_000, 1_700_000_000);
+            assert_eq!(input.first, input.last);
+            assert_eq!(codes(&evidence), []);
+            assert_eq!(input.bytes, as_u64(bytes.len()));
+        }
+    }
+}
+
+#[test]
+fn a_packet_capture_that_breaks_off_says_so() {
+    let cut = &PCAP[..PCAP.len() - 1];
+    let evidence = opened(cut.to_vec());
+    assert_eq!(
+        (evidence.inputs[0].records, codes(&evidence)),
+        (0, vec![DiagnosticCode::Truncated])
+    );
+    assert!(evidence.coverage.inputs[0].truncated);
+    // Where the compression breaks off, that is what is said.
+    let mut packed = gzip(&[PCAPNG, &PCAPNG[48..]].concat().repeat(50));
+    packed.truncate(packed.len() - 20);
+    let evidence = opened(packed);
+    assert_eq!(codes(&evidence), [DiagnosticCode::Truncated]);
+    // A bound on the input is a bound, and no damage.
+    let limits = Limits { input: Some(42), ..Limits::default() };
+    let evidence = opened_with(PCAP.to_vec(), &limits, &[]);
+    assert_eq!(codes(&evidence), [DiagnosticCode::LimitReached]);
+    assert!(evidence.coverage.inputs[0].truncated);
+}
+
+#[test]
+fn packets_may_expand_to_more_than_others() {
+    let limits = Limits { expanded: 128 << 10, expanded_packets: 1 << 20, ..Limits::default() };
+    let long = [PCAP, &PCAP[24..].repeat(19_999)].concat();
+    let evidence = opened_with(gzip(&long), &limits, &[]);
+    assert_eq!((evidence.inputs[0].records, codes(&evidence)), (20_000, vec![]));
+}
+
+#[test]
+fn what_is_worth_knowing_of_a_packet_capture_is_told() {
+    let mut bytes = PCAP.to_vec();
+    bytes[20] = 107;
+    bytes[36] = 90;
+    let evidence = opened(bytes);
+    assert_eq!(codes(&evidence), [DiagnosticCode::LinkType, DiagnosticCode::FramesCut]);
+    assert!(evidence.diagnostics.iter().any(|one| one.text.contains("link type 107")));
+    // A frame of an interface that is not there, twice.
+    let mut bytes = PCAPNG[..48].to_vec();
+    for _ in 0..2 {
+        bytes.extend(&PCAPNG[48..]);
+        let at = bytes.len() - 28;
+        bytes[at] = 7;
+    }
+    let evidence = opened(bytes);
+    assert_eq!(
+        (evidence.inputs[0].records, codes(&evidence)),
+        (2, vec![DiagnosticCode::PacketRecord])
+    );
+    assert_eq!(evidence.coverage.inputs[0].records_lost, 2);
+    assert!(evidence.diagnostics[0].text.starts_with("2 frames are of interfaces"));
 }
