@@ -1,12 +1,10 @@
 //! PRX008: TLS inspection where a client certificate is asked for.
 
-use std::collections::BTreeMap;
-
-use super::tls_interception::{Who, confidence_in, is_by_tool, issuer_name, who};
+use super::tls_interception::{Who, confidence_in, intercepted, issuer_name};
 use super::{Case, Meta, Rule};
 use crate::entra::{GuideCause, Side, hosts};
 use crate::evidence::{EvidenceRef, HostName};
-use crate::finding::{Confidence, Finding, Findings, Piece, Refs, Severity, Text};
+use crate::finding::{Confidence, Finding, Findings, Piece, Severity, Text};
 
 rule! {
     /// ## What it finds
@@ -48,24 +46,7 @@ const REFUSED: [u32; 6] = [50_097, 50_155, 50_187, 50_192, 53_000, 53_001];
 
 impl Rule for ProxyInspectsCertificateHost {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
-        let mut found: BTreeMap<(&HostName, Who), Refs> = BTreeMap::new();
-        for connection in &case.evidence.connections {
-            let Some(host) = connection.server_name.as_ref() else { continue };
-            if !hosts::is_certificate_host(host.as_str()) {
-                continue;
-            }
-            // The capture tool is there only while it records.
-            let by_tool = is_by_tool(connection)
-                || connection.tls.as_ref().is_some_and(|tls| tls.by_capture_tool);
-            let tool = by_tool.then_some(Who::Unknown);
-            let Some(who) = who(connection, host).or(tool.filter(|_| !case.spares(true))) else {
-                continue;
-            };
-            found
-                .entry((host, who))
-                .and_modify(|refs| refs.add(connection.at))
-                .or_insert_with(|| Refs::one(connection.at));
-        }
+        let found = intercepted(case, |host| hosts::is_certificate_host(host.as_str()));
         for ((host, who), mut refs) in found {
             let hurt = refused(case, host);
             if let Some((_, places)) = &hurt {
@@ -75,7 +56,11 @@ impl Rule for ProxyInspectsCertificateHost {
             }
             let text = Text::default().with(host);
             let text = match who {
-                Who::Antivirus(name, _) | Who::Proxy(name, _) => text
+                Who::Antivirus(name, _) => text
+                    .with(" asks for a client certificate and is decrypted on the computer (")
+                    .with(Piece::Literal(name))
+                    .with(")"),
+                Who::Proxy(name, _) => text
                     .with(" asks for a client certificate and is decrypted on the way (")
                     .with(Piece::Literal(name))
                     .with(")"),

@@ -53,25 +53,11 @@ rule! {
 
 impl Rule for TlsInterception {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
-        let mut found: BTreeMap<(&HostName, Who), Refs> = BTreeMap::new();
-        for connection in &case.evidence.connections {
-            let Some(host) = connection.server_name.as_ref() else { continue };
-            if !super::is_sign_in_host(host.as_str()) && !is_identity_provider(case, host) {
-                continue;
-            }
-            if hosts::is_certificate_host(host.as_str()) {
-                continue;
-            }
-            // The root of the capture tool is there only while it records.
-            let tool = is_by_tool(connection).then_some(Who::Unknown);
-            let Some(who) = who(connection, host).or(tool.filter(|_| !case.spares(true))) else {
-                continue;
-            };
-            found
-                .entry((host, who))
-                .and_modify(|refs| refs.add(connection.at))
-                .or_insert_with(|| Refs::one(connection.at));
-        }
+        let found = intercepted(case, |host| {
+            let asked = super::is_sign_in_host(host.as_str()) || is_identity_provider(case, host);
+            // Hosts that ask for a client certificate have a rule of their own.
+            asked && !hosts::is_certificate_host(host.as_str())
+        });
         for ((host, who), mut refs) in found {
             let stopped = stopped_at(case, host);
             let severity = match stopped {
@@ -105,6 +91,29 @@ impl Rule for TlsInterception {
     }
 }
 
+/// Hosts whose certificate is not the service's own, with who issued it and where that stands.
+pub(super) fn intercepted<'a>(
+    case: &Case<'a>,
+    wanted: impl Fn(&HostName) -> bool,
+) -> BTreeMap<(&'a HostName, Who), Refs> {
+    let mut found: BTreeMap<(&HostName, Who), Refs> = BTreeMap::new();
+    for connection in &case.evidence.connections {
+        let Some(host) = connection.server_name.as_ref().filter(|host| wanted(host)) else {
+            continue;
+        };
+        // The capture tool is there only while it records.
+        let tool = is_by_tool(connection).then_some(Who::Unknown);
+        let Some(who) = who(connection, host).or(tool.filter(|_| !case.spares(true))) else {
+            continue;
+        };
+        found
+            .entry((host, who))
+            .and_modify(|refs| refs.add(connection.at))
+            .or_insert_with(|| Refs::one(connection.at));
+    }
+    found
+}
+
 /// Who issued a certificate that the service did not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Who {
@@ -117,7 +126,7 @@ pub(super) enum Who {
 }
 
 /// Who stands between, if the certificate is not the service's own.
-pub(super) fn who(connection: &Connection, host: &HostName) -> Option<Who> {
+fn who(connection: &Connection, host: &HostName) -> Option<Who> {
     let tls = connection.tls.as_ref()?;
     let issuer = tls.certificate.as_ref()?.issuer.trim();
     let row = hosts::host(host.as_str());
@@ -253,13 +262,13 @@ const fn is_by_tls(kind: FailureKind) -> bool {
     }
 }
 
-/// Whether the certificate is one of a capture tool.
-pub(super) fn is_by_tool(connection: &Connection) -> bool {
-    connection
-        .tls
-        .as_ref()
-        .and_then(|tls| tls.certificate.as_ref())
-        .is_some_and(|shown| vendors::is_capture_tool_issuer(&shown.issuer))
+/// Whether the capture tool itself answers TLS, by its certificate or by its own word.
+fn is_by_tool(connection: &Connection) -> bool {
+    connection.tls.as_ref().is_some_and(|tls| {
+        let shown = tls.certificate.as_ref();
+        tls.by_capture_tool
+            || shown.is_some_and(|shown| vendors::is_capture_tool_issuer(&shown.issuer))
+    })
 }
 
 #[cfg(test)]
