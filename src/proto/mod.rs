@@ -9,3 +9,37 @@
 
 pub mod body;
 pub mod http1;
+
+use std::num::NonZeroU64;
+
+use crate::time::Timestamp;
+
+/// A side of a conversation: the client opened it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Peer {
+    /// Who opened it.
+    Client,
+    /// Who was called.
+    Server,
+}
+
+impl Peer {
+    /// The other side.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}
+
+/// The frame that bytes came with; it travels with every piece of a stream, so that whatever is read
+/// from it can be cited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Mark {
+    /// The number of the frame, counted from 1.
+    pub frame: NonZeroU64,
+    /// When it was captured, by the clock of the capture.
+    pub at: Timestamp,
+}
