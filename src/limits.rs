@@ -112,6 +112,28 @@ pub const BLOCK_OPTIONS: usize = 512 << 10;
 pub const FRAME_OPTIONS: usize = 64;
 /// Interfaces kept of one section of a capture.
 pub const INTERFACES: usize = 4096;
+/// Bytes that wait for holes to be filled, of all streams of packets together.
+pub const REASSEMBLY: usize = 32 << 20;
+/// Bytes that wait so on one side of one stream: the largest window that is usual.
+pub const HELD_BYTES: usize = 512 << 10;
+/// Segments that wait so on one side of one stream.
+pub const HELD_SEGMENTS: usize = 256;
+/// Streams whose numbers are remembered: a table of this many entries is full before it would double.
+pub const STREAM_NUMBERS: usize = 900_000;
+/// Flows followed at once.
+pub const LIVE_FLOWS: usize = 32_768;
+/// Flows of them whose payload is looked into.
+pub const LIVE_CONTENTS: usize = 8_192;
+/// Addresses whose names are remembered.
+pub const NAMED_ADDRESSES: usize = 50_000;
+/// Lookups that wait for their answers.
+pub const OPEN_LOOKUPS: usize = 20_000;
+/// Bytes that do not tell yet what they are, of one side.
+pub const UNDECIDED: usize = 64;
+/// Bytes that one body in clear may expand to.
+pub const CLEAR_EXPANDED: u64 = MIB;
+/// Tunnels inside tunnels.
+pub const TUNNELS: usize = 8;
 /// Window of a zstd body; a sender must not need more than 8 MiB (RFC 9659 section 3).
 pub const ZSTD_WINDOW: u64 = 16 * MIB;
 /// Window of a compressed file: what `xz -9` needs, and more than `zstd -19` does.

@@ -9,6 +9,7 @@
 
 pub mod body;
 pub mod http1;
+pub mod tcp;
 
 use std::num::NonZeroU64;
 

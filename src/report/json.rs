@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::handover::Handover;
 use super::json_evidence::EvidenceJson;
-use super::model::{ReportInput, acts, place};
+use super::model::{ReportInput, acts, display_filter, place};
 use super::sign_in_log::SignInLog;
 use crate::evidence::{EvidenceRef, HostName, Input, Locator, Redaction, named, shown};
 use crate::finding::{Finding, Refs, RuleId, Text};
@@ -180,6 +180,10 @@ pub(super) struct RefJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     frames: Option<[u64; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    transport: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     filter: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     byte: Option<u64>,
@@ -193,18 +197,18 @@ impl RefJson {
             entry: None,
             session: None,
             frames: None,
+            transport: None,
+            stream: None,
             filter: None,
             byte: None,
         };
         match reference.at {
             Locator::Byte(offset) => json.byte = Some(offset),
-            Locator::Frames { first, last } => {
+            Locator::Frames { first, last, stream } => {
                 json.frames = Some([first.get(), last.get()]);
-                json.filter = Some(if first == last {
-                    format!("frame.number == {first}")
-                } else {
-                    format!("frame.number >= {first} && frame.number <= {last}")
-                });
+                json.transport = stream.map(|stream| stream.transport.as_str());
+                json.stream = stream.map(|stream| stream.number.0);
+                json.filter = display_filter(reference.at);
             }
             Locator::HarEntry(index) => json.entry = Some(index),
             Locator::SazSession(number) => json.session = Some(number),

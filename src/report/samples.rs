@@ -313,6 +313,7 @@ fn exchange(
     });
     builder.add_exchange(Exchange {
         connection: None,
+        lookup: None,
         request: Request {
             method: "GET".into(),
             url,
@@ -476,22 +477,14 @@ pub(crate) fn denied() -> Case {
 
 fn lookup_and_connection(builder: &mut EvidenceBuilder) {
     let frames =
-        Locator::Frames { first: NonZeroU64::MIN, last: NonZeroU64::MIN.saturating_add(4) };
+        Locator::Frames { first: NonZeroU64::MIN, last: NonZeroU64::MIN.saturating_add(4), stream: None };
     let at = EvidenceRef { input: InputId(0), at: frames };
-    builder.add_lookup(NameLookup {
-        name: host(SCRIPTS),
-        answer: crate::evidence::Answer::Addresses(vec!["192.0.2.7".parse().unwrap()]),
-        resolver: None,
-        took: None,
-        at,
-    });
+    let answer = crate::evidence::Answer::Addresses(vec!["192.0.2.7".parse().unwrap()]);
+    builder.add_lookup(NameLookup::new(host(SCRIPTS), answer, at));
     builder.add_connection(Connection {
-        transport: Transport::Tcp,
         stream: Some(StreamNumber(4)),
-        client: None,
         server: Some("192.0.2.7:443".parse().unwrap()),
         server_name: Some(host(SCRIPTS)),
-        opened: Opened::Established { rtt: None },
         closed: Closed::Reset { by: Peer::Server },
         tls: Some(Box::new(TlsHandshake {
             version: Some(TlsVersion::Tls12),
@@ -499,11 +492,11 @@ fn lookup_and_connection(builder: &mut EvidenceBuilder) {
                 issuer: "CN=Contoso\u{202e} Inspection".into(),
                 ..CertificateSummary::default()
             }),
-            alerts: vec![Alert { from: Peer::Client, description: 48, fatal: true }],
+            alerts: vec![Alert { from: Peer::Client, description: 48, fatal: true, at: None }],
             ..TlsHandshake::default()
         })),
         span: Some(Span::new(time(3), time(4))),
-        at,
+        ..Connection::new(at)
     });
 }
 

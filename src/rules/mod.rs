@@ -342,7 +342,7 @@ impl<'a> Case<'a> {
             later > id
                 && exchange.host() == failed.host()
                 && exchange.process == failed.process
-                && exchange.response.is_ok()
+                && exchange.is_answered()
                 && self.failure(later).is_none()
         })
     }
@@ -774,6 +774,7 @@ mod support {
         let response = response(builder, &made.answer, &url);
         Exchange {
             connection: None,
+            lookup: None,
             request: Request { method: made.method.into(), url, headers, body, body_length: None },
             response,
             span: Some(Span::new(start, start.plus(Duration::from_millis(200)))),
@@ -824,20 +825,13 @@ mod support {
         let certificate =
             crate::evidence::CertificateSummary { issuer: issuer.to_owned(), ..Default::default() };
         Connection {
-            transport: Transport::Tcp,
-            stream: None,
-            client: None,
-            server: None,
             server_name: builder.host(host),
-            opened: Opened::Established { rtt: None },
-            closed: Closed::CaptureEnd,
             tls: Some(Box::new(TlsHandshake {
                 certificate: Some(certificate),
                 by_capture_tool,
                 ..TlsHandshake::default()
             })),
-            span: None,
-            at: EvidenceRef { input, at },
+            ..Connection::new(EvidenceRef { input, at })
         }
     }
 }

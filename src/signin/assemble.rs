@@ -7,6 +7,7 @@ use super::correlate::{self, Group};
 use super::failure;
 use super::outcome::{self, Judgement};
 use super::sighting::{FoundCode, Grant, Sighting};
+use super::sealed;
 use super::traffic::{self, is_mfa_page};
 use super::{
     AttemptId, Carrier, Flow, Guid, GuideCause, MfaState, Outcome, SignIn, SignInAttempt, Step,
@@ -47,8 +48,11 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
         made.expected = traffic::expected(&group.members, evidence);
         attempts.push(made);
     }
+    if attempts.is_empty() {
+        attempts.extend(sealed::attempt(evidence, &failures));
+    }
     override_attempts(&mut attempts);
-    let encrypted = encrypted(evidence);
+    let encrypted = encrypted(evidence, &failures);
     let seen = !attempts.is_empty() || !encrypted.is_empty();
     let clocks = clock::readings(evidence);
     SignIn { attempts, encrypted, failures, clocks, seen, dropped }
@@ -143,7 +147,10 @@ fn is_essential(one: &Sighting) -> bool {
 }
 
 /// Tunnels to sign-in hosts whose contents nobody decrypted: no exchange inside them is in the capture.
-fn encrypted(evidence: &Evidence) -> Vec<ExchangeId> {
+fn encrypted(
+    evidence: &Evidence,
+    failures: &BTreeMap<ExchangeId, super::Failure>,
+) -> Vec<ExchangeId> {
     let tunnel = |exchange: &Exchange| exchange.request.url.scheme == Scheme::Authority;
     let readable: BTreeSet<_> = evidence
         .exchanges
@@ -153,9 +160,11 @@ fn encrypted(evidence: &Evidence) -> Vec<ExchangeId> {
         .collect();
     evidence
         .numbered()
-        .filter(|(_, exchange)| {
+        .filter(|(id, exchange)| {
+            let open = exchange.status().is_some_and(|status| status < 300)
+                || exchange.is_hidden() && exchange.is_answered() && !failures.contains_key(id);
             tunnel(exchange)
-                && exchange.status().is_some_and(|status| status < 300)
+                && open
                 && hosts::is_sign_in_service(exchange.host().as_str())
                 && !readable.contains(&(exchange.at.input, exchange.host()))
         })

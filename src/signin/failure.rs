@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::expose;
+use super::{expose, hidden};
 use crate::entra::{self, Fault, HostRole, StepKind, failures, hosts, service, vendors};
 use crate::evidence::{
     Author, Body, Connection, Evidence, Exchange, ExchangeId, InputId, NoResponse, Response,
@@ -85,6 +85,7 @@ pub(super) fn all(evidence: &Evidence) -> BTreeMap<ExchangeId, Failure> {
     };
     let marked = inputs(has_service_marks);
     // Where the service's pages have lost its fields, the exporter took them away.
+    let hidden = hidden::Wire::new(evidence);
     let stripped = inputs(|response| speaks_for_service(response) && !has_service_marks(response));
     evidence
         .numbered()
@@ -95,7 +96,11 @@ pub(super) fn all(evidence: &Evidence) -> BTreeMap<ExchangeId, Failure> {
                 (false, true) => Fields::Kept,
                 (false, false) => Fields::Unknown,
             };
-            Some((id, failure_of(exchange, fields)?))
+            let failure = match exchange.response {
+                Err(NoResponse::Hidden { .. }) => hidden.failure(exchange)?,
+                _ => failure_of(exchange, fields)?,
+            };
+            Some((id, failure))
         })
         .collect()
 }
@@ -114,7 +119,12 @@ enum Fields {
 fn failure_of(exchange: &Exchange, fields: Fields) -> Option<Failure> {
     match &exchange.response {
         Ok(response) => answered(exchange, response, fields),
-        Err(NoResponse::Cancelled | NoResponse::NotCaptured | NoResponse::Pending) => None,
+        Err(
+            NoResponse::Cancelled
+            | NoResponse::Hidden { .. }
+            | NoResponse::NotCaptured
+            | NoResponse::Pending,
+        ) => None,
         Err(NoResponse::BlockedByClient { code }) => Some(failures::browser(code).map_or_else(
             || Failure::new(FailureKind::Fault(Fault::BlockedByClient), FailureSide::Client, true),
             by_row,

@@ -1,0 +1,107 @@
+//! Datagrams of UDP: lookups, QUIC, and what hides other traffic.
+//!
+//! Invariant: at most `limits::QUIC_FLOWS` flows are followed; of everything else a datagram leaves
+//! no more than its number.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU64;
+
+use super::flow::Run;
+use super::lookups::Talk;
+use super::stream_number::{NONE, Numbers, Pair};
+use super::table::Around;
+use crate::evidence::{
+    Closed, Connection, EvidenceRef, LookupTransport, NamedBy, Opened, Protocol, Stream,
+    StreamNumber, Traffic, Transport, Tunnel, Wire,
+};
+use crate::limits;
+use crate::proto::Mark;
+
+/// Ports of the protocols that are read or counted here (IANA).
+mod port {
+    pub(super) const DNS: u16 = 53;
+    pub(super) const MDNS: u16 = 5353;
+    pub(super) const LLMNR: u16 = 5355;
+    pub(super) const DNS_OVER_TLS: u16 = 853;
+    pub(super) const HTTPS: u16 = 443;
+    pub(super) const IKE: u16 = 500;
+    pub(super) const IKE_NAT: u16 = 4500;
+    pub(super) const OPENVPN: u16 = 1194;
+    pub(super) const WIREGUARD: u16 = 51_820;
+    pub(super) const L2TP: u16 = 1701;
+}
+
+/// A datagram with what is around it.
+#[derive(Clone, Copy)]
+pub(super) struct Datagram<'a> {
+    pub(super) source: SocketAddr,
+    pub(super) destination: SocketAddr,
+    pub(super) hop_limit: u8,
+    pub(super) payload: &'a [u8],
+    pub(super) length: u32,
+    pub(super) mark: Mark,
+}
+
+/// The datagrams of one input.
+#[derive(Default)]
+pub(super) struct Datagrams {
+    numbers: Numbers,
+}
+
+impl Datagrams {
+    /// Takes a datagram, and says what of other traffic it hides.
+    pub(super) fn take(
+        &mut self,
+        datagram: &Datagram<'_>,
+        is_copy: bool,
+        around: &mut Around<'_>,
+    ) -> Option<Tunnel> {
+        let pair = Pair::of(datagram.source, datagram.destination);
+        let number = self.numbers.datagram(&pair).map(|entry| entry.number);
+        if is_copy {
+            return None;
+        }
+        let ports = [datagram.source.port(), datagram.destination.port()];
+        let has = |port: u16| ports.contains(&port);
+        let transport = match () {
+            () if has(port::DNS) => Some(LookupTransport::Udp),
+            () if has(port::MDNS) => Some(LookupTransport::Mdns),
+            () if has(port::LLMNR) => Some(LookupTransport::Llmnr),
+            () => None,
+        };
+        if let Some(transport) = transport {
+            let talk = Talk {
+                from: datagram.source,
+                to: datagram.destination,
+                transport,
+                stream: number.map(StreamNumber),
+                input: around.input,
+            };
+            let marks = (datagram.mark, datagram.mark);
+            around.lookups.message(datagram.payload, &talk, marks, around.into, around.scope);
+            return None;
+        }
+        hides(datagram, &has)
+    }
+
+    /// The number of the conversation that an ICMP error quotes.
+    pub(super) fn quoted(&mut self, source: SocketAddr, destination: SocketAddr) {
+        let _ = self.numbers.datagram(&Pair::of(source, destination));
+    }
+}
+
+/// What a datagram hides, by its port and first bytes.
+fn hides(datagram: &Datagram<'_>, has: &dyn Fn(u16) -> bool) -> Option<Tunnel> {
+    let payload = datagram.payload;
+    if payload.len() < 16 {
+        return None;
+    }
+    let is_wireguard = matches!(payload, [1..=4, 0, 0, 0, ..]) && has(port::WIREGUARD);
+    // DTLS as VPN clients use it beside TLS: its versions are counted down from 0xfeff.
+    let is_dtls = matches!(payload, [20..=25, 0xfe, 0xfd | 0xff, ..]) && has(port::HTTPS);
+    if has(port::DNS_OVER_TLS) {
+        return Some(Tunnel::DnsOverTls);
+    }
+    let known = [port::IKE, port::IKE_NAT, port::OPENVPN, port::L2TP].into_iter().any(has);
+    (is_wireguard || is_dtls || known).then_some(Tunnel::Vpn)
+}

@@ -1,0 +1,333 @@
+//! What was wrong with a request whose contents are encrypted, by the connection or the lookup that
+//! stands for it.
+//!
+//! The facts of packets get the names that browsers' errors get, so that one rule fits both. It must
+//! not say whether a failure mattered.
+//!
+//! Invariant: nothing is called unanswered where the capture could not have shown the answer: it has
+//! to go on for a while, and to show packets of the other side at all.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::failure::{Failure, FailureKind, FailureSide};
+use crate::entra::{Fault, vendors};
+use crate::evidence::{
+    Answer, Closed, Connection, Evidence, Exchange, HostName, IcmpKind, InputCoverage, InputId,
+    NameLookup, NoResponse, Opened, Peer, Protocol, TlsHandshake, Transport, Wire as Facts,
+};
+use crate::time::Timestamp;
+
+/// A client that asked once and was heard no more is given so long before it counts as unanswered.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// A server that has a request is given so long before its silence counts.
+const SILENCE: Duration = Duration::from_secs(8);
+/// A client that leaves a handshake before this time was not kept waiting: browsers open connections
+/// that they do not use.
+const RACING: Duration = Duration::from_secs(3);
+/// A name that was found so long before a failed lookup is still known.
+const REMEMBERED: Duration = Duration::from_mins(1);
+/// Repetitions after which bytes count as not getting through.
+const TRIES: u16 = 2;
+/// A packet shorter than this passes everywhere (RFC 8200 section 5).
+const SHORT: u32 = 1_200;
+/// A record of TLS 1.3 that holds an alert, and nothing but one, is this long (RFC 8446 section 5.2).
+const KEPT_ALIVE: Duration = Duration::from_secs(20);
+
+/// What all connections and lookups of a case tell together.
+pub(super) struct Wire<'a> {
+    evidence: &'a Evidence,
+    /// When lookups of a name gave an address.
+    found: BTreeMap<&'a HostName, Vec<Timestamp>>,
+}
+
+const fn failure(fault: Fault, certain: bool) -> Option<Failure> {
+    let (kind, side) = (FailureKind::Fault(fault), FailureSide::Network);
+    Some(Failure { kind, side, vendor: None, certain })
+}
+
+impl<'a> Wire<'a> {
+    pub(super) fn new(evidence: &'a Evidence) -> Self {
+        let mut found: BTreeMap<&HostName, Vec<Timestamp>> = BTreeMap::new();
+        for lookup in evidence.lookups.iter().filter(|one| one.transport.is_server()) {
+            let good = match &lookup.answer {
+                Answer::Addresses(all) => all.iter().any(|address| !is_sink(*address)),
+                Answer::Empty | Answer::Failed(_) | Answer::None => false,
+            };
+            if let (true, Some(asked)) = (good, lookup.asked) {
+                found.entry(&lookup.name).or_default().push(asked);
+            }
+        }
+        Self { evidence, found }
+    }
+
+    /// What was wrong, if anything was.
+    pub(super) fn failure(&self, exchange: &Exchange) -> Option<Failure> {
+        let coverage = self.evidence.coverage.of(exchange.at.input)?;
+        if let Some(lookup) = exchange.lookup.and_then(|id| self.evidence.lookup(id)) {
+            return self.of_lookup(lookup, coverage);
+        }
+        let connection = self.evidence.connection(exchange.connection?)?;
+        let facts = connection.wire.as_deref()?;
+        let answered = matches!(exchange.response, Err(NoResponse::Hidden { answered: true }));
+        match connection.transport {
+            // Where QUIC does not get through, TCP is used.
+            Transport::Quic | Transport::Udp => None,
+            Transport::Tcp => of_connection(connection, facts, coverage, answered),
+        }
+    }
+
+    fn of_lookup(&self, lookup: &NameLookup, coverage: &InputCoverage) -> Option<Failure> {
+        let asked = lookup.asked?;
+        let found = self.found.get(&lookup.name);
+        if found.is_some_and(|all| all.iter().any(|at| at.plus(REMEMBERED) >= asked)) {
+            return None;
+        }
+        match &lookup.answer {
+            Answer::Addresses(all) if all.iter().all(|address| is_sink(*address)) => {
+                failure(Fault::AddressInvalid, true)
+            }
+            Answer::Addresses(_) => None,
+            Answer::Failed(3) => failure(Fault::NameMissing, true),
+            Answer::Failed(_) => failure(Fault::NameLookupFailed, true),
+            // A name may have addresses of one kind only.
+            Answer::Empty => self
+                .is_empty_for_both(lookup)
+                .then_some(())
+                .and_then(|()| failure(Fault::NameMissing, false)),
+            Answer::None => {
+                let one_sided = coverage.wire.as_ref().is_none_or(|wire| wire.is_one_sided);
+                let last = lookup.asked_last.unwrap_or(asked);
+                let waited = waited(coverage, last) >= PATIENCE || lookup.tries > 2;
+                (!one_sided && waited)
+                    .then_some(())
+                    .and_then(|()| failure(Fault::NameNoAnswer, lookup.tries > 1))
+            }
+        }
+    }
+
+    fn is_empty_for_both(&self, lookup: &NameLookup) -> bool {
+        let empty = |kind: u16| {
+            self.evidence.lookups.iter().any(|one| {
+                one.name == lookup.name && one.kind == Some(kind) && one.answer == Answer::Empty
+            })
+        };
+        empty(1) && empty(28)
+    }
+}
+
+/// How long the capture went on after a time.
+fn waited(coverage: &InputCoverage, from: Timestamp) -> Duration {
+    coverage.span.map_or(Duration::ZERO, |span| span.last().since(from))
+}
+
+fn is_sink(address: std::net::IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_unspecified()
+        || address.is_loopback()
+        || vendors::answer_address(address).is_some_and(entra_usable)
+}
+
+fn entra_usable(vendor: &crate::entra::Vendor) -> bool {
+    vendor.is_usable()
+}
+
+fn of_connection(
+    connection: &Connection,
+    facts: &Facts,
+    coverage: &InputCoverage,
+    answered: bool,
+) -> Option<Failure> {
+    let one_sided =
+        facts.is_one_sided || coverage.wire.as_ref().is_none_or(|wire| wire.is_one_sided);
+    match connection.opened {
+        Opened::Unanswered { .. } if facts.dropped.is_some() => {
+            failure(Fault::LocalFirewall, true)
+        }
+        Opened::Unanswered { tries } => {
+            let last = facts.asked?.last();
+            let waited = waited(coverage, last);
+            let counts = tries > 1 && waited >= Duration::from_secs(1) || waited >= PATIENCE;
+            (counts && !one_sided)
+                .then_some(())
+                .and_then(|()| failure(Fault::ConnectTimeout, tries > 1))
+        }
+        Opened::Refused => failure(Fault::ConnectRefused, true),
+        Opened::Unreachable { .. } => {
+            let kind = facts.icmp.map(|icmp| icmp.kind);
+            match kind {
+                Some(IcmpKind::Prohibited) => failure(Fault::Prohibited, true),
+                Some(IcmpKind::Port) => failure(Fault::ConnectRefused, true),
+                _ => failure(Fault::Unreachable, true),
+            }
+        }
+        Opened::Established { .. } | Opened::MidStream if one_sided => None,
+        Opened::Established { .. } if !answered => {
+            let tls = connection.tls.as_deref();
+            tls.map_or_else(
+                || before_hello(facts),
+                |tls| in_handshake(connection, facts, tls, coverage),
+            )
+        }
+        Opened::Established { .. } | Opened::MidStream => {
+            answered.then(|| after_answer(connection, facts, coverage)).flatten()
+        }
+    }
+}
+
+/// The client sent something that never arrived, before its TLS could be read.
+fn before_hello(facts: &Facts) -> Option<Failure> {
+    let [client, _] = facts.stall;
+    let stalled = client.is_some_and(|stall| stall.tries >= TRIES);
+    (stalled && facts.protocol != Protocol::Nothing)
+        .then_some(())
+        .and_then(|()| failure(Fault::Stalled, false))
+}
+
+fn in_handshake(
+    connection: &Connection,
+    facts: &Facts,
+    tls: &TlsHandshake,
+    coverage: &InputCoverage,
+) -> Option<Failure> {
+    if let Some((Peer::Server, text, _)) = &tls.plain_text {
+        return Some(plain_text(text));
+    }
+    if let Some(found) = tls.alerts.iter().find_map(|alert| by_alert(tls, alert)) {
+        return Some(found);
+    }
+    let [client_stall, _] = facts.stall;
+    let stalled = client_stall.filter(|stall| stall.tries >= TRIES);
+    let [client_payload, server_payload] = facts.payload;
+    let Some(sent) = client_payload else { return None };
+    if tls.completed == Some(true) {
+        return after_handshake(connection, facts, coverage, sent.last());
+    }
+    let cut_by_server = facts.reset.is_some_and(|reset| reset.by == Peer::Server)
+        || facts.ended[1].is_some_and(|at| facts.ended[0].is_none_or(|client| at <= client));
+    if tls.server_hello.is_none() {
+        if let Some(stall) = stalled {
+            // The whole of the hello was sent, and only its long packets stay away.
+            let certain = stall.longest > SHORT || stall.tries > TRIES;
+            return failure(Fault::HelloLost, certain);
+        }
+        if cut_by_server {
+            return failure(Fault::HandshakeCut, true);
+        }
+        return kept_waiting(connection, coverage, sent.last())
+            .then_some(())
+            .and_then(|()| failure(Fault::HandshakeStalled, true));
+    }
+    if stalled.is_some() {
+        return failure(Fault::Stalled, true);
+    }
+    if cut_by_server {
+        // A server that asked for a certificate of the client may close without one.
+        let fault =
+            if tls.certificate_requested { Fault::ClientCert } else { Fault::HandshakeCut };
+        return failure(fault, !tls.certificate_requested);
+    }
+    let flight = server_payload.map_or(sent.last(), |span| span.last());
+    let client_left = facts.reset.is_some_and(|reset| reset.by == Peer::Client)
+        || facts.ended[0].is_some();
+    if client_left && tls.inferred_alert.is_some_and(|(by, _)| by == Peer::Client) {
+        return failure(Fault::CertUntrusted, false);
+    }
+    if client_left {
+        // Without a word of it: it may just as well have had no use for the connection.
+        return None;
+    }
+    kept_waiting(connection, coverage, flight)
+        .then_some(())
+        .and_then(|()| failure(Fault::HandshakeStalled, false))
+}
+
+/// Whether the client waited in vain from a time on.
+fn kept_waiting(connection: &Connection, coverage: &InputCoverage, from: Timestamp) -> bool {
+    let end = connection.span.map_or(from, |span| span.last());
+    let gone = connection.closed != Closed::CaptureEnd && connection.closed != Closed::Idle;
+    let waited = if gone { end.since(from) } else { waited(coverage, from) };
+    waited >= if gone { RACING } else { SILENCE }
+}
+
+/// The handshake is over, and no answer came.
+fn after_handshake(
+    connection: &Connection,
+    facts: &Facts,
+    coverage: &InputCoverage,
+    sent: Timestamp,
+) -> Option<Failure> {
+    let [client, server] =
+        connection.tls.as_deref().map(|tls| tls.application).unwrap_or_default();
+    if client == 0 {
+        return None;
+    }
+    let [stall, _] = facts.stall;
+    if stall.is_some_and(|stall| stall.tries > TRIES) {
+        return failure(Fault::Stalled, true);
+    }
+    if server == 0 && facts.reset.is_some_and(|reset| reset.by == Peer::Server) {
+        return failure(Fault::Reset, true);
+    }
+    let _ = (coverage, sent);
+    None
+}
+
+/// Data went both ways, and then the connection broke while an answer was due.
+fn after_answer(
+    connection: &Connection,
+    facts: &Facts,
+    coverage: &InputCoverage,
+) -> Option<Failure> {
+    let [client, server] = facts.payload;
+    let (client, server) = (client?, server?);
+    let [stall, _] = facts.stall;
+    if let Some(stall) = stall.filter(|stall| stall.tries > TRIES) {
+        let lasted = stall.span.length() >= PATIENCE;
+        return lasted.then_some(()).and_then(|()| failure(Fault::Stalled, true));
+    }
+    let due = client.last() > server.last();
+    let reset = facts.reset.filter(|reset| reset.by == Peer::Server)?;
+    let soon = reset.time.since(client.last()) < KEPT_ALIVE;
+    let _ = coverage;
+    (due && soon && matches!(connection.closed, Closed::Reset { by: Peer::Server }))
+        .then_some(())
+        .and_then(|()| failure(Fault::Reset, true))
+}
+
+/// The fault that a fatal alert names (RFC 8446 section 6, RFC 5246 section 7.2).
+fn by_alert(tls: &TlsHandshake, alert: &crate::evidence::Alert) -> Option<Failure> {
+    // The end of a session, and a client that changed its mind.
+    if matches!(alert.description, 0 | 90 | 100) {
+        return None;
+    }
+    let fault = match (alert.from, alert.description) {
+        (Peer::Client, 42 | 46 | 48) => Fault::CertUntrusted,
+        (Peer::Client, 43) => Fault::CertInvalid,
+        (Peer::Client, 44) => Fault::CertRevoked,
+        (Peer::Client, 45) => Fault::CertDate,
+        (_, 70 | 71 | 86) => Fault::TlsVersion,
+        (Peer::Server, 41 | 42 | 43 | 44 | 45 | 46 | 48 | 116) => Fault::ClientCert,
+        (Peer::Server, 40) if tls.certificate_requested => Fault::ClientCert,
+        _ => Fault::TlsHandshake,
+    };
+    failure(fault, true)
+}
+
+/// What came in clear where TLS belongs: a page of something on the way, or something unknown.
+fn plain_text(text: &crate::evidence::Secret<Box<[u8]>>) -> Failure {
+    let page = super::expose::bytes(text);
+    let vendor = vendors::block_page(&page)
+        .filter(|row| row.is_usable() && !row.is_microsoft())
+        .map(|row| row.name);
+    let kind = match vendor {
+        Some(_) => FailureKind::BlockPage,
+        None => FailureKind::Fault(Fault::TlsPlainText),
+    };
+    Failure { kind, side: FailureSide::Network, vendor, certain: true }
+}
+
+/// Whether anything of an input was captured as packets.
+pub(super) fn is_packets(evidence: &Evidence, input: InputId) -> bool {
+    evidence.coverage.of(input).is_some_and(|coverage| coverage.wire.is_some())
+}

@@ -1,0 +1,258 @@
+//! A sign-in of which only encrypted connections and lookups are seen.
+//!
+//! What was asked cannot be read, so that which host is needed is told by its role: the service itself,
+//! one of the hosts of its scripts, the identity provider that the user was with. A host whose failure
+//! a flow may do without stops nothing here.
+//!
+//! Invariant: a failure stands only if nothing got through to the same host, or to one that stands in
+//! for it, at that time or later.
+
+use std::collections::BTreeMap;
+
+use super::failure::{Failure, FailureSide};
+use super::{
+    AttemptId, Blockage, Flow, MfaState, Outcome, Phase, Side, SignInAttempt, Step, StepKind,
+    StepResult,
+};
+use crate::entra::{HostRole, hosts};
+use crate::evidence::{Connection, Evidence, Exchange, ExchangeId, HostName};
+use crate::time::Timestamp;
+
+/// Steps shown of one attempt.
+const STEPS: usize = 64;
+
+/// What was seen of one host.
+#[derive(Debug)]
+struct Host<'a> {
+    name: &'a HostName,
+    role: HostRole,
+    good: Vec<Timestamp>,
+    bad: Vec<Bad<'a>>,
+    order: ExchangeId,
+}
+
+/// A request that failed.
+#[derive(Clone, Copy, Debug)]
+struct Bad<'a> {
+    id: ExchangeId,
+    exchange: &'a Exchange,
+    failure: Failure,
+    /// When it was known to fail.
+    at: Timestamp,
+}
+
+impl Host<'_> {
+    fn is_service(&self) -> bool {
+        hosts::is_sign_in_service(self.name.as_str())
+    }
+
+    fn is_script(&self) -> bool {
+        hosts::is_script_cdn(self.name.as_str())
+    }
+
+    fn is_good_after(&self, at: Timestamp) -> bool {
+        self.good.iter().any(|good| *good >= at)
+    }
+
+    /// Its failures that nothing made good.
+    fn standing(&self) -> impl Iterator<Item = &Bad<'_>> {
+        self.bad.iter().filter(|bad| {
+            bad.failure.side == FailureSide::Network && !self.is_good_after(bad.at)
+        })
+    }
+}
+
+/// The attempt that encrypted traffic shows to have failed, where it shows one.
+pub(super) fn attempt(
+    evidence: &Evidence,
+    failures: &BTreeMap<ExchangeId, Failure>,
+) -> Option<SignInAttempt> {
+    let hosts = seen(evidence, failures);
+    let standing = |host: &&Host<'_>| host.standing().next().is_some();
+    let services = || hosts.iter().filter(|host| host.is_service());
+    // A name of the service that only some programs use is stood in for by the others.
+    let main: Vec<&Host<'_>> = services().filter(|host| host.role == HostRole::Sts).collect();
+    let mut stopped: Vec<&Host<'_>> = main.iter().copied().filter(standing).collect();
+    if stopped.is_empty() && main.is_empty() {
+        let all: Vec<&Host<'_>> = services().collect();
+        if all.iter().all(standing) {
+            stopped = all;
+        }
+    }
+    let mut doubts: Vec<&'static str> = Vec::new();
+    let mut step = StepKind::Authorize;
+    if stopped.is_empty() {
+        let scripts: Vec<&Host<'_>> = hosts.iter().filter(|host| host.is_script()).collect();
+        let dead = scripts.iter().filter(|host| standing(host)).count();
+        let last = scripts.iter().flat_map(|host| host.standing()).map(|bad| bad.at).max();
+        let stood_in = last.is_some_and(|last| scripts.iter().any(|host| host.is_good_after(last)));
+        let runs = last.is_some_and(|last| polls_after(evidence, last));
+        if dead > 0 && dead == scripts.len() && !stood_in && !runs {
+            if scripts.len() == 1 {
+                doubts.push("the other host that has the same scripts was not asked");
+            }
+            stopped = scripts;
+        }
+    }
+    if stopped.is_empty() {
+        let with_service = services().any(|host| !host.good.is_empty());
+        let providers = hosts.iter().filter(|host| host.role == HostRole::Federation);
+        let dead: Vec<&Host<'_>> = providers.filter(standing).collect();
+        if with_service && !dead.is_empty() {
+            doubts.push("whether the user was sent there is not seen: the service's answer is encrypted");
+            step = StepKind::FederationRedirect;
+            stopped = dead;
+        }
+    }
+    if stopped.is_empty() {
+        return None;
+    }
+    stopped.sort_by_key(|host| host.order);
+    let mut bad: Vec<&Bad<'_>> = stopped.iter().flat_map(|host| host.standing()).collect();
+    bad.sort_by_key(|bad| bad.id);
+    if bad.iter().all(|bad| !bad.failure.certain) {
+        doubts.push("the capture does not name the fault exactly");
+    }
+    if stopped.iter().any(|host| !host.good.is_empty()) {
+        doubts.push("the host answered before the failure");
+    }
+    let blockage = Blockage {
+        step,
+        phase: Phase::BeforeChallenge,
+        hosts: stopped.iter().map(|host| host.name.clone()).collect(),
+        exchanges: bad.iter().map(|bad| bad.id).collect(),
+    };
+    let decided_by = bad.iter().map(|bad| bad.exchange.at).collect();
+    Some(made(evidence, failures, blockage, decided_by, doubts))
+}
+
+/// Whether the page of a sign-in was at work after a time: it asked the service again and again.
+fn polls_after(evidence: &Evidence, at: Timestamp) -> bool {
+    evidence.connections.iter().any(|connection| {
+        let service = connection
+            .server_name
+            .as_ref()
+            .is_some_and(|name| hosts::is_sign_in_service(name.as_str()));
+        service && polls(connection) && connection.span.is_some_and(|span| span.last() > at)
+    })
+}
+
+/// Whether a connection has the shape of a page that polls.
+pub(super) fn polls(connection: &Connection) -> bool {
+    connection.wire.as_ref().is_some_and(|wire| wire.polls.is_some())
+}
+
+/// What was seen of each host, by its hidden requests.
+fn seen<'a>(
+    evidence: &'a Evidence,
+    failures: &BTreeMap<ExchangeId, Failure>,
+) -> Vec<Host<'a>> {
+    let mut found: BTreeMap<&HostName, Host<'_>> = BTreeMap::new();
+    for (id, exchange) in evidence.numbered().filter(|(_, exchange)| exchange.is_hidden()) {
+        let Some(role) = hosts::host(exchange.host().as_str()).map(|row| row.role) else {
+            continue;
+        };
+        let Some((start, end)) = exchange.started().zip(exchange.ended()) else { continue };
+        let host = found.entry(exchange.host()).or_insert_with(|| Host {
+            name: exchange.host(),
+            role,
+            good: Vec::new(),
+            bad: Vec::new(),
+            order: id,
+        });
+        match failures.get(&id) {
+            Some(failure) => {
+                let at = if exchange.is_answered() { end } else { start };
+                host.bad.push(Bad { id, exchange, failure: *failure, at });
+            }
+            None if exchange.is_answered() => host.good.push(end),
+            None => {}
+        }
+    }
+    found.into_values().collect()
+}
+
+fn made(
+    evidence: &Evidence,
+    failures: &BTreeMap<ExchangeId, Failure>,
+    blockage: Blockage,
+    decided_by: Vec<crate::evidence::EvidenceRef>,
+    doubts: Vec<&'static str>,
+) -> SignInAttempt {
+    let mut steps: Vec<Step> = Vec::new();
+    let mut times: Vec<Timestamp> = Vec::new();
+    for (id, exchange) in evidence.numbered().filter(|(_, exchange)| exchange.is_hidden()) {
+        let failure = failures.get(&id);
+        let counts = blockage.exchanges.contains(&id);
+        let service = hosts::is_sign_in_service(exchange.host().as_str());
+        if !(counts || service && exchange.is_answered()) {
+            continue;
+        }
+        times.extend(exchange.started());
+        times.extend(exchange.ended());
+        let result = match failure {
+            Some(_) => StepResult::NoResponse,
+            None => StepResult::Unknown,
+        };
+        let kind = if counts { blockage.step } else { StepKind::Other };
+        let detail = match failure {
+            Some(failure) => super::wire::failure_words(failure.kind),
+            None => "encrypted".to_owned(),
+        };
+        match steps.last_mut() {
+            Some(last)
+                if last.host == *exchange.host()
+                    && last.result == result
+                    && last.detail == detail =>
+            {
+                last.count = last.count.saturating_add(1);
+                last.refs.push(exchange.at);
+            }
+            _ if steps.len() < STEPS => steps.push(Step {
+                kind,
+                at: exchange.started(),
+                result,
+                detail,
+                host: exchange.host().clone(),
+                count: 1,
+                refs: vec![exchange.at],
+            }),
+            _ => {}
+        }
+    }
+    SignInAttempt {
+        id: AttemptId(1),
+        flow: Flow::Unknown,
+        user: None,
+        tenant: None,
+        application: None,
+        resource: None,
+        correlation_ids: Vec::new(),
+        request_ids: Vec::new(),
+        policy_ids: Vec::new(),
+        first: times.iter().min().copied(),
+        last: times.iter().max().copied(),
+        steps,
+        errors: Vec::new(),
+        outcome: Outcome::SignInPreventedByNetwork,
+        side: Side::Network,
+        mfa: MfaState::Unknown,
+        methods: Vec::new(),
+        result_value: None,
+        deciding_code: None,
+        policy_page: None,
+        expected: Vec::new(),
+        blockage: Some(blockage),
+        meaning: None,
+        next_step: None,
+        supports: Vec::new(),
+        decided_by,
+        unseen: Vec::new(),
+        doubts,
+        is_other_program: false,
+        is_look: false,
+        note: None,
+        return_host: None,
+        overridden_by: None,
+    }
+}
