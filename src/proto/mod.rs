@@ -8,7 +8,16 @@
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 pub mod body;
+mod defragment;
 pub mod http1;
+mod icmp;
+mod ip;
+pub mod layers;
+mod link;
+pub mod segment;
+pub mod tcp_options;
+mod tunnel;
+mod wlan;
 
 use std::num::NonZeroU64;
 
