@@ -144,6 +144,15 @@ pub const ARCHIVE_MEMBERS: usize = 1_000_000;
 /// once together: they can be read at random only there.
 pub const HELD: u64 = 96 * MIB;
 
+/// Datagrams whose fragments are held at once; each is 64 KiB at most.
+pub const DATAGRAMS: usize = 64;
+/// Fragments taken of one datagram: with the smallest that IPv4 allows there are 1 366.
+pub const FRAGMENTS: u32 = 2048;
+/// How long fragments wait for the others, by the clock of the capture; Linux waits as long.
+pub const FRAGMENT_AGE: std::time::Duration = std::time::Duration::from_secs(30);
+/// Tunnels one inside the other.
+pub const TUNNELS: u8 = 8;
+
 /// What may still be expanded, counted as produced: one for a whole input, through every decoder.
 ///
 /// A decoder that lives inside a stream holds a share of it; all shares count down the same number.

@@ -8,8 +8,17 @@
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 pub mod body;
+mod defragment;
 pub mod http1;
 pub mod tcp;
+mod icmp;
+mod ip;
+pub mod layers;
+mod link;
+pub mod segment;
+pub mod tcp_options;
+mod tunnel;
+mod wlan;
 
 use std::num::NonZeroU64;
 
