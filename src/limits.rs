@@ -122,6 +122,15 @@ pub const ARCHIVE_MEMBERS: usize = 1_000_000;
 /// once together: they can be read at random only there.
 pub const HELD: u64 = 96 * MIB;
 
+/// Records kept of the answer section of one DNS message; real answers have fewer than 30.
+pub const DNS_ANSWERS: usize = 64;
+/// Bytes of a domain name (RFC 1035 section 2.3.4), and of the text that is made of one.
+pub const DNS_NAME: usize = 255;
+/// Pointers followed for one name; writers need one or two, and each costs a jump for every record.
+pub const DNS_POINTERS: usize = 32;
+/// Protocols, and addresses of each family, kept of one HTTPS record.
+pub const DNS_PARAMETERS: usize = 16;
+
 /// What may still be expanded, counted as produced: one for a whole input, through every decoder.
 ///
 /// A decoder that lives inside a stream holds a share of it; all shares count down the same number.

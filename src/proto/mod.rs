@@ -8,6 +8,7 @@
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 pub mod body;
+pub mod dns;
 pub mod http1;
 
 use std::num::NonZeroU64;
