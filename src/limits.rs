@@ -152,6 +152,14 @@ pub const FRAGMENTS: u32 = 2048;
 pub const FRAGMENT_AGE: std::time::Duration = std::time::Duration::from_secs(30);
 /// Tunnels one inside the other.
 pub const TUNNELS: u8 = 8;
+/// Records kept of the answer section of one DNS message; real answers have fewer than 30.
+pub const DNS_ANSWERS: usize = 64;
+/// Bytes of a domain name (RFC 1035 section 2.3.4), and of the text that is made of one.
+pub const DNS_NAME: usize = 255;
+/// Pointers followed for one name; writers need one or two, and each costs a jump for every record.
+pub const DNS_POINTERS: usize = 32;
+/// Protocols, and addresses of each family, kept of one HTTPS record.
+pub const DNS_PARAMETERS: usize = 16;
 
 /// What may still be expanded, counted as produced: one for a whole input, through every decoder.
 ///

@@ -9,6 +9,7 @@
 
 pub mod body;
 mod defragment;
+pub mod dns;
 pub mod http1;
 pub mod tcp;
 mod icmp;
