@@ -31,7 +31,7 @@ use crate::evidence::{
 };
 use crate::limits;
 use crate::proto::Mark;
-use crate::proto::ip::{Layers, Seen};
+use crate::proto::layers::{Layers, Seen};
 use crate::proto::segment::{self as proto_segment, IcmpError, Transport};
 use crate::proto::tcp::Sequence;
 use crate::time::Timestamp;
