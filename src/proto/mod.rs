@@ -8,7 +8,9 @@
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 pub mod body;
+pub mod community_id;
 pub mod http1;
+pub mod tls;
 
 use std::num::NonZeroU64;
 
