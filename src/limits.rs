@@ -160,6 +160,25 @@ pub const DNS_NAME: usize = 255;
 pub const DNS_POINTERS: usize = 32;
 /// Protocols, and addresses of each family, kept of one HTTPS record.
 pub const DNS_PARAMETERS: usize = 16;
+/// Bytes of one handshake message of TLS, held while it is incomplete; chains of certificates and
+/// post-quantum keys take a fifth of it. A longer message is passed over.
+pub const TLS_MESSAGE: u32 = 64 << 10;
+/// Hellos kept of each side of one connection: a second one follows a HelloRetryRequest.
+pub const TLS_HELLOS: usize = 8;
+/// Certificates read of one chain, as deep as common clients go.
+pub const TLS_CERTIFICATES: usize = 10;
+/// Host names kept of one certificate; authorities stop at 100.
+pub const TLS_CERTIFICATE_NAMES: usize = 100;
+/// Bytes of a distinguished name behind which no further attribute is written.
+pub const TLS_NAME: usize = 512;
+/// Alerts kept of one connection; real ones have up to three.
+pub const TLS_ALERTS: usize = 16;
+/// Numbers kept of each list of a ClientHello: versions, groups, key shares.
+pub const TLS_OFFERS: usize = 64;
+/// Application protocols kept of a ClientHello.
+pub const TLS_PROTOCOLS: usize = 16;
+/// Bytes kept of what stands where TLS should be: enough for the head of an HTTP answer.
+pub const TLS_FOREIGN: usize = 512;
 
 /// What may still be expanded, counted as produced: one for a whole input, through every decoder.
 ///

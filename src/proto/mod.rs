@@ -20,6 +20,9 @@ pub mod segment;
 pub mod tcp_options;
 mod tunnel;
 mod wlan;
+pub mod community_id;
+pub mod http1;
+pub mod tls;
 
 use std::num::NonZeroU64;
 
