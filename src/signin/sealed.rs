@@ -199,6 +199,7 @@ fn made(
             Some(failure) => super::wire::failure_words(failure.kind),
             None => "encrypted".to_owned(),
         };
+        let is_room = steps.len() < STEPS;
         match steps.last_mut() {
             Some(last)
                 if last.host == *exchange.host()
@@ -208,7 +209,7 @@ fn made(
                 last.count = last.count.saturating_add(1);
                 last.refs.push(exchange.at);
             }
-            _ if steps.len() < STEPS => steps.push(Step {
+            _ if is_room => steps.push(Step {
                 kind,
                 at: exchange.started(),
                 result,

@@ -176,7 +176,7 @@ impl Inside {
     fn data(&mut self, peer: Peer, bytes: &[u8], mark: Mark, context: &mut Context<'_>) {
         let mut rest = bytes;
         // Each round either takes all or enters a tunnel, of which there are few.
-        for _ in 0..=limits::TUNNELS {
+        for _ in 0..=limits::PROXIES {
             let taken = match &mut self.layer {
                 Layer::Dns(sides) => {
                     let [client, server] = &mut **sides;
@@ -303,7 +303,7 @@ impl Inside {
             }
             _ => return false,
         };
-        if self.depth >= limits::TUNNELS {
+        if self.depth >= limits::PROXIES {
             self.layer = Layer::Other;
             return false;
         }

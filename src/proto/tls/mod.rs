@@ -24,7 +24,7 @@ pub use facts::{NotTls, RecordSeen, Records, Sides, Tail, TlsFacts};
 pub use handshake::{Seen, ServerHello, cipher_name};
 pub use hello::{ClientHello, Ech};
 pub use ja4::Carrier;
-pub use record::Probe;
+pub use super::Probe;
 
 use self::facts::Filled;
 use self::handshake::{Gate, Message, Messages, Moment, Taken};

@@ -5,6 +5,7 @@
 //!
 //! Invariant: what is no header is never taken for one silently; the caller decides what to do.
 
+use super::Probe;
 /// Kinds of records.
 pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
 pub(super) const ALERT: u8 = 21;
@@ -19,17 +20,6 @@ const MAX_BODY: u16 = (1 << 14) + 2048;
 const SHORTEST_SEALED_ALERT: u16 = 10;
 /// Bytes of the longest: TLS 1.3 may pad it, but nobody does.
 const LONGEST_SEALED_ALERT: u16 = 256;
-
-/// Whether bytes are TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Probe {
-    /// They are.
-    Certain,
-    /// They are not.
-    No,
-    /// They may be, but there are too few of them.
-    Unsure,
-}
 
 /// The header of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
