@@ -96,6 +96,11 @@ impl EvidenceBuilder {
         Some(name)
     }
 
+    /// A name that was looked up, shared with its equals: a name server may be asked for anything.
+    pub fn looked_up(&mut self, text: &str) -> Option<HostName> {
+        self.host(text).or_else(|| HostName::looked_up(text))
+    }
+
     /// A URL out of its absolute form, whole; `None` when it has no host.
     pub fn url(&mut self, text: &str) -> Option<Url> {
         self.url_within(text, &Everything).map(|(url, _)| url)

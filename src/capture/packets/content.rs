@@ -16,7 +16,7 @@ use crate::evidence::{
     EvidenceBuilder, HostName, InputId, LookupTransport, NamedBy, Protocol, StreamNumber,
 };
 use crate::limits;
-use crate::proto::dns::DnsOverTcp;
+use crate::proto::dns::{self, DnsOverTcp};
 use crate::proto::http1_stream::{HttpEvent, HttpStream, probe_request, probe_response};
 use crate::proto::socks::{Socks, SocksHost, SocksState};
 use crate::proto::tcp::{Piece, Pool, Reassembly, Sequence};
@@ -27,8 +27,8 @@ use crate::time::Timestamp;
 /// How long a hole is waited for after its receiver acknowledged it: a capture may hold packets a
 /// little out of order.
 const LATE: Duration = Duration::from_millis(50);
-/// The port of name servers.
-const DNS: u16 = 53;
+/// Ports of name servers, and of those that are asked over the link.
+const DNS: [u16; 2] = [53, 5353];
 /// Ports at which TLS is spoken from the first byte.
 const TLS: [u16; 4] = [443, 853, 993, 8443];
 
@@ -186,7 +186,9 @@ impl Inside {
                     };
                     let Context { into, lookups, scope, .. } = context;
                     reader.data(rest, mark, &mut |message, first, last| {
-                        lookups.message(message, &talk, (first, last), into, scope);
+                        if let Some(message) = dns::parse_at_port(message) {
+                            lookups.message(&message, &talk, (first, last), into, scope);
+                        }
                     });
                     rest.len()
                 }
@@ -244,7 +246,7 @@ impl Inside {
             Peer::Server => probe_response(begin),
         };
         let by_tls = TlsStream::probe(begin);
-        let (layer, protocol) = if port == DNS && self.depth == 0 {
+        let (layer, protocol) = if DNS.contains(&port) && self.depth == 0 {
             let sides = Box::new([DnsOverTcp::new(), DnsOverTcp::new()]);
             (Layer::Dns(sides), Protocol::Dns)
         } else if by_tls == Probe::Certain {

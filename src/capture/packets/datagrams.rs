@@ -10,6 +10,7 @@ use super::stream_number::{Numbers, Pair};
 use super::table::Around;
 use crate::evidence::{LookupTransport, StreamNumber, Tunnel};
 use crate::proto::Mark;
+use crate::proto::dns::{self, DnsMessage};
 
 /// Ports of the protocols that are read or counted here (IANA).
 mod port {
@@ -23,6 +24,8 @@ mod port {
     pub(super) const OPENVPN: u16 = 1194;
     pub(super) const WIREGUARD: u16 = 51_820;
     pub(super) const L2TP: u16 = 1701;
+    /// Its messages have the form of lookups, and its names are of another kind.
+    pub(super) const NETBIOS: u16 = 137;
 }
 
 /// A datagram with what is around it.
@@ -72,16 +75,47 @@ impl Datagrams {
                 input: around.input,
             };
             let marks = (datagram.mark, datagram.mark);
-            around.lookups.message(datagram.payload, &talk, marks, around.into, around.scope);
+            if let Some(message) = dns::parse_at_port(datagram.payload) {
+                around.lookups.message(&message, &talk, marks, around.into, around.scope);
+            }
             return None;
         }
-        hides(datagram, &has)
+        let tunnel = hides(datagram, &has);
+        if has(port::NETBIOS) {
+            return None;
+        }
+        if tunnel.is_none()
+            && datagram.payload.len() <= SHORT
+            && let Some(message) = dns::parse(datagram.payload).filter(is_whole_lookup)
+        {
+            let talk = Talk {
+                from: datagram.source,
+                to: datagram.destination,
+                transport: LookupTransport::Udp,
+                stream: number.map(StreamNumber),
+                input: around.input,
+            };
+            let marks = (datagram.mark, datagram.mark);
+            around.lookups.message(&message, &talk, marks, around.into, around.scope);
+        }
+        tunnel
     }
 
     /// The number of the conversation that an ICMP error quotes.
     pub(super) fn quoted(&mut self, source: SocketAddr, destination: SocketAddr) {
         let _ = self.numbers.datagram(&Pair::of(source, destination));
     }
+}
+
+/// Bytes of the longest datagram that is taken for a lookup at another port (RFC 1035 section 2.3.4).
+const SHORT: usize = 512;
+
+/// Whether a message at another port than that of name servers leaves no doubt.
+fn is_whole_lookup(message: &DnsMessage) -> bool {
+    message.complete
+        && message.questions == 1
+        && message.opcode == 0
+        && message.question.as_ref().is_some_and(|question| question.qclass == 1)
 }
 
 /// What a datagram hides, by its port and first bytes.

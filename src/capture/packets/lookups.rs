@@ -15,7 +15,7 @@ use crate::evidence::{
 };
 use crate::limits;
 use crate::proto::Mark;
-use crate::proto::dns::{self, DnsMessage, RecordData};
+use crate::proto::dns::{DnsMessage, RecordData};
 
 /// Aliases kept of one name.
 const ALIASES: usize = 16;
@@ -42,9 +42,6 @@ struct Key {
 struct Open {
     lookup: NameLookup,
     first: Mark,
-    last: Mark,
-    stream: Option<StreamNumber>,
-    input: InputId,
 }
 
 /// The lookups of one input.
@@ -77,19 +74,18 @@ impl Lookups {
     /// Takes a message, and the frames that it began and ended in.
     pub(super) fn message(
         &mut self,
-        bytes: &[u8],
+        message: &DnsMessage,
         talk: &Talk,
         (first, last): (Mark, Mark),
         into: &mut EvidenceBuilder,
         scope: &Scope,
     ) {
-        let Some(message) = dns::parse(bytes) else { return };
         let Some(question) = &message.question else { return };
         // The root, and names that no host has.
-        let Some(name) = into.host(&question.name) else { return };
+        let Some(name) = into.looked_up(&question.name) else { return };
         let kind = question.qtype;
         if message.is_response {
-            self.answer(&message, name, kind, talk, (first, last), into, scope);
+            self.answer(message, name, kind, talk, (first, last), into, scope);
         } else {
             self.question(message.id, name, kind, talk, last, into, scope);
         }
@@ -113,7 +109,6 @@ impl Lookups {
         if let Some(open) = self.open.get_mut(&key) {
             open.lookup.tries = open.lookup.tries.saturating_add(1);
             open.lookup.asked_last = Some(mark.at);
-            open.last = mark;
             open.lookup.at = place(talk.input, open.first, mark, talk);
             return;
         }
@@ -132,8 +127,7 @@ impl Lookups {
             in_scope,
             ..NameLookup::new(name, Answer::None, at)
         };
-        let (stream, input) = (talk.stream, talk.input);
-        self.open.insert(key, Open { lookup, first: mark, last: mark, stream, input });
+        self.open.insert(key, Open { lookup, first: mark });
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of one message")]
