@@ -8,9 +8,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use mfatrace::evidence::{
-    Answer, Evidence, Locator, NameLookup, Opened, Peer, Scheme, Transport,
-};
+use mfatrace::evidence::{Answer, Evidence, Locator, NameLookup, Opened, Peer, Scheme, Transport};
 use serde_json::Value;
 
 /// Items of one kind, told by tshark and told here, each with its capture.
@@ -80,7 +78,10 @@ fn theirs(name: &str, told: &Value, kinds: &mut Kinds) {
         let host = if method == "connect" { uri } else { text(&request["host"]) };
         add("http", format!("stream {} {method} {host}", request["tcp_stream"]));
         if let Some(status) = request["status"].as_u64() {
-            add("http status", format!("stream {} {method} {host} {status}", request["tcp_stream"]));
+            add(
+                "http status",
+                format!("stream {} {method} {host} {status}", request["tcp_stream"]),
+            );
         }
     }
 }
@@ -193,7 +194,11 @@ fn facts_agree_with_tshark() {
         let extra: Vec<_> = items.ours.difference(&items.theirs).collect();
         let count = items.theirs.union(&items.ours).count();
         let agree = items.theirs.intersection(&items.ours).count();
-        println!("{kind}: {agree} of {count} agree, {} missing, {} extra", missing.len(), extra.len());
+        println!(
+            "{kind}: {agree} of {count} agree, {} missing, {} extra",
+            missing.len(),
+            extra.len()
+        );
         all += count;
         for (sign, item) in
             missing.iter().map(|item| ('-', item)).chain(extra.iter().map(|item| ('+', item)))

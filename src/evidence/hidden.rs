@@ -10,8 +10,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Answer, Body, Connection, ConnectionId, Exchange, Headers, HostName, LookupId, Missing, NameLookup,
-    NamedBy, NoResponse, Opened, Protocol, Request, Scheme, Transport, Url, Via, Wire,
+    Answer, Body, Connection, ConnectionId, Exchange, Headers, HostName, LookupId, Missing,
+    NameLookup, NamedBy, NoResponse, Opened, Protocol, Request, Scheme, Transport, Url, Via, Wire,
 };
 use crate::limits;
 use crate::time::{Span, Timestamp};

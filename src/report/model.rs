@@ -8,7 +8,9 @@
 use std::fmt::Write as _;
 
 use crate::entra;
-use crate::evidence::{DiagnosticCode, Evidence, EvidenceRef, Format, Input, Locator, Redaction, Stream, Transport};
+use crate::evidence::{
+    DiagnosticCode, Evidence, EvidenceRef, Format, Input, Locator, Redaction, Stream, Transport,
+};
 use crate::finding::{Confidence, Finding, Piece, Refs, Text};
 use crate::signin::{
     GuideCause, MfaState, Outcome, Side, SignIn, SignInAttempt, StepKind, StepResult,

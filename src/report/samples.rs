@@ -476,8 +476,11 @@ pub(crate) fn denied() -> Case {
 }
 
 fn lookup_and_connection(builder: &mut EvidenceBuilder) {
-    let frames =
-        Locator::Frames { first: NonZeroU64::MIN, last: NonZeroU64::MIN.saturating_add(4), stream: None };
+    let frames = Locator::Frames {
+        first: NonZeroU64::MIN,
+        last: NonZeroU64::MIN.saturating_add(4),
+        stream: None,
+    };
     let at = EvidenceRef { input: InputId(0), at: frames };
     let answer = crate::evidence::Answer::Addresses(vec!["192.0.2.7".parse().unwrap()]);
     builder.add_lookup(NameLookup::new(host(SCRIPTS), answer, at));

@@ -6,8 +6,8 @@ use super::clock;
 use super::correlate::{self, Group};
 use super::failure;
 use super::outcome::{self, Judgement};
-use super::sighting::{FoundCode, Grant, Sighting};
 use super::sealed;
+use super::sighting::{FoundCode, Grant, Sighting};
 use super::traffic::{self, is_mfa_page};
 use super::{
     AttemptId, Carrier, Flow, Guid, GuideCause, MfaState, Outcome, SignIn, SignInAttempt, Step,
@@ -55,7 +55,8 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
     let encrypted = encrypted(evidence, &failures);
     let seen = !attempts.is_empty() || !encrypted.is_empty();
     let clocks = clock::readings(evidence);
-    SignIn { attempts, encrypted, failures, clocks, seen, dropped }
+    let veils = sealed::veils(evidence);
+    SignIn { attempts, encrypted, veils, failures, clocks, seen, dropped }
 }
 
 /// A group of nothing but look-ups, scripts and telemetry that worked is no attempt.

@@ -20,6 +20,8 @@ use crate::time::Timestamp;
 
 /// A client that asked once and was heard no more is given so long before it counts as unanswered.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// A client asks again after this time at the earliest (RFC 6298 section 2.1).
+const RETRY: Duration = Duration::from_millis(900);
 /// A server that has a request is given so long before its silence counts.
 const SILENCE: Duration = Duration::from_secs(8);
 /// A client that leaves a handshake before this time was not kept waiting: browsers open connections
@@ -97,8 +99,7 @@ impl<'a> Wire<'a> {
                 .and_then(|()| failure(Fault::NameMissing, false)),
             Answer::None => {
                 let one_sided = coverage.wire.as_ref().is_none_or(|wire| wire.is_one_sided);
-                let last = lookup.asked_last.unwrap_or(asked);
-                let waited = waited(coverage, last) >= PATIENCE || lookup.tries > 2;
+                let waited = waited(coverage, asked) >= PATIENCE || lookup.tries > 2;
                 (!one_sided && waited)
                     .then_some(())
                     .and_then(|()| failure(Fault::NameNoAnswer, lookup.tries > 1))
@@ -141,13 +142,12 @@ fn of_connection(
     let one_sided =
         facts.is_one_sided || coverage.wire.as_ref().is_none_or(|wire| wire.is_one_sided);
     match connection.opened {
-        Opened::Unanswered { .. } if facts.dropped.is_some() => {
-            failure(Fault::LocalFirewall, true)
-        }
+        Opened::Unanswered { .. } if facts.dropped.is_some() => failure(Fault::LocalFirewall, true),
         Opened::Unanswered { tries } => {
-            let last = facts.asked?.last();
-            let waited = waited(coverage, last);
-            let counts = tries > 1 && waited >= Duration::from_secs(1) || waited >= PATIENCE;
+            // A try that another one followed was given time; the last one may have had none.
+            let asked = facts.asked?;
+            let lasted = asked.length().max(waited(coverage, asked.first()));
+            let counts = tries > 2 || lasted >= PATIENCE || tries > 1 && lasted >= RETRY;
             (counts && !one_sided)
                 .then_some(())
                 .and_then(|()| failure(Fault::ConnectTimeout, tries > 1))
@@ -223,13 +223,12 @@ fn in_handshake(
     }
     if cut_by_server {
         // A server that asked for a certificate of the client may close without one.
-        let fault =
-            if tls.certificate_requested { Fault::ClientCert } else { Fault::HandshakeCut };
+        let fault = if tls.certificate_requested { Fault::ClientCert } else { Fault::HandshakeCut };
         return failure(fault, !tls.certificate_requested);
     }
     let flight = server_payload.map_or(sent.last(), |span| span.last());
-    let client_left = facts.reset.is_some_and(|reset| reset.by == Peer::Client)
-        || facts.ended[0].is_some();
+    let client_left =
+        facts.reset.is_some_and(|reset| reset.by == Peer::Client) || facts.ended[0].is_some();
     if client_left && tls.inferred_alert.is_some_and(|(by, _)| by == Peer::Client) {
         return failure(Fault::CertUntrusted, false);
     }
@@ -257,8 +256,7 @@ fn after_handshake(
     coverage: &InputCoverage,
     sent: Timestamp,
 ) -> Option<Failure> {
-    let [client, server] =
-        connection.tls.as_deref().map(|tls| tls.application).unwrap_or_default();
+    let [client, server] = connection.tls.as_deref().map(|tls| tls.application).unwrap_or_default();
     if client == 0 {
         return None;
     }

@@ -30,7 +30,7 @@ pub use crate::entra::{GuideCause, MfaState, Outcome, Side, StepKind};
 pub use assemble::reconstruct;
 pub use attempt::{
     AttemptId, Blockage, Carrier, Flow, Guid, Phase, SignIn, SignInAttempt, Step, StepResult,
-    StsError,
+    StsError, Veil,
 };
 pub use client::{Browser, Client, System, client, failure_name, proxy};
 pub use clock::ClockReading;

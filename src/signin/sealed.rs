@@ -12,10 +12,12 @@ use std::collections::BTreeMap;
 use super::failure::{Failure, FailureSide};
 use super::{
     AttemptId, Blockage, Flow, MfaState, Outcome, Phase, Side, SignInAttempt, Step, StepKind,
-    StepResult,
+    StepResult, Veil,
 };
-use crate::entra::{HostRole, hosts};
-use crate::evidence::{Connection, Evidence, Exchange, ExchangeId, HostName};
+use crate::entra::{self, ConcealerKind, HostRole, hosts};
+use crate::evidence::{
+    Connection, Evidence, EvidenceRef, Exchange, ExchangeId, HostName, Opened, Tunnel,
+};
 use crate::time::Timestamp;
 
 /// Steps shown of one attempt.
@@ -56,9 +58,9 @@ impl Host<'_> {
 
     /// Its failures that nothing made good.
     fn standing(&self) -> impl Iterator<Item = &Bad<'_>> {
-        self.bad.iter().filter(|bad| {
-            bad.failure.side == FailureSide::Network && !self.is_good_after(bad.at)
-        })
+        self.bad
+            .iter()
+            .filter(|bad| bad.failure.side == FailureSide::Network && !self.is_good_after(bad.at))
     }
 }
 
@@ -99,7 +101,9 @@ pub(super) fn attempt(
         let providers = hosts.iter().filter(|host| host.role == HostRole::Federation);
         let dead: Vec<&Host<'_>> = providers.filter(standing).collect();
         if with_service && !dead.is_empty() {
-            doubts.push("whether the user was sent there is not seen: the service's answer is encrypted");
+            doubts.push(
+                "whether the user was sent there is not seen: the service's answer is encrypted",
+            );
             step = StepKind::FederationRedirect;
             stopped = dead;
         }
@@ -142,11 +146,54 @@ pub(super) fn polls(connection: &Connection) -> bool {
     connection.wire.as_ref().is_some_and(|wire| wire.polls.is_some())
 }
 
+/// What keeps a capture of packets from showing a sign-in.
+pub(super) fn veils(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
+    let mut veils: Vec<(Veil, EvidenceRef)> = Vec::new();
+    let hidden = evidence.exchanges.iter().filter(|exchange| exchange.is_hidden());
+    let mut service = hidden.filter(|exchange| hosts::is_sign_in_service(exchange.host().as_str()));
+    if let Some(first) = service.next() {
+        veils.push((Veil::Begun, first.at));
+    }
+    for coverage in &evidence.coverage.inputs {
+        let Some(wire) = &coverage.wire else { continue };
+        if let Some(at) = wire.first_frame.filter(|_| wire.is_one_sided) {
+            veils.push((Veil::OneSided, at));
+        }
+        for (tunnel, _, at) in &wire.tunnels {
+            match tunnel {
+                Tunnel::Vpn => veils.push((Veil::Vpn(None), *at)),
+                Tunnel::LoopbackProxy => veils.push((Veil::LoopbackProxy, *at)),
+                Tunnel::DnsOverHttps | Tunnel::DnsOverTls => {}
+            }
+        }
+    }
+    let mut unnamed = None;
+    let mut named = false;
+    for connection in evidence.connections.iter().filter(|one| one.wire.is_some()) {
+        let Some(name) = &connection.server_name else {
+            let seals = connection.tls.is_some() && connection.opened == Opened::MidStream;
+            unnamed = unnamed.or(seals.then_some(connection.at));
+            continue;
+        };
+        named |= connection.tls.is_some();
+        let Some(row) = entra::concealer(name.as_str()) else { continue };
+        let veil = match row.kind {
+            ConcealerKind::EncryptedDns => continue,
+            ConcealerKind::Vpn => Veil::Vpn(Some(row.name)),
+            ConcealerKind::ZeroTrust => Veil::ZeroTrust(row.name),
+        };
+        if !veils.iter().any(|(known, _)| *known == veil) {
+            veils.push((veil, connection.at));
+        }
+    }
+    if let Some(at) = unnamed.filter(|_| !named) {
+        veils.push((Veil::MidStream, at));
+    }
+    veils
+}
+
 /// What was seen of each host, by its hidden requests.
-fn seen<'a>(
-    evidence: &'a Evidence,
-    failures: &BTreeMap<ExchangeId, Failure>,
-) -> Vec<Host<'a>> {
+fn seen<'a>(evidence: &'a Evidence, failures: &BTreeMap<ExchangeId, Failure>) -> Vec<Host<'a>> {
     let mut found: BTreeMap<&HostName, Host<'_>> = BTreeMap::new();
     for (id, exchange) in evidence.numbered().filter(|(_, exchange)| exchange.is_hidden()) {
         let Some(role) = hosts::host(exchange.host().as_str()).map(|row| row.role) else {
@@ -176,7 +223,7 @@ fn made(
     evidence: &Evidence,
     failures: &BTreeMap<ExchangeId, Failure>,
     blockage: Blockage,
-    decided_by: Vec<crate::evidence::EvidenceRef>,
+    decided_by: Vec<EvidenceRef>,
     doubts: Vec<&'static str>,
 ) -> SignInAttempt {
     let mut steps: Vec<Step> = Vec::new();

@@ -16,10 +16,9 @@ use super::failure;
 use crate::capture::saz::tunnel::is_failure as is_failed_handshake;
 use crate::capture::{ReadOptions, Want};
 use crate::evidence::{
-    Author, Body, CertificateSummary, Connection, ConnectionId, DiagnosticCode,
-    EvidenceBuilder, EvidenceRef, Exchange, Headers, HostName, InputId, Locator, Missing,
-    NoResponse, Request, Response, Scheme, Stage, TlsHandshake, TlsVersion, Url,
-    Via, shown,
+    Author, Body, CertificateSummary, Connection, ConnectionId, DiagnosticCode, EvidenceBuilder,
+    EvidenceRef, Exchange, Headers, HostName, InputId, Locator, Missing, NoResponse, Request,
+    Response, Scheme, Stage, TlsHandshake, TlsVersion, Url, Via, shown,
 };
 use crate::limits::{self, Budget};
 use crate::time::{Span, Timestamp};

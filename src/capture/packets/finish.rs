@@ -10,8 +10,8 @@ use super::flow::{Beat, Flow, Run, Side};
 use crate::capture::Scope;
 use crate::evidence::{
     Alert, CertificateSummary, Closed, Connection, EvidenceBuilder, EvidenceRef, Hello, IcmpKind,
-    IcmpReport, InputId, Locator, NamedBy, Opened, Peer, ResetReport,
-    StallReport, Stream, StreamNumber, TlsHandshake, TlsVersion, Traffic, Transport, Wire, shown,
+    IcmpReport, InputId, Locator, NamedBy, Opened, Peer, ResetReport, StallReport, Stream,
+    StreamNumber, TlsHandshake, TlsVersion, Traffic, Transport, Wire, shown,
 };
 use crate::proto::community_id::community_id;
 use crate::proto::tls::{CertificateFacts, ClientCertificate, Ech, TlsFacts, cipher_name};
@@ -75,10 +75,9 @@ impl Maker<'_> {
     /// The connection that a flow was.
     pub(super) fn connection(&mut self, flow: &Flow, told: Told, why: Why) -> Connection {
         let mut told = told;
-        let stream = flow.number.map(|number| Stream {
-            transport: Transport::Tcp,
-            number: StreamNumber(number),
-        });
+        let stream = flow
+            .number
+            .map(|number| Stream { transport: Transport::Tcp, number: StreamNumber(number) });
         let place = Place { input: self.input, stream };
         let reversed = told.tls.as_ref().is_some_and(|tls| tls.is_reversed) && !flow.has_syn;
         let facts = told.tls.take();
@@ -163,7 +162,10 @@ impl Maker<'_> {
         let inferred = facts.alert_instead_of_finished().map(|mark| (Peer::Client, mark));
         let sealed = || {
             [proto::Peer::Client, proto::Peer::Server].into_iter().find_map(|side| {
-                let alert = facts.alerts.iter().find(|one| one.from == side && one.description.is_none())?;
+                let alert = facts
+                    .alerts
+                    .iter()
+                    .find(|one| one.from == side && one.description.is_none())?;
                 (!facts.is_handshake_over()).then_some((turn(side), alert.mark))
             })
         };
@@ -171,7 +173,8 @@ impl Maker<'_> {
             let text = self.into.captured(plain.head.clone());
             (turn(plain.from), text, place.at(plain.mark))
         });
-        let count = |records: &proto::tls::Records| u32::try_from(records.count).unwrap_or(u32::MAX);
+        let count =
+            |records: &proto::tls::Records| u32::try_from(records.count).unwrap_or(u32::MAX);
         let (client, server) = (count(&facts.application.client), count(&facts.application.server));
         TlsHandshake {
             version: agreed.and_then(|hello| version(hello.version)),
@@ -315,4 +318,3 @@ fn closed(flow: &Flow, why: Why, reversed: bool) -> Closed {
         Why::Idle => Closed::Idle,
     }
 }
-

@@ -130,8 +130,7 @@ pub(super) struct Flow {
 /// Ports below this are those of services (RFC 6335 section 6).
 const SYSTEM_PORTS: u16 = 1024;
 /// Ports at which proxies and other servers listen above those.
-const SERVERS: [u16; 12] =
-    [1080, 1433, 3128, 3389, 5061, 8000, 8080, 8081, 8443, 8888, 9000, 9443];
+const SERVERS: [u16; 12] = [1080, 1433, 3128, 3389, 5061, 8000, 8080, 8081, 8443, 8888, 9000, 9443];
 
 /// Which side opened the connection: by its SYN, or else by the ports.
 pub(super) fn opener(segment: &Segment<'_>) -> (SocketAddr, SocketAddr) {

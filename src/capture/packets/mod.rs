@@ -16,7 +16,7 @@ mod lookups;
 mod stream_number;
 mod table;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use self::datagrams::{Datagram, Datagrams};
 use self::flow::{Icmp, Segment};
@@ -24,7 +24,7 @@ use self::lookups::Lookups;
 use self::stream_number::Header;
 use self::table::{Around, Table};
 use super::Scope;
-use super::frames::Frame;
+use super::frames::{Frame, LinkType};
 use super::source::as_u64;
 use crate::evidence::{
     EvidenceBuilder, EvidenceRef, IcmpKind, InputId, Locator, Tunnel, WireCoverage,
@@ -53,6 +53,59 @@ pub(super) struct Packets {
     ids: [Option<(u64, u32)>; IDS],
     next_id: usize,
     coverage: WireCoverage,
+    sides: Sides,
+}
+
+/// Whether the first client that asked for something was sent anything at all.
+#[derive(Default)]
+struct Sides {
+    client: Option<IpAddr>,
+    heard: u64,
+    /// The stations on an Ethernet that were seen first: where only one of them sends, one side may
+    /// have been captured.
+    stations: [Option<[u8; 6]>; 2],
+}
+
+impl Sides {
+    /// Notes who sent a frame on an Ethernet.
+    fn station(&mut self, frame: &[u8]) {
+        let [first, second] = &mut self.stations;
+        if second.is_some() {
+            return;
+        }
+        let Some(sender) = frame.get(6..12).and_then(|bytes| <[u8; 6]>::try_from(bytes).ok())
+        else {
+            return;
+        };
+        match first {
+            Some(known) if *known == sender => {}
+            Some(_) => {
+                *second = Some(sender);
+                self.heard = self.heard.saturating_add(1);
+            }
+            None => *first = Some(sender),
+        }
+    }
+
+    fn see(&mut self, unit: &proto_segment::Segment<'_>) {
+        match self.client {
+            Some(client) => {
+                if unit.destination == client {
+                    self.heard = self.heard.saturating_add(1);
+                }
+            }
+            None => {
+                let asks = match &unit.layer {
+                    Transport::Tcp { flags, .. } => flags.is_syn() && !flags.is_ack(),
+                    Transport::Udp { destination_port, .. } => *destination_port == 53,
+                    _ => false,
+                };
+                if asks {
+                    self.client = Some(unit.source);
+                }
+            }
+        }
+    }
 }
 
 impl Packets {
@@ -67,6 +120,7 @@ impl Packets {
             ids: [None; IDS],
             next_id: 0,
             coverage: WireCoverage::default(),
+            sides: Sides::default(),
         }
     }
 
@@ -92,9 +146,13 @@ impl Packets {
             self.coverage.cut = self.coverage.cut.saturating_add(1);
             self.coverage.cut_to = self.coverage.cut_to.max(as_u64(frame.data.len()));
         }
-        let Self { layers, table, lookups, datagrams, coverage, input, .. } = self;
+        let Self { layers, table, lookups, datagrams, coverage, input, sides, .. } = self;
+        if link == LinkType::ETHERNET {
+            sides.station(frame.data);
+        }
         let mut around = Around { into, lookups, scope, input: *input };
         let seen = layers.frame(link.0, frame.data, frame.original, mark, &mut |segment| {
+            sides.see(segment);
             let given = Given { segment, mark, at, is_dropped, is_copy };
             given.take(table, datagrams, coverage, &mut around);
         });
@@ -118,7 +176,7 @@ impl Packets {
 
     /// Ends the capture, and says what it could see.
     pub(super) fn finish(mut self, scope: &Scope, into: &mut EvidenceBuilder) -> WireCoverage {
-        let Self { table, lookups, datagrams, coverage, input, .. } = &mut self;
+        let Self { table, lookups, datagrams, coverage, input, sides, .. } = &mut self;
         let mut around = Around { into, lookups, scope, input: *input };
         table.finish(&mut around);
         datagrams.finish(&mut around);
@@ -129,9 +187,9 @@ impl Packets {
         coverage.missing = table.missing;
         coverage.copies = coverage.copies.saturating_add(table.copies);
         // One connection with both sides shows that the capture could see both.
-        coverage.is_one_sided = table.two_sided == 0
-            && (table.one_sided > 0 || around.lookups.asked == 0 && table.opened > 0)
-            && around.lookups.answered == 0;
+        let heard = around.lookups.answered > 0 || sides.heard > 0;
+        coverage.is_one_sided =
+            table.two_sided == 0 && (table.one_sided > 0 || sides.client.is_some() && !heard);
         if table.evicted > 0 {
             into.diagnose(
                 crate::evidence::DiagnosticCode::LimitReached,

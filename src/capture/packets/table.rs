@@ -254,8 +254,7 @@ impl Table {
         let connection = maker.connection(&flow, told, why);
         if let Some(wire) = &connection.wire {
             let [client, server] = &wire.traffic;
-            let counter =
-                if wire.is_one_sided { &mut self.one_sided } else { &mut self.two_sided };
+            let counter = if wire.is_one_sided { &mut self.one_sided } else { &mut self.two_sided };
             if wire.is_one_sided || client.segments > 0 && server.segments > 0 {
                 *counter = counter.saturating_add(1);
             }
@@ -288,9 +287,9 @@ impl Table {
         if self.contents.len() > limits::LIVE_CONTENTS.saturating_mul(2) {
             let flows = &self.flows;
             self.contents.retain(|slot| {
-                flows.get(place(*slot)).is_some_and(|flow| {
-                    flow.as_ref().is_some_and(|flow| flow.content.is_some())
-                })
+                flows
+                    .get(place(*slot))
+                    .is_some_and(|flow| flow.as_ref().is_some_and(|flow| flow.content.is_some()))
             });
         }
     }

@@ -18,9 +18,9 @@ use super::target::{absolute, method};
 use super::tunnel::{self, ClientText, ServerText};
 use crate::capture::{ReadOptions, Want};
 use crate::evidence::{
-    Answer, Author, Body, Connection, Diagnostic, DiagnosticCode, EvidenceBuilder,
-    EvidenceRef, Exchange, Headers, HostName, InputId, Locator, Missing, NameLookup, NoResponse,
-    Opened, Request, Response, Scheme, TlsHandshake, Url, Via,
+    Answer, Author, Body, Connection, Diagnostic, DiagnosticCode, EvidenceBuilder, EvidenceRef,
+    Exchange, Headers, HostName, InputId, Locator, Missing, NameLookup, NoResponse, Opened,
+    Request, Response, Scheme, TlsHandshake, Url, Via,
 };
 use crate::limits::{self, Budget};
 use crate::proto::http1;

@@ -204,12 +204,7 @@ impl Reassembly {
     }
 
     /// Gives up the holes that the other side acknowledged: it has got what the capture has not.
-    pub fn acknowledged(
-        &mut self,
-        ack: Sequence,
-        pool: &mut Pool,
-        out: &mut dyn FnMut(Piece<'_>),
-    ) {
+    pub fn acknowledged(&mut self, ack: Sequence, pool: &mut Pool, out: &mut dyn FnMut(Piece<'_>)) {
         while let Some(first) = self.held.first() {
             if ack.since(first.sequence) <= 0 {
                 break;

@@ -18,13 +18,13 @@ mod record;
 #[cfg(test)]
 mod tests;
 
+pub use super::Probe;
 pub use alert::{AlertFact, alert_name};
 pub use certificate::{CertificateFacts, Chain, ClientCertificate};
 pub use facts::{NotTls, RecordSeen, Records, Sides, Tail, TlsFacts};
 pub use handshake::{Seen, ServerHello, cipher_name};
 pub use hello::{ClientHello, Ech};
 pub use ja4::Carrier;
-pub use super::Probe;
 
 use self::facts::Filled;
 use self::handshake::{Gate, Message, Messages, Moment, Taken};
@@ -217,7 +217,8 @@ impl TlsStream {
             if let Some(mark) = side.last {
                 let cut = side.messages.cut(side.moment(mark));
                 side.messages.reset();
-                side.phase = if side.phase == Phase::Foreign { Phase::Foreign } else { Phase::Lost };
+                side.phase =
+                    if side.phase == Phase::Foreign { Phase::Foreign } else { Phase::Lost };
                 self.message_if(from, cut);
             }
         }
@@ -266,7 +267,10 @@ impl TlsStream {
         let head = side.header;
         match Header::read(head) {
             Some(header) if header.length > 0 || !is_start => self.begin_record(from, header, mark),
-            _ if is_start && self.may_be_ssl2(from) && record::is_ssl2(head, from == Peer::Client) => {
+            _ if is_start
+                && self.may_be_ssl2(from)
+                && record::is_ssl2(head, from == Peer::Client) =>
+            {
                 self.begin_ssl2(from, mark);
             }
             _ if is_start => self.begin_foreign(from, mark),
