@@ -544,9 +544,9 @@ mod support {
 
     use super::{Case, check};
     use crate::evidence::{
-        Author, Body, Closed, Connection, EvidenceBuilder, EvidenceRef, Exchange, Headers, Input,
-        InputId, Locator, Missing, NoResponse, Opened, Redaction, Request, Response, Scheme, Stage,
-        TlsHandshake, Transport, Url, Vantage, Via,
+        Author, Body, Connection, EvidenceBuilder, EvidenceRef, Exchange, Headers, Input, InputId,
+        Locator, Missing, NoResponse, Redaction, Request, Response, Scheme, Stage, TlsHandshake,
+        Url, Vantage, Via,
     };
     use crate::signin::reconstruct;
     use crate::time::{Span, Timestamp};
