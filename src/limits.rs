@@ -121,6 +121,24 @@ pub const ARCHIVE_MEMBERS: usize = 1_000_000;
 /// Bytes held in memory of archives inside archives and of protected members, all that are open at
 /// once together: they can be read at random only there.
 pub const HELD: u64 = 96 * MIB;
+/// Bytes of a head read from a stream, as [`HEAD`] of one in a file: servers refuse longer ones.
+pub const STREAM_HEAD: usize = 64 << 10;
+/// Bytes kept of the target of a request in clear: servers refuse longer ones (RFC 9110 section 4.1).
+pub const STREAM_TARGET: usize = 8 << 10;
+/// Bytes kept of the name of a field read from a stream; real ones have under a hundred.
+pub const STREAM_FIELD_NAME: usize = 256;
+/// Bytes kept of one body in clear: a page that a proxy or a portal puts in the way is shorter.
+pub const STREAM_BODY: usize = 64 << 10;
+/// Requests of one connection that wait for their response; browsers sent six when they pipelined.
+pub const STREAM_WAITING: usize = 32;
+/// Bytes that such requests may hold together; above it they keep no fields.
+pub const STREAM_WAITING_BYTES: usize = 256 << 10;
+/// Bytes kept that a client sent into a tunnel before it was granted: one flight of a TLS handshake.
+pub const EARLY_BYTES: usize = 16 << 10;
+/// Pieces of such bytes, each with the frame it came in.
+pub const EARLY_PIECES: usize = 32;
+/// Bytes of SOCKS messages held until the server chose a method: all that a client may send by then.
+pub const SOCKS_HELD: usize = 1 << 10;
 
 /// What may still be expanded, counted as produced: one for a whole input, through every decoder.
 ///

@@ -8,11 +8,25 @@
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 pub mod body;
+pub mod early;
 pub mod http1;
+pub mod http1_stream;
+pub mod socks;
 
 use std::num::NonZeroU64;
 
 use crate::time::Timestamp;
+
+/// What the first bytes of a stream say about a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// It is this protocol.
+    Certain,
+    /// It may be; more bytes will tell.
+    Unsure,
+    /// It is not.
+    No,
+}
 
 /// A side of a conversation: the client opened it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
