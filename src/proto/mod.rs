@@ -25,6 +25,10 @@ pub mod tcp_options;
 pub mod tls;
 mod tunnel;
 mod wlan;
+pub mod early;
+pub mod http1;
+pub mod http1_stream;
+pub mod socks;
 
 use std::num::NonZeroU64;
 

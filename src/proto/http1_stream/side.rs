@@ -128,6 +128,16 @@ impl Side {
         }
     }
 
+    /// Whether a message may begin so; where the way is looked for, only in one of the usual ways.
+    fn begins(&self, from: Peer, seen: &[u8]) -> Probe {
+        let start = seen.get(..PREFIX).unwrap_or(seen);
+        match from {
+            Peer::Client if self.resync && !is_known_method(start) => Probe::No,
+            Peer::Client => begins_request(start),
+            Peer::Server => begins_response(start),
+        }
+    }
+
     /// What there is of a head that will not go on, if its first line is whole.
     pub(super) fn leftover(&mut self) -> Option<(Vec<u8>, Mark)> {
         let (line, begin) = (self.line, self.begin);
@@ -145,6 +155,9 @@ impl Side {
 
     /// Looks for the end of the head; of `seen` the first `before` bytes were looked at already.
     fn scan(&mut self, from: Peer, seen: &[u8], before: usize) -> Scan {
+        if !self.line && before < PREFIX && self.begins(from, seen) == Probe::No {
+            return Scan::Garbage;
+        }
         while let Some(end) = seen.get(self.scanned..).and_then(|rest| memchr(b'\n', rest)) {
             let end = self.scanned.saturating_add(end);
             let (line, rest) = seen.split_at_checked(end).unwrap_or((seen, &[]));
@@ -165,9 +178,6 @@ impl Side {
             }
         }
         self.scanned = seen.len();
-        if !self.line && before < PREFIX && begins(from, seen) == Probe::No {
-            return Scan::Garbage;
-        }
         Scan::More
     }
 }
@@ -189,7 +199,7 @@ pub fn probe_request(bytes: &[u8]) -> Probe {
         return if is_request_line(line) { Probe::Certain } else { Probe::No };
     }
     match begins_request(bytes) {
-        Probe::Unsure if is_known_method(bytes) => Probe::Certain,
+        Probe::Unsure if bytes.contains(&b' ') && is_known_method(bytes) => Probe::Certain,
         probe => probe,
     }
 }
@@ -207,13 +217,6 @@ fn without_blank(bytes: &[u8]) -> &[u8] {
     bytes.get(blank..).unwrap_or_default()
 }
 
-fn begins(from: Peer, bytes: &[u8]) -> Probe {
-    match from {
-        Peer::Client => begins_request(bytes),
-        Peer::Server => begins_response(bytes),
-    }
-}
-
 fn is_start_line(from: Peer, line: &[u8]) -> bool {
     match from {
         Peer::Client => is_request_line(line),
@@ -229,8 +232,9 @@ fn begins_request(bytes: &[u8]) -> Probe {
         None | Some([]) => Probe::Unsure,
         Some([b' ' | b'\t', rest @ ..]) if token > 0 => {
             let window = rest.get(..PREFIX).unwrap_or(rest);
+            let mut line = window.iter().take_while(|byte| **byte != b'\n');
             let text = |byte: &u8| *byte >= b' ' || matches!(byte, b'\t' | b'\r');
-            if window.iter().all(text) { Probe::Unsure } else { Probe::No }
+            if line.all(text) { Probe::Unsure } else { Probe::No }
         }
         Some(_) => Probe::No,
     }
@@ -278,9 +282,11 @@ fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
+/// Whether the bytes begin with a registered method and a blank, or are the start of that.
 fn is_known_method(bytes: &[u8]) -> bool {
     METHODS.iter().any(|method| {
-        bytes.strip_prefix(method.as_bytes()).is_some_and(|rest| rest.starts_with(b" "))
+        let shared = bytes.len().min(method.len());
+        bytes.get(..shared) == method.as_bytes().get(..shared)
     })
 }
 
@@ -290,6 +296,6 @@ const VERSION: &[u8] = b"HTTP/1.";
 const MAX_METHOD: usize = 24;
 /// Bytes of a first line that are looked at before it is whole.
 const PREFIX: usize = 64;
-/// Methods of RFC 9110 section 9 and RFC 5789.
+/// Methods of RFC 9110 section 9 and RFC 5789, each with the blank behind it.
 const METHODS: &[&str] =
-    &["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
+    &["CONNECT ", "DELETE ", "GET ", "HEAD ", "OPTIONS ", "PATCH ", "POST ", "PUT ", "TRACE "];
