@@ -197,6 +197,13 @@ pub const TLS_OFFERS: usize = 64;
 pub const TLS_PROTOCOLS: usize = 16;
 /// Bytes kept of what stands where TLS should be: enough for the head of an HTTP answer.
 pub const TLS_FOREIGN: usize = 512;
+/// Bytes of the TLS handshake that are put together of one side of a QUIC flow: a client hello with
+/// keys for after quantum computers has about 2000, the longest message that is let through 16 KiB.
+pub const QUIC_CRYPTO: usize = 16 * 1024;
+/// Pieces of it that do not touch; browsers scatter a client hello over some 20.
+pub const QUIC_PIECES: usize = 64;
+/// Packets of one QUIC flow that are tried in vain: each costs about ten microseconds.
+pub const QUIC_FAILURES: u32 = 32;
 
 /// What may still be expanded, counted as produced: one for a whole input, through every decoder.
 ///

@@ -29,6 +29,7 @@ pub mod early;
 pub mod http1;
 pub mod http1_stream;
 pub mod socks;
+pub mod quic;
 
 use std::num::NonZeroU64;
 
