@@ -124,6 +124,8 @@ pub const STREAM_NUMBERS: usize = 900_000;
 pub const LIVE_FLOWS: usize = 32_768;
 /// Flows of them whose payload is looked into.
 pub const LIVE_CONTENTS: usize = 8_192;
+/// Connections of QUIC followed at once.
+pub const QUIC_FLOWS: usize = 4_096;
 /// Addresses whose names are remembered.
 pub const NAMED_ADDRESSES: usize = 50_000;
 /// Lookups that wait for their answers.

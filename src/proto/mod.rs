@@ -18,6 +18,7 @@ mod icmp;
 mod ip;
 pub mod layers;
 mod link;
+pub mod quic;
 pub mod segment;
 pub mod socks;
 pub mod tcp;
@@ -25,11 +26,6 @@ pub mod tcp_options;
 pub mod tls;
 mod tunnel;
 mod wlan;
-pub mod early;
-pub mod http1;
-pub mod http1_stream;
-pub mod socks;
-pub mod quic;
 
 use std::num::NonZeroU64;
 

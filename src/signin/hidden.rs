@@ -13,8 +13,8 @@ use std::time::Duration;
 use super::failure::{Failure, FailureKind, FailureSide};
 use crate::entra::{Fault, vendors};
 use crate::evidence::{
-    Answer, Closed, Connection, Evidence, Exchange, HostName, IcmpKind, InputCoverage, InputId,
-    NameLookup, NoResponse, Opened, Peer, Protocol, TlsHandshake, Transport, Wire as Facts,
+    Answer, Closed, Connection, Evidence, Exchange, HostName, IcmpKind, InputCoverage, NameLookup,
+    NoResponse, Opened, Peer, Protocol, TlsHandshake, Transport, Wire as Facts,
 };
 use crate::time::Timestamp;
 
@@ -323,9 +323,4 @@ fn plain_text(text: &crate::evidence::Secret<Box<[u8]>>) -> Failure {
         None => FailureKind::Fault(Fault::TlsPlainText),
     };
     Failure { kind, side: FailureSide::Network, vendor, certain: true }
-}
-
-/// Whether anything of an input was captured as packets.
-pub(super) fn is_packets(evidence: &Evidence, input: InputId) -> bool {
-    evidence.coverage.of(input).is_some_and(|coverage| coverage.wire.is_some())
 }

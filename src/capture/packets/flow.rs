@@ -172,14 +172,6 @@ impl Flow {
         }
     }
 
-    pub(super) const fn side(&self, peer: Peer) -> &Side {
-        let [client, server] = &self.sides;
-        match peer {
-            Peer::Client => client,
-            Peer::Server => server,
-        }
-    }
-
     const fn side_mut(&mut self, peer: Peer) -> &mut Side {
         let [client, server] = &mut self.sides;
         match peer {
