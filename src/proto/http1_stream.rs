@@ -20,8 +20,8 @@ use std::mem;
 
 use framing::Body;
 pub use message::{ClearExchange, ClearRequest, ClearResponse, Extent, is_ocsp};
-pub use side::{probe_request, probe_response};
 use side::{Side, State};
+pub use side::{probe_request, probe_response};
 
 use crate::limits;
 use crate::proto::early::Early;
@@ -205,7 +205,7 @@ impl HttpStream {
         if self.inside.is_some() { mem::take(&mut self.early) } else { Early::default() }
     }
 
-    /// Bytes held; at most about 600 KiB, nearly nothing between exchanges.
+    /// Bytes held; less than a mebibyte, next to nothing between exchanges.
     pub fn held(&self) -> usize {
         let current = self.current.as_ref().map_or(0, |current| {
             let request = current.request.as_ref().map_or(0, |pending| pending.request.held());
@@ -221,9 +221,10 @@ impl HttpStream {
     /// Whether what the client sends has to wait for the answer to its last request: only that tells
     /// what it belongs to.
     fn holds_back(&self) -> bool {
-        let asks = self.waiting.back().is_some_and(|last| {
-            last.asks != Asks::Nothing && self.released != Some(last.number)
-        });
+        let asks = self
+            .waiting
+            .back()
+            .is_some_and(|last| last.asks != Asks::Nothing && self.released != Some(last.number));
         asks && !matches!(self.client.state, State::Body(_))
     }
 
@@ -339,8 +340,7 @@ pub fn fuzz_http1_stream(bytes: &[u8]) {
     while let [kind, length, behind @ ..] = rest {
         let from = if kind & 1 == 0 { Peer::Client } else { Peer::Server };
         let mark = Mark { frame, at: crate::time::Timestamp::from_nanoseconds(0) };
-        let (piece, next) =
-            behind.split_at_checked(usize::from(*length)).unwrap_or((behind, &[]));
+        let (piece, next) = behind.split_at_checked(usize::from(*length)).unwrap_or((behind, &[]));
         match kind >> 1 & 7 {
             0 => stream.gap(from, u64::from(*length), mark, &mut out),
             1 => stream.end(from, mark, &mut out),

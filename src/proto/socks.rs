@@ -110,9 +110,14 @@ pub struct Socks {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Client {
     /// RFC 1929 section 2: the length of the user name or of the password.
-    AuthLength { password: bool },
+    AuthLength {
+        password: bool,
+    },
     /// The user name or the password, with so many bytes left.
-    AuthText { left: u8, password: bool },
+    AuthText {
+        left: u8,
+        password: bool,
+    },
     AuthVersion,
     /// Nothing that can be read before the proxy chose a method.
     AwaitMethod,
@@ -189,7 +194,11 @@ impl Socks {
 
     /// What the client sent into the tunnel before it was granted.
     pub fn take_early(&mut self) -> Early {
-        if self.state == SocksState::Granted { mem::take(&mut self.early) } else { Early::default() }
+        if self.state == SocksState::Granted {
+            mem::take(&mut self.early)
+        } else {
+            Early::default()
+        }
     }
 
     fn client_bytes(&mut self, bytes: &[u8], mark: Mark) -> usize {

@@ -223,10 +223,5 @@ impl fmt::Debug for ClearResponse {
 }
 
 /// Media types of responses that are kept, beside JSON.
-const KEPT: &[&str] = &[
-    "",
-    "application/x-ns-proxy-autoconfig",
-    "application/xhtml+xml",
-    "text/html",
-    "text/plain",
-];
+const KEPT: &[&str] =
+    &["", "application/x-ns-proxy-autoconfig", "application/xhtml+xml", "text/html", "text/plain"];

@@ -173,9 +173,13 @@ fn only_what_can_be_read_is_kept() {
         ("image/png", false),
         ("application/ocsp-response", false),
     ] {
-        let answer = format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: 2\r\n\r\nab");
+        let answer =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: 2\r\n\r\nab");
         let told = run(&[c(GET), s(&answer)]);
-        assert_eq!((response(&told).body.len(), response(&told).body_length), (2 * usize::from(kept), 2));
+        assert_eq!(
+            (response(&told).body.len(), response(&told).body_length),
+            (2 * usize::from(kept), 2)
+        );
     }
     let long = "x".repeat(limits::STREAM_BODY + 10);
     let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{long}", long.len());
@@ -188,7 +192,8 @@ fn only_what_can_be_read_is_kept() {
 #[test]
 fn forms_are_kept_and_other_bodies_counted() {
     let post = |kind: &str| {
-        let text = format!("POST /p HTTP/1.1\r\nContent-Type: {kind}\r\nContent-Length: 3\r\n\r\na=b");
+        let text =
+            format!("POST /p HTTP/1.1\r\nContent-Type: {kind}\r\nContent-Length: 3\r\n\r\na=b");
         let told = run(&[c(&text), c(GET)]);
         let HttpEvent::Exchange(exchange) = &told.events[0] else { panic!("an exchange") };
         let request = exchange.request.clone().unwrap();
@@ -233,7 +238,10 @@ fn a_response_without_a_request_is_told() {
 fn a_tunnel_begins_behind_its_head() {
     let granted = s("HTTP/1.1 200 Connection established\r\nContent-Length: 5\r\n\r\nserver");
     let told = run(&[c(CONNECT), granted, Step::Data(Client, HELLO), s("more")]);
-    assert_eq!(told.events.iter().map(short).collect::<Vec<_>>(), ["CONNECT b.example:443 > 200 0"]);
+    assert_eq!(
+        told.events.iter().map(short).collect::<Vec<_>>(),
+        ["CONNECT b.example:443 > 200 0"]
+    );
     assert_eq!(told.tunnel.as_deref(), Some("b.example:443"));
     assert_eq!(told.inside, [HELLO.to_vec(), b"servermore".to_vec()]);
     // The client did not wait.
@@ -294,9 +302,13 @@ fn an_upgrade_ends_http() {
 
 #[test]
 fn what_is_not_http_is_told_once() {
-    for text in ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET /old\r\n", "\x16\x03\x01\x02", "EHLO a b\r\n"] {
+    for text in
+        ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET /old\r\n", "\x16\x03\x01\x02", "EHLO a b\r\n"]
+    {
         assert_eq!(gist(&[c(text), c("\x01\x02"), c(text)]), ["not Client 1"], "{text:?}");
     }
+    let short = "POST /p HTTP/1.1\r\nContent-Length: 1\r\n\r\nabc";
+    assert_eq!(gist(&[c(short), c(GET)]), ["POST /p > -", "GET /a > -"]);
     let answer = "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(gist(&[c("\x16\x03\x01"), s(answer)]), ["not Client 1", "- > 400 0"]);
     assert_eq!(gist(&[c(GET), s("SSH-2.0-x\r\n")]), ["not Server 2", "GET /a > -"]);
@@ -347,7 +359,14 @@ fn the_way_is_found_again_behind_a_hole() {
 fn what_is_pending_comes_out_at_the_end() {
     assert_eq!(gist(&[c(GET)]), ["GET /a > -"]);
     assert_eq!(gist(&[c("GET /a HTTP/1.1\r\nHost: a.exam")]), ["GET /a! > -"]);
-    assert_eq!(gist(&[c("GET /a HTT")]), Vec::<String>::new());
+    assert_eq!(gist(&[c("GET /a HTT")]), ["GET /a! > -"]);
+    assert_eq!(gist(&[c("GET /a"), s("HTTP/1.1 40")]), Vec::<String>::new());
+    let cut = c("CONNECT b.example:443 H");
+    let steps = [cut, Step::Gap(Client, 90), s("HTTP/1.1 407 Pro"), Step::Gap(Server, 90)];
+    assert_eq!(gist(&steps), ["CONNECT b.example:443! > 407 0!"]);
+    let granted = s("HTTP/1.1 200 Connection es");
+    let told = run(&[cut, Step::Gap(Client, 90), granted, Step::Gap(Server, 90), s("\x16\x03")]);
+    assert_eq!((told.tunnel.as_deref(), told.inside[1].len()), (Some("b.example:443"), 2));
     assert_eq!(gist(&[c(GET), s("HTTP/1.1 503 Busy\r\nVia")]), ["GET /a > 503 0!"]);
     assert_eq!(gist(&[c(GET), s("HTTP/1.1 503 Busy\r\n"), Step::End(Server)]), ["GET /a > 503 0!"]);
 }

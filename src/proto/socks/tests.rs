@@ -58,7 +58,10 @@ fn version_5_without_authentication() {
     assert_eq!(inside, [b"\x16\x03".to_vec(), b"inside".to_vec()]);
     assert_eq!(target(&socks), "b.example:443");
     let facts = socks.facts();
-    assert_eq!((facts.version, facts.method, facts.reply), (Some(SocksVersion::V5), Some(0), Some(0)));
+    assert_eq!(
+        (facts.version, facts.method, facts.reply),
+        (Some(SocksVersion::V5), Some(0), Some(0))
+    );
     assert_eq!(facts.offered, [0, 2]);
     let frames = [facts.first, facts.request, facts.answer].map(|mark| mark.unwrap().frame.get());
     assert_eq!(frames, [1, 3, 4]);
@@ -113,10 +116,12 @@ fn refusals() {
     let (socks, _) = run(&[(Client, b"\x05\x01\0"), (Server, b"\x05\xff")]);
     assert_eq!((socks.state(), socks.facts().method), (SocksState::Refused, Some(0xff)));
     let no = b"\x05\x05\0\x03\x01x\0\0";
-    let (socks, _) = run(&[(Client, b"\x05\x01\0"), (Server, b"\x05\0"), (Client, NAME), (Server, no)]);
+    let (socks, _) =
+        run(&[(Client, b"\x05\x01\0"), (Server, b"\x05\0"), (Client, NAME), (Server, no)]);
     assert_eq!((socks.state(), socks.facts().reply), (SocksState::Refused, Some(5)));
     assert_eq!(reply_name(5), "connection refused");
-    let (socks, _) = run(&[(Client, b"\x05\x01\x01"), (Server, b"\x05\x01"), (Client, b"\x01\x01")]);
+    let (socks, _) =
+        run(&[(Client, b"\x05\x01\x01"), (Server, b"\x05\x01"), (Client, b"\x01\x01")]);
     assert_eq!(socks.state(), SocksState::Other);
     let (socks, _) = run(&[(Client, b"\x05\x01\0"), (Server, b"HTTP/1.1 400 Bad")]);
     assert_eq!(socks.state(), SocksState::Broken);
