@@ -205,7 +205,7 @@ impl HttpStream {
         if self.inside.is_some() { mem::take(&mut self.early) } else { Early::default() }
     }
 
-    /// Bytes held; at most about 600 KiB, nearly nothing between exchanges.
+    /// Bytes held; less than a mebibyte, next to nothing between exchanges.
     pub fn held(&self) -> usize {
         let current = self.current.as_ref().map_or(0, |current| {
             let request = current.request.as_ref().map_or(0, |pending| pending.request.held());

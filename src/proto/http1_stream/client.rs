@@ -63,7 +63,7 @@ impl HttpStream {
     /// Ends what the client was sending.
     pub(super) fn cut_client(&mut self, mark: Mark, out: Events<'_>) {
         let last = self.client.last().unwrap_or(mark);
-        if let Some((head, first)) = self.client.leftover() {
+        if let Some((head, first)) = self.client.leftover(Peer::Client) {
             self.request_head(&head, false, Extent { first, head: last, last }, out);
         }
         self.client.state = State::Head;
@@ -86,9 +86,10 @@ impl HttpStream {
     fn client_head(&mut self, bytes: &[u8], mark: Mark, out: Events<'_>) -> usize {
         let (used, found) = self.client.collect(Peer::Client, bytes, mark);
         match found {
-            Collected::Garbage => {
+            Collected::Garbage(first) => {
                 self.client.state = State::Lost;
-                if !self.client.resync {
+                // A body may be longer than its head says.
+                if !self.client.resync && self.client.ended != Some(first) {
                     tell_garbage(&mut self.client, Peer::Client, mark, out);
                 }
                 self.client.resync = false;
@@ -122,9 +123,10 @@ impl HttpStream {
         }
         self.requests = self.requests.saturating_add(1);
         self.waiting_bytes = self.waiting_bytes.saturating_add(request.held());
+        let room = self.waiting_bytes <= limits::STREAM_WAITING_BYTES;
         self.waiting.push_back(Pending {
             number: self.requests,
-            keeps: keeps_request(&head.fields),
+            keeps: room && keeps_request(&head.fields),
             asks: asks(&head),
             request,
         });
@@ -153,7 +155,10 @@ impl HttpStream {
         }
         match end {
             End::Broken => self.client.state = State::Lost,
-            End::Done => self.client.state = State::Head,
+            End::Done => {
+                self.client.state = State::Head;
+                self.client.ended = Some(mark);
+            }
             End::More => return,
         }
         self.open = None;

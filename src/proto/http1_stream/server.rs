@@ -70,7 +70,7 @@ impl HttpStream {
 
     fn cut_server_head(&mut self, mark: Mark, out: Events<'_>) {
         let last = self.server.last().unwrap_or(mark);
-        if let Some((head, first)) = self.server.leftover() {
+        if let Some((head, first)) = self.server.leftover(Peer::Server) {
             self.response_head(&head, false, Extent { first, head: last, last }, out);
         }
     }
@@ -87,9 +87,11 @@ impl HttpStream {
     fn server_head(&mut self, bytes: &[u8], mark: Mark, out: Events<'_>) -> usize {
         let (used, found) = self.server.collect(Peer::Server, bytes, mark);
         match found {
-            Collected::Garbage => {
-                // Without a request that waits it is a body whose start was not captured.
-                let told = self.server.resync || self.waiting.is_empty();
+            Collected::Garbage(first) => {
+                // Without a request that waits it is a body whose start was not captured; one may
+                // also be longer than its head says.
+                let body = self.waiting.is_empty() || self.server.ended == Some(first);
+                let told = self.server.resync || body;
                 self.lose_server(out);
                 if self.inside.is_some() {
                     return 0;
@@ -190,6 +192,7 @@ impl HttpStream {
             End::Broken => self.lose_server(out),
             End::Done => {
                 self.server.state = State::Head;
+                self.server.ended = Some(mark);
                 self.tell_current(out);
             }
             End::More => {}

@@ -46,12 +46,14 @@ pub(super) struct Side {
     line: bool,
     /// The frame that gave bytes last.
     last: Option<Mark>,
+    /// The frame in which the body before this head ended.
+    pub(super) ended: Option<Mark>,
 }
 
 /// What came of the bytes given.
 pub(super) enum Collected<'a> {
-    /// This is no head.
-    Garbage,
+    /// This is no head; where it begins.
+    Garbage(Mark),
     /// A head, and where it begins.
     Head(Cow<'a, [u8]>, Mark),
     /// The start of a head that is too long to be read to its end.
@@ -114,7 +116,7 @@ impl Side {
             }
             Scan::Garbage => {
                 self.reset();
-                (part.len(), Collected::Garbage)
+                (part.len(), Collected::Garbage(begin))
             }
             Scan::More => {
                 if before == 0 {
@@ -128,21 +130,29 @@ impl Side {
         }
     }
 
-    /// Whether a message may begin so; where the way is looked for, only in one of the usual ways.
+    /// Whether a message may begin so; where the way is looked for, and right behind a body, which may
+    /// be longer than its head says, only in one of the usual ways.
     fn begins(&self, from: Peer, seen: &[u8]) -> Probe {
         let start = seen.get(..PREFIX).unwrap_or(seen);
+        let strict = self.resync || (self.ended.is_some() && self.begin == self.ended);
         match from {
-            Peer::Client if self.resync && !is_known_method(start) => Probe::No,
+            Peer::Client if strict && !is_known_method(start) => Probe::No,
             Peer::Client => begins_request(start),
             Peer::Server => begins_response(start),
         }
     }
 
-    /// What there is of a head that will not go on, if its first line is whole.
-    pub(super) fn leftover(&mut self) -> Option<(Vec<u8>, Mark)> {
+    /// What there is of a head that will not go on, if its first line is whole or nearly so: captures
+    /// that keep the start of each packet only cut it there.
+    pub(super) fn leftover(&mut self, from: Peer) -> Option<(Vec<u8>, Mark)> {
         let (line, begin) = (self.line, self.begin);
         let head = self.reset();
-        begin.filter(|_| line && !head.is_empty()).map(|begin| (head, begin))
+        let head = match from {
+            _ if line => Some(head),
+            Peer::Client => whole_request_line(&head),
+            Peer::Server => Some(head).filter(|head| is_status_line(head)),
+        };
+        head.zip(begin)
     }
 
     /// Begins a new head, and gives what there was of the one before.
@@ -261,6 +271,15 @@ fn is_request_line(line: &[u8]) -> bool {
     let named = (1..=MAX_METHOD).contains(&method.len()) && method.iter().all(|b| is_token(*b));
     let clean = !target.is_empty() && target.iter().all(|byte| *byte >= b' ' || *byte == b'\t');
     named && clean && is_version(version)
+}
+
+/// The request line, if only its version was cut.
+fn whole_request_line(line: &[u8]) -> Option<Vec<u8>> {
+    let blank = line.iter().rposition(|byte| *byte == b' ')?;
+    let (start, version) = line.split_at_checked(blank.saturating_add(1))?;
+    let cut = b"HTTP/1.1\r".starts_with(version) && is_known_method(line);
+    let whole = [start, b"HTTP/1.1"].concat();
+    (cut && is_request_line(&whole)).then_some(whole)
 }
 
 /// RFC 9112 section 4: a version and three digits.

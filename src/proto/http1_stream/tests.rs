@@ -307,6 +307,8 @@ fn what_is_not_http_is_told_once() {
     {
         assert_eq!(gist(&[c(text), c("\x01\x02"), c(text)]), ["not Client 1"], "{text:?}");
     }
+    let short = "POST /p HTTP/1.1\r\nContent-Length: 1\r\n\r\nabc";
+    assert_eq!(gist(&[c(short), c(GET)]), ["POST /p > -", "GET /a > -"]);
     let answer = "HTTP/1.1 400 Bad\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(gist(&[c("\x16\x03\x01"), s(answer)]), ["not Client 1", "- > 400 0"]);
     assert_eq!(gist(&[c(GET), s("SSH-2.0-x\r\n")]), ["not Server 2", "GET /a > -"]);
@@ -357,7 +359,14 @@ fn the_way_is_found_again_behind_a_hole() {
 fn what_is_pending_comes_out_at_the_end() {
     assert_eq!(gist(&[c(GET)]), ["GET /a > -"]);
     assert_eq!(gist(&[c("GET /a HTTP/1.1\r\nHost: a.exam")]), ["GET /a! > -"]);
-    assert_eq!(gist(&[c("GET /a HTT")]), Vec::<String>::new());
+    assert_eq!(gist(&[c("GET /a HTT")]), ["GET /a! > -"]);
+    assert_eq!(gist(&[c("GET /a"), s("HTTP/1.1 40")]), Vec::<String>::new());
+    let cut = c("CONNECT b.example:443 H");
+    let steps = [cut, Step::Gap(Client, 90), s("HTTP/1.1 407 Pro"), Step::Gap(Server, 90)];
+    assert_eq!(gist(&steps), ["CONNECT b.example:443! > 407 0!"]);
+    let granted = s("HTTP/1.1 200 Connection es");
+    let told = run(&[cut, Step::Gap(Client, 90), granted, Step::Gap(Server, 90), s("\x16\x03")]);
+    assert_eq!((told.tunnel.as_deref(), told.inside[1].len()), (Some("b.example:443"), 2));
     assert_eq!(gist(&[c(GET), s("HTTP/1.1 503 Busy\r\nVia")]), ["GET /a > 503 0!"]);
     assert_eq!(gist(&[c(GET), s("HTTP/1.1 503 Busy\r\n"), Step::End(Server)]), ["GET /a > 503 0!"]);
 }
