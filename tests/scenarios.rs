@@ -90,7 +90,8 @@ fn manifest(old: &str, rows: &BTreeMap<String, String>) -> String {
         let of = |key: &str| {
             block.lines().find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix("= "))
         };
-        let ours = of("origin").is_some_and(|origin| origin.starts_with("\"generated from tests/scenarios/"));
+        let ours = of("origin")
+            .is_some_and(|origin| origin.starts_with("\"generated from tests/scenarios/"));
         if !ours {
             let path = of("path").unwrap().trim_matches('"').to_owned();
             blocks.insert(path, block.trim_end().to_owned() + "\n");

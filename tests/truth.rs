@@ -88,7 +88,7 @@ fn theirs(name: &str, told: &Value, kinds: &mut Kinds) {
 
 fn rcode(answer: &Answer) -> Option<String> {
     let code = match answer {
-        Answer::Addresses(_) | Answer::Empty => 0,
+        Answer::Addresses(_) | Answer::Cut | Answer::Empty => 0,
         Answer::Failed(code) => *code,
         Answer::None => return None,
     };

@@ -235,7 +235,9 @@ pub struct Wire {
     /// Whether the client reached the server through a proxy that it named: `server` is the proxy's
     /// address then.
     pub is_proxied: bool,
-    /// Whether what the client says cannot be read: encrypted, or of another protocol.
+    /// Whether the last record of TLS of each side is there in part only: its end never came.
+    pub torn: [bool; 2],
+    /// What travels in it.
     pub protocol: Protocol,
     /// Requests and answers of about equal length at about equal times, as a page that polls has
     /// them: how many, and the usual time between two.

@@ -135,7 +135,7 @@ fn of_lookup(id: LookupId, lookup: &NameLookup, asked: Timestamp) -> Exchange {
         span: Some(Span::new(asked, end)),
         server: match &lookup.answer {
             Answer::Addresses(all) => all.first().copied(),
-            Answer::Empty | Answer::Failed(_) | Answer::None => None,
+            Answer::Cut | Answer::Empty | Answer::Failed(_) | Answer::None => None,
         },
         via: Via::Unknown,
         process: None,

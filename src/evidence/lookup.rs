@@ -13,6 +13,8 @@ pub enum Answer {
     Addresses(Vec<IpAddr>),
     /// A failure with the response code of the message (RFC 1035 section 4.1.1), for example 3.
     Failed(u8),
+    /// An answer whose records were not captured.
+    Cut,
     /// An answer without what was asked for.
     Empty,
     /// Nothing came back.

@@ -231,7 +231,10 @@ impl NameLookup {
     pub(super) fn weight(&self) -> u64 {
         let answers = match &self.answer {
             super::Answer::Addresses(all) => all.len().saturating_mul(32),
-            super::Answer::Empty | super::Answer::Failed(_) | super::Answer::None => 0,
+            super::Answer::Cut
+            | super::Answer::Empty
+            | super::Answer::Failed(_)
+            | super::Answer::None => 0,
         };
         let aliases = self.aliases.capacity().saturating_mul(size_of::<super::HostName>());
         wide(size_of::<Self>().saturating_add(answers).saturating_add(aliases))

@@ -175,7 +175,7 @@ impl<'a> LookupJson<'a> {
     fn of(lookup: &'a NameLookup) -> Self {
         let (rcode, answers) = match &lookup.answer {
             Answer::Addresses(all) => (Some(0), all.iter().map(ToString::to_string).collect()),
-            Answer::Empty => (Some(0), Vec::new()),
+            Answer::Cut | Answer::Empty => (Some(0), Vec::new()),
             Answer::Failed(code) => (Some(*code), Vec::new()),
             Answer::None => (None, Vec::new()),
         };

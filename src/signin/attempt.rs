@@ -350,6 +350,8 @@ pub enum Veil {
     MidStream,
     /// Packets of one direction only were captured.
     OneSided,
+    /// The proxy that the computer uses could not be reached.
+    Proxy,
     /// A VPN or relay, by its name where that is known.
     Vpn(Option<&'static str>),
     /// The client of a zero-trust service.

@@ -8,10 +8,11 @@
 //! to go on for a while, and to show packets of the other side at all.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::failure::{Failure, FailureKind, FailureSide};
-use crate::entra::{Fault, vendors};
+use crate::entra::{Fault, HostRole, hosts, vendors};
 use crate::evidence::{
     Answer, Closed, Connection, Evidence, Exchange, HostName, IcmpKind, InputCoverage, NameLookup,
     NoResponse, Opened, Peer, Protocol, TlsHandshake, Transport, Wire as Facts,
@@ -33,14 +34,16 @@ const REMEMBERED: Duration = Duration::from_mins(1);
 const TRIES: u16 = 2;
 /// A packet shorter than this passes everywhere (RFC 8200 section 5).
 const SHORT: u32 = 1_200;
-/// A record of TLS 1.3 that holds an alert, and nothing but one, is this long (RFC 8446 section 5.2).
+/// A server that resets a connection so long after the last request does so because it is idle.
 const KEPT_ALIVE: Duration = Duration::from_secs(20);
 
 /// What all connections and lookups of a case tell together.
 pub(super) struct Wire<'a> {
     evidence: &'a Evidence,
-    /// When lookups of a name gave an address.
-    found: BTreeMap<&'a HostName, Vec<Timestamp>>,
+    /// When lookups of a name gave an address, and by whom.
+    found: BTreeMap<&'a HostName, Vec<(Timestamp, Option<IpAddr>)>>,
+    /// When tests for a captive portal were sent elsewhere, and when they were answered as they should.
+    portal: Vec<(Timestamp, bool)>,
 }
 
 const fn failure(fault: Fault, certain: bool) -> Option<Failure> {
@@ -50,17 +53,30 @@ const fn failure(fault: Fault, certain: bool) -> Option<Failure> {
 
 impl<'a> Wire<'a> {
     pub(super) fn new(evidence: &'a Evidence) -> Self {
-        let mut found: BTreeMap<&HostName, Vec<Timestamp>> = BTreeMap::new();
+        let mut found: BTreeMap<&HostName, Vec<(Timestamp, Option<IpAddr>)>> = BTreeMap::new();
         for lookup in evidence.lookups.iter().filter(|one| one.transport.is_server()) {
             let good = match &lookup.answer {
                 Answer::Addresses(all) => all.iter().any(|address| !is_sink(*address)),
-                Answer::Empty | Answer::Failed(_) | Answer::None => false,
+                Answer::Cut | Answer::Empty | Answer::Failed(_) | Answer::None => false,
             };
             if let (true, Some(asked)) = (good, lookup.asked) {
-                found.entry(&lookup.name).or_default().push(asked);
+                let by = lookup.resolver.map(|resolver| resolver.ip());
+                found.entry(&lookup.name).or_default().push((asked, by));
             }
         }
-        Self { evidence, found }
+        let tests = evidence.exchanges.iter().filter(|exchange| {
+            hosts::host(exchange.host().as_str())
+                .is_some_and(|row| row.role == HostRole::ConnectivityCheck)
+        });
+        let portal = tests
+            .filter_map(|exchange| {
+                let status = exchange.status()?;
+                let sent = exchange.response.as_ref().ok().and_then(|one| one.location.as_ref());
+                let elsewhere = sent.is_some_and(|to| to.host != *exchange.host());
+                Some((exchange.started()?, status == 511 || status / 100 == 3 && elsewhere))
+            })
+            .collect();
+        Self { evidence, found, portal }
     }
 
     /// What was wrong, if anything was.
@@ -77,21 +93,41 @@ impl<'a> Wire<'a> {
             Transport::Quic | Transport::Udp => None,
             Transport::Tcp => of_connection(connection, facts, coverage, answered),
         }
+        .map(|found| match exchange.started() {
+            Some(at) if self.is_in_portal(at) => {
+                Failure { kind: FailureKind::CaptivePortal, ..found }
+            }
+            _ => found,
+        })
+    }
+
+    /// Whether a network wanted its user to log in at a time: the last test for that before it, or one
+    /// soon after it, was sent elsewhere.
+    fn is_in_portal(&self, at: Timestamp) -> bool {
+        let before = self.portal.iter().rfind(|(time, _)| *time <= at);
+        let soon =
+            || self.portal.iter().find(|(time, _)| at.plus(REMEMBERED) >= *time && *time > at);
+        before.or_else(soon).is_some_and(|(_, elsewhere)| *elsewhere)
     }
 
     fn of_lookup(&self, lookup: &NameLookup, coverage: &InputCoverage) -> Option<Failure> {
         let asked = lookup.asked?;
-        let found = self.found.get(&lookup.name);
-        if found.is_some_and(|all| all.iter().any(|at| at.plus(REMEMBERED) >= asked)) {
+        let good = self.found.get(&lookup.name).map(Vec::as_slice).unwrap_or_default();
+        let good: Vec<_> = good.iter().filter(|(at, _)| at.plus(REMEMBERED) >= asked).collect();
+        let own = lookup.resolver.map(|resolver| resolver.ip());
+        // Another name server may have known it; a client that asks again believes the one that did not.
+        if good.iter().any(|(_, by)| *by == own) || !good.is_empty() && !self.is_asked_again(lookup)
+        {
             return None;
         }
+        let certain = good.is_empty();
         match &lookup.answer {
             Answer::Addresses(all) if all.iter().all(|address| is_sink(*address)) => {
                 failure(Fault::AddressInvalid, true)
             }
-            Answer::Addresses(_) => None,
-            Answer::Failed(3) => failure(Fault::NameMissing, true),
-            Answer::Failed(_) => failure(Fault::NameLookupFailed, true),
+            Answer::Addresses(_) | Answer::Cut => None,
+            Answer::Failed(3) => failure(Fault::NameMissing, certain),
+            Answer::Failed(_) => failure(Fault::NameLookupFailed, certain),
             // A name may have addresses of one kind only.
             Answer::Empty => self
                 .is_empty_for_both(lookup)
@@ -105,6 +141,20 @@ impl<'a> Wire<'a> {
                     .and_then(|()| failure(Fault::NameNoAnswer, lookup.tries > 1))
             }
         }
+    }
+
+    /// Whether the same client asked the same name server for the name again, and again in vain.
+    fn is_asked_again(&self, lookup: &NameLookup) -> bool {
+        let again = |one: &&NameLookup| {
+            one.name == lookup.name
+                && one.kind == lookup.kind
+                && one.answer == lookup.answer
+                && one
+                    .asked
+                    .zip(lookup.asked)
+                    .is_some_and(|(one, other)| one.max(other).since(one.min(other)) >= PATIENCE)
+        };
+        lookup.kind != Some(28) && self.evidence.lookups.iter().any(|one| again(&one))
     }
 
     fn is_empty_for_both(&self, lookup: &NameLookup) -> bool {
@@ -122,7 +172,7 @@ fn waited(coverage: &InputCoverage, from: Timestamp) -> Duration {
     coverage.span.map_or(Duration::ZERO, |span| span.last().since(from))
 }
 
-fn is_sink(address: std::net::IpAddr) -> bool {
+fn is_sink(address: IpAddr) -> bool {
     let address = address.to_canonical();
     address.is_unspecified()
         || address.is_loopback()
@@ -271,7 +321,7 @@ fn after_handshake(
     None
 }
 
-/// Data went both ways, and then the connection broke while an answer was due.
+/// Data went both ways, and then the connection broke while an answer was due or half there.
 fn after_answer(
     connection: &Connection,
     facts: &Facts,
@@ -284,13 +334,26 @@ fn after_answer(
         let lasted = stall.span.length() >= PATIENCE;
         return lasted.then_some(()).and_then(|()| failure(Fault::Stalled, true));
     }
+    let [_, torn] = facts.torn;
     let due = client.last() > server.last();
-    let reset = facts.reset.filter(|reset| reset.by == Peer::Server)?;
-    let soon = reset.time.since(client.last()) < KEPT_ALIVE;
-    let _ = coverage;
-    (due && soon && matches!(connection.closed, Closed::Reset { by: Peer::Server }))
+    let [client_end, server_end] = facts.ended;
+    if let Some(reset) = facts.reset.filter(|reset| reset.by == Peer::Server) {
+        let soon = reset.time.since(client.last()) < KEPT_ALIVE && client_end.is_none();
+        return (torn || due && soon).then_some(()).and_then(|()| failure(Fault::Reset, true));
+    }
+    if torn && server_end.is_some_and(|at| client_end.is_none_or(|client| at <= client)) {
+        return failure(Fault::Incomplete, true);
+    }
+    // The request was acknowledged, or half answered, and the client left after it waited in vain.
+    let left = client_end.or(facts.reset.map(|reset| reset.time));
+    let end = match left {
+        Some(left) => left.since(client.last().max(server.last())),
+        None => waited(coverage, client.last().max(server.last())),
+    };
+    let gave_up = connection.closed != Closed::Fin || server_end > client_end;
+    ((torn || due) && left.is_some() && gave_up && end >= SILENCE)
         .then_some(())
-        .and_then(|()| failure(Fault::Reset, true))
+        .and_then(|()| failure(Fault::Timeout, torn))
 }
 
 /// The fault that a fatal alert names (RFC 8446 section 6, RFC 5246 section 7.2).
@@ -318,9 +381,6 @@ fn plain_text(text: &crate::evidence::Secret<Box<[u8]>>) -> Failure {
     let vendor = vendors::block_page(&page)
         .filter(|row| row.is_usable() && !row.is_microsoft())
         .map(|row| row.name);
-    let kind = match vendor {
-        Some(_) => FailureKind::BlockPage,
-        None => FailureKind::Fault(Fault::TlsPlainText),
-    };
+    let kind = FailureKind::Fault(Fault::TlsPlainText);
     Failure { kind, side: FailureSide::Network, vendor, certain: true }
 }

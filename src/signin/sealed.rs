@@ -146,6 +146,17 @@ pub(super) fn polls(connection: &Connection) -> bool {
     connection.wire.as_ref().is_some_and(|wire| wire.polls.is_some())
 }
 
+/// Ports at which proxies that a client names listen.
+const PROXIES: [u16; 7] = [1080, 3128, 8000, 8080, 8081, 8888, 9090];
+
+/// Whether a host calls itself the entrance of a VPN.
+fn is_gateway(name: &HostName) -> bool {
+    let first = name.as_str().split('.').next().unwrap_or_default();
+    first
+        .split(|c: char| c == '-' || c.is_ascii_digit())
+        .any(|word| matches!(word, "anyconnect" | "globalprotect" | "sslvpn" | "vpn" | "vpngw"))
+}
+
 /// What keeps a capture of packets from showing a sign-in.
 pub(super) fn veils(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
     let mut veils: Vec<(Veil, EvidenceRef)> = Vec::new();
@@ -170,17 +181,24 @@ pub(super) fn veils(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
     let mut unnamed = None;
     let mut named = false;
     for connection in evidence.connections.iter().filter(|one| one.wire.is_some()) {
+        let failed = !matches!(connection.opened, Opened::Established { .. } | Opened::MidStream);
+        let proxy = connection.server.is_some_and(|server| PROXIES.contains(&server.port()));
+        if failed && proxy && !veils.iter().any(|(known, _)| *known == Veil::Proxy) {
+            veils.push((Veil::Proxy, connection.at));
+        }
         let Some(name) = &connection.server_name else {
             let seals = connection.tls.is_some() && connection.opened == Opened::MidStream;
             unnamed = unnamed.or(seals.then_some(connection.at));
             continue;
         };
         named |= connection.tls.is_some();
-        let Some(row) = entra::concealer(name.as_str()) else { continue };
-        let veil = match row.kind {
-            ConcealerKind::EncryptedDns => continue,
-            ConcealerKind::Vpn => Veil::Vpn(Some(row.name)),
-            ConcealerKind::ZeroTrust => Veil::ZeroTrust(row.name),
+        let row = entra::concealer(name.as_str());
+        let veil = match row.map(|row| (row.kind, row.name)) {
+            Some((ConcealerKind::EncryptedDns, _)) => continue,
+            Some((ConcealerKind::Vpn, name)) => Veil::Vpn(Some(name)),
+            Some((ConcealerKind::ZeroTrust, name)) => Veil::ZeroTrust(name),
+            None if is_gateway(name) => Veil::Vpn(None),
+            None => continue,
         };
         if !veils.iter().any(|(known, _)| *known == veil) {
             veils.push((veil, connection.at));

@@ -331,6 +331,7 @@ pub(super) fn veil(veil: Veil) -> Text {
             "its encrypted connections were open before it began, so that their hosts have no names",
         ),
         Veil::OneSided => Text::of("it holds packets of one direction only"),
+        Veil::Proxy => Text::of("the proxy that the computer uses could not be reached"),
         Veil::Vpn(None) => Text::of("a VPN carries the traffic"),
         Veil::Vpn(Some(name)) => {
             Text::default().with(Piece::Literal(name)).with(" carries the traffic")

@@ -61,6 +61,8 @@ pub(super) struct Told {
     pub(super) tls: Option<Box<TlsFacts>>,
     pub(super) name: Option<(HostName, NamedBy)>,
     pub(super) is_proxied: bool,
+    /// Whether the last record of TLS of each side is there in part only.
+    pub(super) torn: [bool; 2],
 }
 
 /// The inside of a connection.
@@ -381,11 +383,14 @@ impl Inside {
         }
         // A tunnel that was used although its grant was not captured.
         self.enter(context);
-        let tls = match self.layer {
-            Layer::Tls(stream) => Some(Box::new(stream.into_facts())),
-            _ => None,
+        let (tls, torn) = match self.layer {
+            Layer::Tls(stream) => {
+                let torn = [Peer::Client, Peer::Server].map(|peer| stream.is_torn(peer));
+                (Some(Box::new(stream.into_facts())), torn)
+            }
+            _ => (None, [false; 2]),
         };
-        Told { protocol: self.protocol, tls, name: self.name, is_proxied: self.is_proxied }
+        Told { protocol: self.protocol, tls, name: self.name, is_proxied: self.is_proxied, torn }
     }
 }
 

@@ -119,6 +119,8 @@ impl Maker<'_> {
             dropped: flow.dropped.map(|(count, mark)| (count, place.at(mark))),
             stall: [0, 1].map(|place| pick(place).and_then(stall)),
             is_proxied: told.is_proxied,
+            torn: [0, 1]
+                .map(|place| told.torn.get(if place == 0 { one } else { other }) == Some(&true)),
             protocol: told.protocol,
             polls: polls(flow.beat),
             community_id: community_id(TCP, flow.client, flow.server).into(),

@@ -163,6 +163,7 @@ impl Lookups {
         }
         let answer = match (message.rcode, addresses.is_empty()) {
             (0, false) => Answer::Addresses(addresses),
+            (0, true) if !message.complete => Answer::Cut,
             (0, true) => Answer::Empty,
             (code, _) => Answer::Failed(code),
         };

@@ -240,6 +240,14 @@ impl TlsStream {
         self.facts.is_handshake_over()
     }
 
+    /// Whether the last record of a side is there in part only, and nothing of it was lost.
+    pub fn is_torn(&self, from: Peer) -> bool {
+        let side = self.sides.of(from);
+        let inside = side.phase == Phase::Body && side.left > 0
+            || side.phase == Phase::Header && side.have > 0;
+        inside && *self.facts.gaps.of(from) == 0
+    }
+
     /// Bytes that are held of incomplete messages.
     pub const fn held(&self) -> usize {
         self.sides.client.messages.held().saturating_add(self.sides.server.messages.held())

@@ -55,7 +55,15 @@ fn once(player: &mut Player, at: u64, name: &str, event: &Event) -> u64 {
 }
 
 /// Faults that let no connection come about. A browser opens a second one beside each that hangs.
-fn stopped(player: &mut Player, at: u64, name: &str, port: u16, host: &Host, event: &Event, browser: bool) -> bool {
+fn stopped(
+    player: &mut Player,
+    at: u64,
+    name: &str,
+    port: u16,
+    host: &Host,
+    event: &Event,
+    browser: bool,
+) -> bool {
     let Some(fault) = event.fault.as_deref() else { return false };
     let error = error_of(fault);
     if !matches!(fault, "dropped-locally" | "refused" | "unanswered") && error.is_none() {
@@ -66,7 +74,8 @@ fn stopped(player: &mut Player, at: u64, name: &str, port: u16, host: &Host, eve
     for target in player.targets(name, event) {
         let sockets: &[u64] = if browser && fault == "unanswered" { &[0, 250_000] } else { &[0] };
         for later in sockets {
-            let mut tcp = Tcp::new(&mut player.network, begun + later, (target, port), host.trip, host.hops);
+            let mut tcp =
+                Tcp::new(&mut player.network, begun + later, (target, port), host.trip, host.hops);
             let times: &[u64] = match fault {
                 "refused" => &[0, 520_000, 1_040_000],
                 _ if error.is_some() => &[0],
@@ -126,7 +135,8 @@ fn tunnel(player: &mut Player, at: u64, proxy: &str, name: &str, port: u16, even
             let answer = answers[index];
             index += 1;
             tcp.client(&request(name, port, credentials));
-            let think = if matches!(answer, "200" | "502" | "503" | "504") { inner.trip } else { 700 };
+            let think =
+                if matches!(answer, "200" | "502" | "503" | "504") { inner.trip } else { 700 };
             let wait = if index == answers.len() { moment(event.wait) } else { 0 };
             tcp.server(&reply(answer, event), think + wait);
             if answer == "200" {
@@ -227,12 +237,23 @@ fn ntlm(step: u8) -> Vec<u8> {
 fn reply(answer: &str, event: &Event) -> Vec<u8> {
     let (status, mut head) = match answer {
         "200" => return b"HTTP/1.1 200 Connection established\r\n\r\n".to_vec(),
-        "407" | "407-basic" => ("407 Proxy Authentication Required", "Proxy-Authenticate: Basic realm=\"Contoso web access\"\r\n".to_owned()),
-        "407-negotiate" => ("407 Proxy Authentication Required", "Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n".to_owned()),
-        "407-ntlm" => ("407 Proxy Authentication Required", "Proxy-Authenticate: NTLM\r\n".to_owned()),
+        "407" | "407-basic" => (
+            "407 Proxy Authentication Required",
+            "Proxy-Authenticate: Basic realm=\"Contoso web access\"\r\n".to_owned(),
+        ),
+        "407-negotiate" => (
+            "407 Proxy Authentication Required",
+            "Proxy-Authenticate: Negotiate\r\nProxy-Authenticate: NTLM\r\n".to_owned(),
+        ),
+        "407-ntlm" => {
+            ("407 Proxy Authentication Required", "Proxy-Authenticate: NTLM\r\n".to_owned())
+        }
         "407-ntlm-challenge" => {
             let challenge = data_encoding::BASE64.encode(&ntlm(2));
-            ("407 Proxy Authentication Required", format!("Proxy-Authenticate: NTLM {challenge}\r\n"))
+            (
+                "407 Proxy Authentication Required",
+                format!("Proxy-Authenticate: NTLM {challenge}\r\n"),
+            )
         }
         "403" => ("403 Forbidden", String::new()),
         "502" => ("502 Bad Gateway", String::new()),
@@ -247,7 +268,9 @@ fn reply(answer: &str, event: &Event) -> Vec<u8> {
     }
     let keep = if answer.starts_with("407-ntlm") { "keep-alive" } else { "close" };
     let body = event.body.clone().unwrap_or_else(|| {
-        format!("<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\r\n")
+        format!(
+            "<html><head><title>{status}</title></head><body><h1>{status}</h1></body></html>\r\n"
+        )
     });
     let length = body.len();
     format!("HTTP/1.1 {status}\r\n{head}Content-Type: text/html\r\nContent-Length: {length}\r\nProxy-Connection: {keep}\r\nConnection: {keep}\r\n\r\n{body}").into_bytes()
@@ -258,7 +281,9 @@ pub(crate) fn clear(player: &mut Player, at: u64, line: &str, event: &Event) -> 
     let (method, address) = line.split_once(' ').unwrap();
     let rest = address.strip_prefix("http://").unwrap();
     let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let (name, port) = authority.split_once(':').map_or((authority, 80), |(name, port)| (name, port.parse().unwrap()));
+    let (name, port) = authority
+        .split_once(':')
+        .map_or((authority, 80), |(name, port)| (name, port.parse().unwrap()));
     let proxy = event.proxy.clone().or_else(|| player.computer.proxy.clone());
     let (machine, number, asked) = match &proxy {
         Some(proxy) => {
@@ -304,7 +329,9 @@ fn page(event: &Event, network: &mut super::tcp::Network) -> Vec<u8> {
     };
     let body = match &event.body {
         Some(body) => body.clone().into_bytes(),
-        None if event.head.iter().any(|line| line.contains("ocsp")) => der::good(&mut network.random),
+        None if event.head.iter().any(|line| line.contains("ocsp")) => {
+            der::good(&mut network.random)
+        }
         None => noise(&mut network.random, event.size),
     };
     let mut text = format!("HTTP/1.1 {status} {reason}\r\n");
@@ -325,7 +352,8 @@ fn talk(tcp: &mut Tcp<'_>, name: &str, host: &Host, event: &Event) {
     let client = Client::named(event.hello.as_deref().unwrap_or("chrome"));
     let mut session = Session::new(&mut tcp.network.random, client, name);
     session.resumed = event.resumed;
-    let newest = event.version.as_deref().unwrap_or("1.3") == "1.3" && matches!(client, Client::Chrome | Client::Modern);
+    let newest = event.version.as_deref().unwrap_or("1.3") == "1.3"
+        && matches!(client, Client::Chrome | Client::Modern);
     tcp.network.told.0.insert(name.to_owned());
     let hello = session.client_hello(&mut tcp.network.random, None);
     tcp.now += 400;
@@ -344,7 +372,15 @@ fn talk(tcp: &mut Tcp<'_>, name: &str, host: &Host, event: &Event) {
 }
 
 /// Faults between hello and handshake; `false` for those that come later.
-fn kept_from_handshake(tcp: &mut Tcp<'_>, fault: &str, session: &Session, hello: &[u8], newest: bool, host: &Host, event: &Event) -> bool {
+fn kept_from_handshake(
+    tcp: &mut Tcp<'_>,
+    fault: &str,
+    session: &Session,
+    hello: &[u8],
+    newest: bool,
+    host: &Host,
+    event: &Event,
+) -> bool {
     let wait = moment(if event.wait == 0.0 { 20.0 } else { event.wait });
     let begun = tcp.now;
     if let Some(number) = fault.strip_prefix("alert-") {
@@ -514,7 +550,14 @@ fn broken_off(tcp: &mut Tcp<'_>, fault: &str, event: &Event) {
     }
 }
 
-fn flight(tcp: &mut Tcp<'_>, session: &Session, newest: bool, host: &Host, event: &Event, asks: bool) -> Vec<u8> {
+fn flight(
+    tcp: &mut Tcp<'_>,
+    session: &Session,
+    newest: bool,
+    host: &Host,
+    event: &Event,
+    asks: bool,
+) -> Vec<u8> {
     if newest {
         return session.flight_13(&mut tcp.network.random, event.resumed);
     }
@@ -523,7 +566,14 @@ fn flight(tcp: &mut Tcp<'_>, session: &Session, newest: bool, host: &Host, event
 }
 
 /// The handshake where nothing goes wrong.
-fn shake(tcp: &mut Tcp<'_>, session: &Session, hello: &[u8], newest: bool, host: &Host, event: &Event) {
+fn shake(
+    tcp: &mut Tcp<'_>,
+    session: &Session,
+    hello: &[u8],
+    newest: bool,
+    host: &Host,
+    event: &Event,
+) {
     tcp.client(hello);
     if newest {
         if event.retry {
@@ -560,7 +610,14 @@ fn chain(name: &str, host: &Host, event: &Event) -> Vec<Certificate> {
     let issuer = event.issuer.clone().unwrap_or_else(|| host.issuer.to_owned());
     let own = event.issuer.is_none();
     let (subject, names) = if own && name == "login.microsoftonline.com" {
-        let names = ["stamp2.login.microsoftonline.com", "login.microsoftonline.com", "login.microsoftonline-p.com", "login.windows.net", "login.microsoft.com", "loginex.microsoftonline.com"];
+        let names = [
+            "stamp2.login.microsoftonline.com",
+            "login.microsoftonline.com",
+            "login.microsoftonline-p.com",
+            "login.windows.net",
+            "login.microsoft.com",
+            "loginex.microsoftonline.com",
+        ];
         (
             "C=US, ST=Washington, L=Redmond, O=Microsoft Corporation, CN=stamp2.login.microsoftonline.com".to_owned(),
             names.map(str::to_owned).to_vec(),
@@ -601,7 +658,8 @@ fn chain(name: &str, host: &Host, event: &Event) -> Vec<Certificate> {
 pub(crate) fn requests(tcp: &mut Tcp<'_>, plan: &str) {
     for part in plan.split_whitespace() {
         let (wait, sizes) = part.split_once(':').unwrap();
-        let (wait, times) = wait.split_once('x').map_or((wait, 1), |(wait, times)| (wait, times.parse().unwrap()));
+        let (wait, times) =
+            wait.split_once('x').map_or((wait, 1), |(wait, times)| (wait, times.parse().unwrap()));
         let (up, down) = sizes.split_once('/').unwrap();
         for _ in 0..times {
             tcp.now += moment(wait.parse().unwrap());

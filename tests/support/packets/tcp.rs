@@ -96,14 +96,28 @@ impl Network {
     }
 
     /// Sends a packet; its bytes come back, because an error may quote them.
-    pub(crate) fn send(&mut self, at: u64, out: bool, header: &Header, protocol: u8, body: &[u8]) -> Vec<u8> {
+    pub(crate) fn send(
+        &mut self,
+        at: u64,
+        out: bool,
+        header: &Header,
+        protocol: u8,
+        body: &[u8],
+    ) -> Vec<u8> {
         let ip = net::packet(header, protocol, body);
         self.packets.push(Packet { at, out, ip: ip.clone(), dropped: false });
         ip
     }
 
     /// A datagram from the client or to it.
-    pub(crate) fn datagram(&mut self, at: u64, out: bool, hops: u8, ends: [(IpAddr, u16); 2], data: &[u8]) -> Vec<u8> {
+    pub(crate) fn datagram(
+        &mut self,
+        at: u64,
+        out: bool,
+        hops: u8,
+        ends: [(IpAddr, u16); 2],
+        data: &[u8],
+    ) -> Vec<u8> {
         let [from, to] = ends;
         let id = if out { self.id() } else { self.random.number() as u16 };
         let header = Header { from: from.0, to: to.0, hops, id, whole: false };
@@ -143,7 +157,13 @@ pub(crate) struct Tcp<'n> {
 
 impl<'n> Tcp<'n> {
     /// A connection that is not open yet.
-    pub(crate) fn new(network: &'n mut Network, at: u64, server: (IpAddr, u16), trip: u64, hops: u8) -> Self {
+    pub(crate) fn new(
+        network: &'n mut Network,
+        at: u64,
+        server: (IpAddr, u16),
+        trip: u64,
+        hops: u8,
+    ) -> Self {
         let client = (network.own(server.0), network.port());
         let sent = network.random.number();
         let got = network.random.number();
@@ -354,7 +374,15 @@ impl<'n> Tcp<'n> {
             .collect()
     }
 
-    fn segment(&mut self, at: u64, out: bool, flags: u8, sequence: u32, acked: u32, data: &[u8]) -> Vec<u8> {
+    fn segment(
+        &mut self,
+        at: u64,
+        out: bool,
+        flags: u8,
+        sequence: u32,
+        acked: u32,
+        data: &[u8],
+    ) -> Vec<u8> {
         let (from, to) = if out { (self.client, self.server) } else { (self.server, self.client) };
         let options = self.options(at, out, flags);
         let mut bytes = Vec::new();

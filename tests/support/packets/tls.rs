@@ -44,7 +44,11 @@ pub(crate) struct Session {
 impl Session {
     /// A session that is about to begin.
     pub(crate) fn new(random: &mut Random, client: Client, name: &str) -> Self {
-        let id = if matches!(client, Client::Chrome | Client::Modern) { noise(random, 32) } else { Vec::new() };
+        let id = if matches!(client, Client::Chrome | Client::Modern) {
+            noise(random, 32)
+        } else {
+            Vec::new()
+        };
         Self {
             client,
             name: name.to_owned(),
