@@ -264,8 +264,8 @@ impl Socks {
             }
             Client::Request => {
                 self.asked.push(byte);
-                if let Some(request) = v5_message(&self.asked)? {
-                    (self.facts.command, self.facts.target) = (Some(request.code), request.target);
+                if let V5Part::Whole { code, target } = v5_message(&self.asked)? {
+                    (self.facts.command, self.facts.target) = (Some(code), Some(target));
                     self.requested(mark);
                 }
             }
@@ -374,9 +374,9 @@ impl Socks {
                 self.choose(method, mark);
             }
             (Server::Reply, answer) if self.facts.version == Some(SocksVersion::V5) => {
-                let Some(reply) = v5_message(answer)? else { return Some(()) };
-                self.facts.reply = Some(reply.code);
-                self.conclude(reply.code == 0);
+                let V5Part::Whole { code, .. } = v5_message(answer)? else { return Some(()) };
+                self.facts.reply = Some(code);
+                self.conclude(code == 0);
             }
             (Server::Reply, [0 | 4, code, ..]) if self.facts.version.is_some() => {
                 if self.answered.len() < V4_REPLY {
@@ -427,37 +427,42 @@ impl Socks {
     }
 }
 
-/// A request or a reply of version 5; both have one form (RFC 1928 sections 4 and 6).
-struct V5Message {
-    code: u8,
-    target: Option<SocksTarget>,
+/// As much as came of a request or a reply of version 5; both have one form (RFC 1928 sections 4
+/// and 6).
+enum V5Part {
+    More,
+    Whole { code: u8, target: SocksTarget },
 }
 
-/// Reads a message of version 5 if it is whole; the outer `None` says that it does not fit.
-fn v5_message(bytes: &[u8]) -> Option<Option<V5Message>> {
+/// Reads a message of version 5 if it is whole; `None` when it does not fit.
+fn v5_message(bytes: &[u8]) -> Option<V5Part> {
     let ([5] | [5, _] | [5, _, _] | [5, _, _, ..]) = bytes else { return None };
-    let [_, code, _, kind, rest @ ..] = bytes else { return Some(None) };
+    let [_, code, _, kind, rest @ ..] = bytes else { return Some(V5Part::More) };
     let (host, port) = match kind {
         1 => {
-            let Some((address, port)) = rest.split_first_chunk::<4>() else { return Some(None) };
+            let Some((address, port)) = rest.split_first_chunk::<4>() else {
+                return Some(V5Part::More);
+            };
             (SocksHost::Address(Ipv4Addr::from(*address).into()), port)
         }
         3 => {
-            let Some((length, rest)) = rest.split_first() else { return Some(None) };
+            let Some((length, rest)) = rest.split_first() else { return Some(V5Part::More) };
             let Some((name, port)) = rest.split_at_checked(usize::from(*length)) else {
-                return Some(None);
+                return Some(V5Part::More);
             };
             (SocksHost::Name(String::from_utf8_lossy(name).into_owned()), port)
         }
         4 => {
-            let Some((address, port)) = rest.split_first_chunk::<16>() else { return Some(None) };
+            let Some((address, port)) = rest.split_first_chunk::<16>() else {
+                return Some(V5Part::More);
+            };
             (SocksHost::Address(Ipv6Addr::from(*address).into()), port)
         }
         _ => return None,
     };
-    let [high, low] = port else { return Some(None) };
+    let [high, low] = port else { return Some(V5Part::More) };
     let port = u16::from_be_bytes([*high, *low]);
-    Some(Some(V5Message { code: *code, target: Some(SocksTarget { host, port }) }))
+    Some(V5Part::Whole { code: *code, target: SocksTarget { host, port } })
 }
 
 /// What a client sends after the choice of a method.
