@@ -120,6 +120,9 @@ pub struct TlsHandshake {
     /// Records of application data that each side sent: the client, then the server. In TLS 1.3 the
     /// rest of the handshake looks the same.
     pub application: [u32; 2],
+    /// Whether the last record of each side has the length of an encrypted alert, as the one that ends
+    /// a connection properly has.
+    pub farewell: [bool; 2],
     /// An alert that cannot be read, by its length and place: who sent it, and where.
     pub inferred_alert: Option<(Peer, EvidenceRef)>,
     /// What came in the place of TLS: the first bytes, who sent them, and where.

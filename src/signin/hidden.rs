@@ -335,7 +335,9 @@ fn after_answer(
         return lasted.then_some(()).and_then(|()| failure(Fault::Stalled, true));
     }
     let [_, torn] = facts.torn;
-    let due = client.last() > server.last();
+    // A client that said goodbye waits for nothing.
+    let farewell = connection.tls.as_ref().is_some_and(|tls| matches!(tls.farewell, [true, _]));
+    let due = client.last() > server.last() && !farewell;
     let [client_end, server_end] = facts.ended;
     if let Some(reset) = facts.reset.filter(|reset| reset.by == Peer::Server) {
         let soon = reset.time.since(client.last()) < KEPT_ALIVE && client_end.is_none();
@@ -343,6 +345,12 @@ fn after_answer(
     }
     if torn && server_end.is_some_and(|at| client_end.is_none_or(|client| at <= client)) {
         return failure(Fault::Incomplete, true);
+    }
+    if let Some(at) = server_end.filter(|at| client_end.is_none_or(|client| *at <= client)) {
+        let soon = at.since(client.last()) < KEPT_ALIVE;
+        return (due && soon)
+            .then_some(())
+            .and_then(|()| failure(Fault::ClosedWithoutAnswer, true));
     }
     // The request was acknowledged, or half answered, and the client left after it waited in vain.
     let left = client_end.or(facts.reset.map(|reset| reset.time));

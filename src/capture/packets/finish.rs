@@ -208,6 +208,10 @@ impl Maker<'_> {
                 .map(|sent| !matches!(sent, ClientCertificate::Empty)),
             application: if reversed { [server, client] } else { [client, server] },
             inferred_alert: inferred.or_else(sealed).map(|(by, mark)| (by, place.at(mark))),
+            farewell: if reversed { [1, 0] } else { [0, 1] }.map(|side| {
+                let peer = if side == 0 { proto::Peer::Client } else { proto::Peer::Server };
+                facts.last_is_sealed_alert(peer).is_some()
+            }),
             plain_text: plain,
         }
     }
