@@ -144,7 +144,7 @@ def first_script_root_unanswered(lab):
     lab.dns()
     server = lab.login()
     lab.record()
-    lab.chromium(seconds=50, done=f"POST {APP}", log=server.log)
+    lab.chromium(seconds=90, done=f"POST {APP}", log=server.log)
 
 
 @broken_scripts("both-script-roots-unanswered", "Chromium; nft drops both script hosts", "Neither script root answers: the first page stays blank.", expect=["TCP001"], has=[DATA, "tcp.flags == 0x002 && ip.dst == 13.107.246.45", "tcp.flags == 0x002 && ip.dst == 13.107.213.46"], lacks=["ip.src == 13.107.246.45", "ip.src == 13.107.213.46"])
