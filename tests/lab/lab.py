@@ -46,6 +46,7 @@ ENCRYPT = "/C=US/O=Let's Encrypt/CN=R11"
 BRANDS = {
     "zscaler": "/C=US/ST=California/O=Zscaler Inc./OU=Zscaler Inc./CN=Zscaler Intermediate Root CA (zscalerthree.net)",
     "fortinet": "/C=US/ST=California/L=Sunnyvale/O=Fortinet/OU=Certificate Authority/CN=FortiGate CA",
+    "umbrella": "/C=US/ST=California/O=Cisco/CN=Cisco Umbrella Secondary SubCA ams-SG",
     "contoso": "/C=DE/O=Contoso AG/CN=Contoso Proxy CA",
 }
 
@@ -72,6 +73,7 @@ class Pki:
         self.leaf("site", "azure", microsoft + "*.msauth.net", ["*.msauth.net", "*.msftauth.net", OFFICE, "*.office.com", "*.events.data.microsoft.com", "mysignins.microsoft.com", "outlook.office365.com"])
         self.leaf("app", "encrypt", "/CN=portal.fabrikam.example", [APP, "news.example.net", "sts.contoso.example", "www.msftconnecttest.com"])
         self.leaf("expired", "digicert", microsoft + "stamp2.login.microsoftonline.com", sts, ("20250301000000Z", "20250609235959Z"))
+        self.leaf("device", "contoso", "/CN=7a6f0c52-91d4-4a9e-b1a7-0c6a2f5e8d13", ["device.contoso.example"])
         self.leaf("other", "encrypt", "/CN=www.wingtiptoys.example", ["www.wingtiptoys.example"])
         for name in BRANDS:
             self.leaf(f"by-{name}", name, "/CN=" + LOGIN, list(HOSTS))
@@ -148,7 +150,7 @@ class Lab:
         self.run(s, "ip", "route", "add", "default", "via", "198.51.100.1")
         self.run(r, "sysctl", "-qw", "net.ipv4.ip_forward=1", "net.ipv4.icmp_ratelimit=0")
         self.run(r, "ip", "route", "add", "unreachable", "default")
-        self.run(c, "sysctl", "-qw", "net.ipv4.tcp_syn_linear_timeouts=0")
+        self.run(c, "sysctl", "-qw", "net.ipv4.tcp_syn_linear_timeouts=0", "net.ipv4.tcp_syn_retries=3")
         if mtu != 1500:
             self.run(r, "ip", "link", "set", "wan", "mtu", str(mtu))
         self.spawn("w", "python3", str(HERE / "wire.py"), "near", "far", json.dumps(wire or {}), ready=True)
@@ -217,13 +219,13 @@ class Lab:
             self.stop(child)
         for x in "crws":
             subprocess.run(["ip", "netns", "del", self.tag + x], capture_output=True)
-        shutil.rmtree(Path("/etc/netns") / f"{self.tag}c", ignore_errors=True)
+            shutil.rmtree(Path("/etc/netns") / f"{self.tag}{x}", ignore_errors=True)
 
     # Servers.
 
-    def dns(self, extra="", addresses=None, skip=(), port=53, ipv6=()):
+    def dns(self, extra="", addresses=None, skip=(), port=53, ipv6=(), unknown="denied", at=(RESOLVER, RESOLVER2)):
         """dnsmasq on the router: the names of the lab, nothing else."""
-        lines = ["no-resolv", "no-hosts", "bind-interfaces", "except-interface=lo", f"listen-address={RESOLVER},{RESOLVER2}", f"port={port}", "local-ttl=60", "log-queries", "log-facility=-", "user=root", "local=/#/", f"pid-file={self.dir}/dnsmasq.pid"]
+        lines = ["no-resolv", "no-hosts", "bind-interfaces", "except-interface=lo", f"listen-address={','.join(at)}", f"port={port}", "local-ttl=60", "log-queries", "log-facility=-", "user=root", *(["local=/#/"] if unknown == "denied" else []), f"pid-file={self.dir}/dnsmasq.pid"]
         for host, found in {**HOSTS, **(addresses or {}), "proxy.contoso.example": PROXY}.items():
             if host in skip:
                 continue
@@ -277,14 +279,45 @@ server {{ listen {ROUTER}:9443 ssl; ssl_certificate {cert}; ssl_certificate_key 
 
     def squid(self, extra="http_access allow all\n", dns=RESOLVER):
         conf = self.dir / "squid.conf"
-        conf.write_text(f"http_port {PROXY}:8080\nvisible_hostname proxy.contoso.example\ndns_nameservers {dns}\nacl CONNECT method CONNECT\n{extra}cache deny all\naccess_log none\ncache_log {self.dir}/squid.log\npid_filename {self.dir}/squid.pid\ncoredump_dir {self.dir}\ncache_effective_user root\nshutdown_lifetime 0 seconds\nvia on\nconnect_timeout 6 seconds\nforward_timeout 8 seconds\nnetdb_filename none\npinger_enable off\n")
-        self.spawn("r", "squid", "-N", "-f", str(conf))
+        helper = self.dir / "helper"
+        helper.write_text("#!/bin/sh\nwhile read -r user password; do case $password in FAKESECRET-proxy1) echo OK;; *) echo ERR;; esac; done\n")
+        helper.chmod(0o755)
+        extra = extra.replace("{dir}", str(self.dir))
+        conf.write_text(f"http_port {PROXY}:8080\nvisible_hostname proxy.contoso.example\ndns_nameservers {dns}\nacl CONNECT method CONNECT\n{extra}cache deny all\naccess_log none\ncache_log {self.dir}/squid.log\npid_filename {self.dir}/squid.pid\ncoredump_dir {self.dir}\nshutdown_lifetime 0 seconds\nvia on\nconnect_timeout 6 seconds\nforward_timeout 8 seconds\nnetdb_filename none\npinger_enable off\n")
+        shutil.chown(self.dir, "proxy", "proxy")
+        self.dir.chmod(0o755)
+        self.spawn("r", "squid", "-N", "-n", f"lab{self.tag[3:]}", "-f", str(conf))
         self.until(lambda: ":8080 " in self.on("r", "ss", "-lnt").stdout, "squid")
 
-    def s_server(self, address, *args, cert="login"):
+    def trust(self, brand):
+        """The client trusts the issuer of a product as well."""
+        path = self.dir / "trusted.pem"
+        path.write_text(Path(self.trusted).read_text() + (self.pki.dir / f"{brand}.pem").read_text())
+        self.trusted = str(path)
+
+    def apache(self):
+        modules = "/usr/lib/apache2/modules"
+        conf = self.dir / "apache.conf"
+        loads = "\n".join(f"LoadModule {n}_module {modules}/mod_{n}.so" for n in ("mpm_event", "authz_core", "proxy", "proxy_connect"))
+        conf.write_text(f"{loads}\nServerName proxy.contoso.example\nServerRoot {self.dir}\nPidFile {self.dir}/apache.pid\nErrorLog {self.dir}/apache.log\nListen {PROXY}:8080\nUser www-data\nGroup www-data\nProxyRequests On\nProxyVia On\nAllowCONNECT 443\nDefaultRuntimeDir {self.dir}\n")
+        etc = Path("/etc/netns") / f"{self.tag}r"
+        etc.mkdir(parents=True, exist_ok=True)
+        (etc / "resolv.conf").write_text(f"nameserver {RESOLVER}\noptions attempts:1\n")
+        self.dir.chmod(0o755)
+        self.spawn("r", "apache2", "-f", str(conf), "-DFOREGROUND")
+        self.until(lambda: ":8080 " in self.on("r", "ss", "-lnt").stdout, "apache2")
+
+    def socks(self):
+        etc = Path("/etc/netns") / f"{self.tag}r"
+        etc.mkdir(parents=True, exist_ok=True)
+        (etc / "resolv.conf").write_text(f"nameserver {RESOLVER}\n")
+        self.spawn("r", "microsocks", "-i", PROXY, "-p", "1080")
+        self.until(lambda: ":1080 " in self.on("r", "ss", "-lnt").stdout, "microsocks")
+
+    def s_server(self, address, *args, cert="login", where="s"):
         chain, key = self.pki.pair(cert)
-        self.spawn("s", "openssl", "s_server", "-accept", f"{address}:443", "-cert", chain, "-cert_chain", chain, "-key", key, "-www", "-quiet", *args)
-        self.until(lambda: f"{address}:443 " in self.on("s", "ss", "-lnt").stdout, "s_server")
+        self.spawn(where, "openssl", "s_server", "-accept", f"{address}:443", "-cert", chain, "-cert_chain", chain, "-key", key, "-www", "-quiet", *args)
+        self.until(lambda: f"{address}:443 " in self.on(where, "ss", "-lnt").stdout, "s_server")
 
     # The client.
 
@@ -346,24 +379,28 @@ server {{ listen {ROUTER}:9443 ssl; ssl_certificate {cert}; ssl_certificate_key 
 
 # The corpus.
 
-def tshark(path, condition, *options):
-    out = sh("tshark", "-n", "-r", str(path), "-o", "ip.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE", "-o", "udp.check_checksum:TRUE", *options, "-Y", condition)
-    return len(out.splitlines())
+SUMS = "ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0"
+LAB = "ip.addr == 192.0.2.0/24 || ip.addr == 198.51.100.0/24 || dns.a == 198.51.100.0/24 || ipv6.addr == 2001:db8:28::/48"
+
+
+def counts(path, conditions):
+    """How many frames meet each condition, in one pass of tshark."""
+    checked = [x for p in ("ip", "tcp", "udp") for x in ("-o", f"{p}.check_checksum:TRUE")]
+    out = sh("tshark", "-n", "-q", "-r", str(path), *checked, "-z", ",".join(["io,stat,0", *conditions]))
+    line = next(line for line in out.splitlines() if "<>" in line)
+    return [int(n) for n in re.findall(r"\d+", line.split("|", 2)[2])[::2]]
 
 
 def faults(path, story):
-    """What is wrong with a recording: the mechanism it tells must be in it."""
-    wrong = []
-    cut = story.get("cut")
-    if tshark(path, "_ws.malformed") and not cut:
-        wrong.append("malformed frames")
-    sums = "ip.checksum.status == 0 || tcp.checksum.status == 0 || udp.checksum.status == 0 || icmp.checksum.status == 0 || icmpv6.checksum.status == 0"
-    if not cut and tshark(path, sums):
-        wrong.append("bad checksums")
-    wrong += [f"lacks {c}" for c in story["has"] if not tshark(path, c)]
-    wrong += [f"has {c}" for c in story["lacks"] if tshark(path, c)]
-    if tshark(path, "ip.addr == 192.0.2.0/24 || ip.addr == 198.51.100.0/24 || dns.a == 198.51.100.0/24 || ipv6.addr == 2001:db8:28::/48"):
-        wrong.append("lab addresses")
+    """What is wrong with a recording: the mechanism it tells must be in it.
+
+    What an ICMP error quotes may be cut, so there only its own checksum counts.
+    """
+    never = {"malformed": "_ws.malformed", "bad checksums": f"icmp.checksum.status == 0 || icmpv6.checksum.status == 0 || (!icmp && !icmpv6 && ({SUMS}))"}
+    never = {**({} if story["cut"] else never), "lab addresses": LAB, **{f"has {c}": c for c in story["lacks"]}}
+    found = counts(path, [*never.values(), *story["has"]])
+    wrong = [name for name, n in zip(never, found) if n]
+    wrong += [f"lacks {c}" for c, n in zip(story["has"], found[len(never):]) if not n]
     if path.stat().st_size > 200_000:
         wrong.append(f"{path.stat().st_size} bytes")
     return wrong

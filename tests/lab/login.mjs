@@ -36,6 +36,7 @@ function answer(req, res) {
     if (!res.stream || !res.stream.destroyed) {
       const headers = new Map();
       for (const [k, v] of a.headers || []) headers.set(k, headers.has(k) ? [headers.get(k), v].flat() : v);
+      if (c.offer?.includes(host)) headers.set("Alt-Svc", 'h3=":443"; ma=86400');
       for (const [k, v] of headers) res.setHeader(k, v);
       res.setHeader("Content-Length", Buffer.byteLength(body));
       res.statusCode = a.status || 200;

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Makes the captures of the lab: `run.py [--jobs N] [--try] [--rows] [--list] [story ...]`, as root.
+"""Makes the captures of the lab: `run.py [--jobs N] [--try] [--rows] [--check] [--list] [story ...]`, as root.
 
 `--try` records and checks without touching the corpus; `--rows` writes the rows of the captures that are there
-from the labels, without recording; `--list` shows the stories.
+from the labels, without recording; `--check` looks for the mechanisms in the captures that are there; `--list` shows the stories.
 """
 
 import argparse
@@ -47,6 +47,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--try", action="store_true", dest="only_try")
     parser.add_argument("--rows", action="store_true")
+    parser.add_argument("--check", action="store_true")
     parser.add_argument("--list", action="store_true")
     parser.add_argument("story", nargs="*")
     args = parser.parse_args()
@@ -59,6 +60,12 @@ def main():
         for s in chosen:
             print(f"{s['name']}: {s['outcome']} {s['side']} host={s['host'] or '-'} expect={','.join(s['expect']) or '-'} forbid={','.join(s['forbid']) or '-'}. {s['text']}")
         return
+    if args.check:
+        paths = [(s, lab.CAPTURES / "lab" / f"{s['name']}.pcap") for s in chosen]
+        wrong = [(s["name"], w) for s, p in paths for w in ([] if not p.exists() else lab.faults(p, s))]
+        for name, w in wrong:
+            print(f"{name}: {w}")
+        sys.exit(1 if wrong else 0)
     if args.rows:
         lab.write_rows([s for s in chosen if (lab.CAPTURES / "lab" / f"{s['name']}.pcap").exists()], known)
         return

@@ -29,7 +29,7 @@ def checksum(data):
 
 
 def server_name(hello):
-    """The name in the first ClientHello record, also of a hello whose end is missing."""
+    """The name in a ClientHello, also in one whose end is missing; None while it is not there whole."""
     try:
         at = 43
         at += 1 + hello[at]
@@ -41,7 +41,8 @@ def server_name(hello):
             kind, size = struct.unpack_from("!HH", hello, at)
             if kind == 0:
                 length = int.from_bytes(hello[at + 7:at + 9], "big")
-                return hello[at + 9:at + 9 + length].decode("latin1")
+                name = hello[at + 9:at + 9 + length]
+                return name.decode("latin1") if len(name) == length and length else None
             at += 4 + size
     except (IndexError, struct.error):
         pass
@@ -93,9 +94,8 @@ class Wire:
         self.random = random.Random(self.o["seed"])
         self.ports = [self.open(name) for name in names]
         self.queue, self.count = [], 0
-        self.rest = {}
+        self.rest, self.hellos = {}, {}
         self.cut = set()
-        self.since = None
 
     @staticmethod
     def open(name):
@@ -130,20 +130,22 @@ class Wire:
         back = (s.dst, s.dport, s.src, s.sport)
         if s.key in self.cut or back in self.cut:
             return True
+        if side or not s.data or not self.o["hello"]:
+            return False
+        if s.key in self.rest:
+            first, end = self.rest[s.key]
+            return first < s.seq < end
+        if s.data[:2] == b"\x16\x03" and s.data[5] == 1:
+            self.hellos[s.key] = (s.seq, bytearray(s.data))
+        elif s.key in self.hellos and s.seq == self.hellos[s.key][0] + len(self.hellos[s.key][1]):
+            self.hellos[s.key][1].extend(s.data)
+        else:
+            return False
+        first, hello = self.hellos[s.key]
+        name = server_name(hello)
+        size = int.from_bytes(hello[3:5], "big") + 5
         for what in self.o["hello"]:
-            if side == 0 and s.key in self.rest:
-                first, end = self.rest[s.key]
-                if first < s.seq < end:
-                    return True
-                if s.seq == first and what["do"] == "drop-rest":
-                    return False
-            if side or not s.data or s.data[:2] != b"\x16\x03" or s.data[5] != 1:
-                continue
-            size = int.from_bytes(s.data[3:5], "big") + 5
-            if what.get("split") and len(s.data) >= size:
-                continue
-            name = server_name(s.data)
-            if what["name"] != "*" and name != what["name"]:
+            if name is None or what["name"] not in ("*", name) or (what.get("split") and s.seq == first):
                 continue
             if what["do"] == "reset":
                 self.send(0, reset(s, True, what.get("ttl", 61), 0))
@@ -152,8 +154,9 @@ class Wire:
             if what["do"] == "drop":
                 self.cut.add(s.key)
                 return True
-            if what["do"] == "drop-rest" and len(s.data) < size:
-                self.rest[s.key] = (s.seq, s.seq + size)
+            if what["do"] == "drop-rest":
+                self.rest[s.key] = (first, first + size)
+                return s.seq != first
         return False
 
     def run(self):
