@@ -13,6 +13,7 @@ pub(crate) mod file;
 pub(crate) mod hosts;
 pub(crate) mod net;
 pub(crate) mod play;
+#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../random.rs"]
 pub(crate) mod random;
 pub(crate) mod scenes;

@@ -38,9 +38,9 @@ pub(crate) fn play(name: &str, story: &Story) -> Played {
     let network = player.network;
     let start = BEGINNING + seed % 40_000 * 1_000_000 + seed % 1_000_000;
     let capture = &story.capture;
-    let frames = frames(start, capture, network.clone());
+    let (frames, lost) = frames(start, capture, network.clone());
     let pcapng = capture.format.as_deref() == Some("pcapng");
-    let head = head(capture, &story.client);
+    let head = head(capture, &story.client, lost);
     Played {
         bytes: if pcapng { file::pcapng(&head, &frames) } else { file::pcap(&head, &frames) },
         ending: if pcapng { "pcapng" } else { "pcap" },
@@ -50,7 +50,7 @@ pub(crate) fn play(name: &str, story: &Story) -> Played {
             && capture.from.is_none()
             && capture.until.is_none()
             && capture.only.is_none()
-            && capture.drops.is_none(),
+            && capture.drops == 0.0,
     }
 }
 
@@ -392,7 +392,7 @@ pub(crate) fn moment(seconds: f64) -> u64 {
     (seconds * 1_000_000.0).round() as u64
 }
 
-fn head(capture: &Capture, computer: &Computer) -> Head {
+fn head(capture: &Capture, computer: &Computer, lost: u64) -> Head {
     let linux = computer.system.as_deref() == Some("linux");
     let interfaces: Vec<&str> = match capture.copies.as_deref() {
         Some("components") => COMPONENTS.to_vec(),
@@ -413,12 +413,13 @@ fn head(capture: &Capture, computer: &Computer) -> Head {
         interfaces: interfaces.into_iter().map(str::to_owned).collect(),
         program: program.to_owned(),
         system: system.to_owned(),
-        drops: capture.drops,
+        drops: (capture.drops > 0.0).then_some(lost),
         directions: capture.directions || capture.copies.as_deref() == Some("components"),
     }
 }
 
-fn frames(start: u64, capture: &Capture, mut network: Network) -> Vec<Frame> {
+/// The frames of a capture, and how many the interface lost.
+fn frames(start: u64, capture: &Capture, mut network: Network) -> (Vec<Frame>, u64) {
     let mut packets = std::mem::take(&mut network.packets);
     packets.sort_by_key(|packet| packet.at);
     if let Some(from) = capture.from {
@@ -434,9 +435,9 @@ fn frames(start: u64, capture: &Capture, mut network: Network) -> Vec<Frame> {
     }
     let random = &mut network.random;
     let mut chance = |part: f64| part > 0.0 && f64::from(random.number()) < part * 4_294_967_296.0;
-    if capture.drops.is_some() {
-        packets.retain(|_| !chance(0.05));
-    }
+    let before = packets.len();
+    packets.retain(|_| !chance(capture.drops));
+    let lost = (before - packets.len()) as u64;
     for index in 1..packets.len() {
         let (before, here) = (packets[index - 1].at, packets[index].at);
         let near = here - before < 200 && packets[index].out == packets[index - 1].out;
@@ -478,7 +479,7 @@ fn frames(start: u64, capture: &Capture, mut network: Network) -> Vec<Frame> {
         }
     }
     frames.sort_by_key(|frame| frame.at);
-    frames
+    (frames, lost)
 }
 
 /// 2026-03-10T06:14:05Z.

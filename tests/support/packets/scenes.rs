@@ -15,9 +15,7 @@ pub(crate) fn scene(event: &Event) -> Vec<Event> {
     all.retain(|part| {
         let names = [&part.visit, &part.older, &part.http];
         !event.without.iter().any(|host| {
-            names
-                .iter()
-                .any(|name| name.as_deref().is_some_and(|name| name.contains(host.as_str())))
+            names.iter().any(|name| name.as_deref().is_some_and(|name| name.contains(host.as_str())))
         })
     });
     all
@@ -37,20 +35,15 @@ fn desktop(at: f64) -> Vec<Event> {
             body: Some("Microsoft Connect Test".to_owned()),
             ..Event::default()
         },
-        Event {
-            requests: Some("0.02:700/1900".to_owned()),
-            ..visit(at + 0.9, "edge.microsoft.com")
-        },
-        Event { requests: Some("0.02:1200/3100".to_owned()), ..visit(at + 1.4, "www.office.com") },
+        Event { requests: Some("0.02:700/1900".to_owned()), ..visit(at + 0.9, "edge.microsoft.com") },
+        Event { requests: Some("0.02:1200/1700".to_owned()), ..visit(at + 1.4, "www.office.com") },
         Event {
             requests: Some("0.05:2100/240 4:1700/240".to_owned()),
             ..visit(at + 2.6, "browser.events.data.microsoft.com")
         },
         Event {
             at: at + 2.2,
-            http: Some(
-                "GET http://ocsp.digicert.com/MFEwTzBNMEswSTAJBgUrDgMCGgUABBTfqhLj".to_owned(),
-            ),
+            http: Some("GET http://ocsp.digicert.com/MFEwTzBNMEswSTAJBgUrDgMCGgUABBTfqhLj".to_owned()),
             head: vec!["Content-Type: application/ocsp-response".to_owned()],
             ..Event::default()
         },
@@ -62,20 +55,15 @@ fn page(event: &Event) -> Vec<Event> {
     let at = event.at;
     vec![
         Event {
-            requests: Some(
-                event.requests.clone().unwrap_or_else(|| "0.02:1900/9800 2.4:1600/1300".to_owned()),
-            ),
+            requests: Some(event.requests.clone().unwrap_or_else(|| "0.02:1900/6200 2.4:1600/1300".to_owned())),
             ..like(event, visit(at, "login.microsoftonline.com"))
         },
         Event {
-            requests: Some("0.01:620/9200 0.02:600/3400".to_owned()),
+            requests: Some("0.01:620/4200 0.02:600/1600".to_owned()),
             ..like(event, visit(at + 0.25, "aadcdn.msftauth.net"))
         },
-        like(event, visit(at + 0.6, "aadcdn.msauthimages.net")),
-        Event {
-            requests: Some("0.02:900/1400".to_owned()),
-            ..like(event, visit(at + 0.7, "login.live.com"))
-        },
+        Event { requests: Some("0.02:520/1900".to_owned()), ..like(event, visit(at + 0.6, "aadcdn.msauthimages.net")) },
+        Event { requests: Some("0.02:900/1400".to_owned()), ..like(event, visit(at + 0.7, "login.live.com")) },
     ]
 }
 
@@ -84,13 +72,13 @@ fn sign_in(event: &Event) -> Vec<Event> {
     let polls = if event.polls == 0 { 9 } else { event.polls };
     let mut all = page(&Event {
         requests: Some(event.requests.clone().unwrap_or_else(|| {
-            format!("0.02:1900/9800 2.4:1600/1300 4.1:2400/7200 1.2:1500/1100 1x{polls}:1250/980 0.3:2900/4100 1.6:1800/1500")
+            format!("0.02:1900/6200 2.4:1600/1300 4.1:2400/4600 1.2:1500/1100 1x{polls}:1150/820 0.3:2900/4100 1.6:1800/1500")
         })),
         ..event.clone()
     });
     let later = event.at + 12.0 + f64::from(polls) * 1.06;
     all.push(Event {
-        requests: Some("0.02:3200/1200 0.1:1400/6800".to_owned()),
+        requests: Some("0.02:3200/1200 0.1:1400/2800".to_owned()),
         ..like(event, visit(later, "www.office.com"))
     });
     all
@@ -98,7 +86,7 @@ fn sign_in(event: &Event) -> Vec<Event> {
 
 /// The application is opened, and leads to the sign-in.
 fn application(at: f64) -> Vec<Event> {
-    vec![Event { requests: Some("0.02:1200/3100".to_owned()), ..visit(at, "www.office.com") }]
+    vec![Event { requests: Some("0.02:1200/1700".to_owned()), ..visit(at, "www.office.com") }]
 }
 
 fn visit(at: f64, name: &str) -> Event {

@@ -68,8 +68,8 @@ pub(crate) struct Capture {
     pub(crate) only: Option<String>,
     /// `span`: each packet twice; `components`: once at each component of the system, with numbers.
     pub(crate) copies: Option<String>,
-    /// Frames that the interface dropped, said in its statistics, and left out here and there.
-    pub(crate) drops: Option<u64>,
+    /// Part of the frames that the interface drops; its statistics say how many.
+    pub(crate) drops: f64,
     /// Part of the frames that come twice.
     pub(crate) duplicates: f64,
     /// Part of the frames that change places with the next.

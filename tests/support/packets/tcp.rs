@@ -172,11 +172,6 @@ impl<'n> Tcp<'n> {
         Self { network, now: at, trip, hops, client, server, sent, got, id, stamps }
     }
 
-    /// Both ends, the client first.
-    pub(crate) fn ends(&self) -> [(IpAddr, u16); 2] {
-        [self.client, self.server]
-    }
-
     /// The most bytes that fit into a segment.
     fn most(&self) -> usize {
         let most = usize::from(self.network.most) - if self.network.stamps { 12 } else { 0 };
