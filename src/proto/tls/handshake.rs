@@ -221,9 +221,7 @@ impl Messages {
         let length = u32::from_be_bytes([0, high, mid, low]);
         let believed = match self.gate {
             Gate::Open => true,
-            Gate::OnlyHello(record) => {
-                kind == CLIENT_HELLO && length.saturating_add(4) == record
-            }
+            Gate::OnlyHello(record) => kind == CLIENT_HELLO && length.saturating_add(4) == record,
             Gate::Plausible => is_plausible(kind, length),
         };
         self.gate = Gate::Open;
@@ -261,14 +259,8 @@ fn is_plausible(kind: u8, length: u32) -> bool {
     match kind {
         CLIENT_HELLO | SERVER_HELLO => (38..=0x4000).contains(&length),
         CERTIFICATE => (3..=limits::TLS_MESSAGE).contains(&length),
-        NEW_SESSION_TICKET
-        | END_OF_EARLY_DATA
-        | OLD_RETRY_REQUEST
-        | ENCRYPTED_EXTENSIONS
-        | SERVER_KEY_EXCHANGE
-        | CERTIFICATE_REQUEST
-        | CERTIFICATE_VERIFY
-        | CLIENT_KEY_EXCHANGE
+        NEW_SESSION_TICKET | END_OF_EARLY_DATA | OLD_RETRY_REQUEST | ENCRYPTED_EXTENSIONS
+        | SERVER_KEY_EXCHANGE | CERTIFICATE_REQUEST | CERTIFICATE_VERIFY | CLIENT_KEY_EXCHANGE
         | CERTIFICATE_STATUS => (1..=0x4000).contains(&length),
         SERVER_HELLO_DONE => length == 0,
         _ => false,

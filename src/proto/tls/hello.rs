@@ -248,7 +248,9 @@ fn server_name(list: &[u8]) -> Option<String> {
     let name = std::str::from_utf8(name.bytes).ok()?;
     let name = name.strip_suffix('.').unwrap_or(name);
     let valid = (1..=255).contains(&name.len())
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
     valid.then(|| name.to_ascii_lowercase())
 }
 
