@@ -130,6 +130,13 @@ pub const DNS_NAME: usize = 255;
 pub const DNS_POINTERS: usize = 32;
 /// Protocols, and addresses of each family, kept of one HTTPS record.
 pub const DNS_PARAMETERS: usize = 16;
+/// Bytes of the TLS handshake that are put together of one side of a QUIC flow: a client hello with
+/// keys for after quantum computers has about 2000, the longest message that is let through 16 KiB.
+pub const QUIC_CRYPTO: usize = 16 * 1024;
+/// Pieces of it that do not touch; browsers scatter a client hello over some 20.
+pub const QUIC_PIECES: usize = 64;
+/// Packets of one QUIC flow that are tried in vain: each costs about ten microseconds.
+pub const QUIC_FAILURES: u32 = 32;
 
 /// What may still be expanded, counted as produced: one for a whole input, through every decoder.
 ///

@@ -10,6 +10,7 @@
 pub mod body;
 pub mod dns;
 pub mod http1;
+pub mod quic;
 
 use std::num::NonZeroU64;
 
