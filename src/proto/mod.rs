@@ -26,6 +26,7 @@ pub mod tcp_options;
 pub mod tls;
 mod tunnel;
 mod wlan;
+pub mod quic;
 
 use std::num::NonZeroU64;
 

@@ -1,3 +1,5 @@
+//! Messages from bytes, against another parser, and in streams.
+
 use std::num::NonZeroU64;
 
 use proptest::prelude::*;

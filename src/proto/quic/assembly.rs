@@ -191,11 +191,11 @@ mod tests {
                     let at = at.index(want.len());
                     at..at.saturating_add(*size).min(want.len())
                 })
-                .chain((0..want.len()).step_by(50).map(|at| at..(at + 50).min(want.len())))
+                .chain((0..want.len()).step_by(50).map(|at| at..at.saturating_add(50).min(want.len())))
                 .collect();
             // An order that depends on nothing but the number.
             pieces.sort_by_key(|piece| {
-                let seed = u64::try_from(piece.start * 1000 + piece.end).unwrap();
+                let seed = u64::try_from(piece.start.saturating_mul(1000).saturating_add(piece.end)).unwrap();
                 seed.wrapping_mul(order | 1).rotate_left(17)
             });
             let mut assembly = Assembly::default();

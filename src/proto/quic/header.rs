@@ -57,6 +57,13 @@ pub(super) struct Long<'a> {
     pub(super) cut: bool,
 }
 
+impl Long<'_> {
+    /// Whether it says of itself that it is QUIC.
+    pub(super) fn has_fixed_bit(&self) -> bool {
+        self.bytes.first().is_some_and(|flags| flags & FIXED != 0)
+    }
+}
+
 /// Whether a version is one whose packets can be read.
 pub(super) const fn is_known(version: u32) -> bool {
     matches!(version, VERSION_1 | VERSION_2 | 0xff00_001d..=0xff00_0022)
@@ -80,12 +87,11 @@ fn identifier(input: &[u8]) -> IResult<&[u8], &[u8]> {
 
 /// The packet that `datagram` begins with, and what comes after it.
 ///
-/// `first` says whether it is the first: only that may have the fixed bit clear (RFC 9287), what
-/// comes after it without the bit is padding.
-pub(super) fn packet(datagram: &[u8], first: bool) -> Option<(Packet<'_>, &[u8])> {
-    let flags = *datagram.first()?;
-    if flags & LONG == 0 {
-        let fits = datagram.len() >= SHORTEST && (first || flags & FIXED != 0);
+/// The bit that is set in nearly all packets may be clear in later ones (RFC 9287), so what comes
+/// after a packet is padding only when it is all zeros.
+pub(super) fn packet(datagram: &[u8]) -> Option<(Packet<'_>, &[u8])> {
+    if *datagram.first()? & LONG == 0 {
+        let fits = datagram.len() >= SHORTEST && datagram.iter().any(|byte| *byte != 0);
         return fits.then_some((Packet::Short, &[]));
     }
     let (body, version) = version(datagram.get(1..)?).ok()?;
@@ -97,7 +103,7 @@ pub(super) fn packet(datagram: &[u8], first: bool) -> Option<(Packet<'_>, &[u8])
         return any_identifiers(body).is_ok().then_some((Packet::Other(version), &[]));
     }
     let (after, long) = long(datagram, version).ok()?;
-    (flags & FIXED != 0).then_some((Packet::Long(long), after))
+    Some((Packet::Long(long), after))
 }
 
 fn version(input: &[u8]) -> IResult<&[u8], u32> {
@@ -149,7 +155,7 @@ fn long(datagram: &[u8], version: u32) -> IResult<&[u8], Long<'_>> {
 
 /// The bit of a long header.
 const LONG: u8 = 0x80;
-/// The bit that is set in nearly all packets.
+/// The bit that tells QUIC from other protocols (RFC 9000 section 17.2).
 const FIXED: u8 = 0x40;
 /// The shortest packet there can be: flags, four bytes of number and data, sixteen of proof.
 const SHORTEST: usize = 21;

@@ -23,8 +23,8 @@ use initial::Keys;
 /// Whether a datagram begins or answers a connection: an Initial packet of a known version, or the
 /// list of versions that a server knows.
 pub fn probe(datagram: &[u8]) -> bool {
-    match header::packet(datagram, true) {
-        Some((Packet::Long(long), _)) => long.kind == Kind::Initial,
+    match header::packet(datagram) {
+        Some((Packet::Long(long), _)) => long.kind == Kind::Initial && long.has_fixed_bit(),
         Some((Packet::VersionNegotiation, _)) => true,
         _ => false,
     }
@@ -189,8 +189,7 @@ impl QuicFlow {
     /// Takes a datagram.
     pub fn datagram(&mut self, from: Peer, bytes: &[u8], mark: Mark) {
         let mut rest = bytes;
-        let mut first = true;
-        while let Some((packet, after)) = header::packet(rest, first) {
+        while let Some((packet, after)) = header::packet(rest) {
             let side = self.facts.side_mut(from);
             side.first.get_or_insert(mark);
             side.last = Some(mark);
@@ -203,8 +202,8 @@ impl QuicFlow {
                 Packet::Short => {
                     side.short = side.short.saturating_add(1);
                     side.one_rtt.get_or_insert(mark);
-                    if from == Peer::Client && self.opening.is_some() {
-                        // The client has both hellos, so whatever is missing will not come.
+                    if from == Peer::Client {
+                        // It has both hellos, so whatever is missing will not come.
                         self.opening = None;
                     }
                 }
@@ -213,7 +212,6 @@ impl QuicFlow {
                 }
             }
             rest = after;
-            first = false;
         }
     }
 
@@ -263,11 +261,11 @@ impl QuicFlow {
         }
     }
 
-    /// Whether Initial packets can still say something new.
+    /// Whether Initial packets can still say something new: a hello, or the end.
     const fn wants(&self) -> bool {
         matches!(self.client_hello, Hello::Wanted)
             || matches!(self.server_hello, Hello::Wanted)
-            || self.facts.connection_close.is_none()
+            || (self.facts.connection_close.is_none() && self.opening.is_some())
     }
 
     /// Opens a packet with the keys at hand, or with those that follow from the packet itself.
