@@ -529,6 +529,18 @@ pub(super) mod record {
     }
 
     #[test]
+    fn the_link_types_known_are_those_decoded() {
+        use crate::proto::Mark;
+        use crate::proto::layers::{Layers, Seen};
+
+        let mark = Mark { frame: NonZeroU64::MIN, at: Timestamp::from_nanoseconds(0) };
+        for link in 0..400 {
+            let seen = Layers::new().frame(link, &[0; 64], 64, mark, &mut |_| {});
+            assert_eq!(seen != Seen::Undecoded, LinkType(link).is_known(), "{link}: {seen:?}");
+        }
+    }
+
+    #[test]
     fn keys_are_not_shown() {
         let secrets = Secrets { kind: 1, bytes: b"CLIENT_RANDOM" };
         let shown = format!("{:?}", Item::Secrets(secrets));

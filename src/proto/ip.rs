@@ -15,6 +15,7 @@ use etherparse::{
     Ipv6RawExtHeaderSlice, TcpSlice, UdpHeaderSlice, ip_number,
 };
 
+use super::link::size;
 use super::segment::{TcpFlags, Transport};
 
 /// A packet, its headers taken off.
@@ -91,7 +92,11 @@ fn v6(bytes: &[u8], lost: u32) -> Option<Packet<'_>> {
     let start = header.slice().len();
     let next = header.next_header();
     let told = match usize::from(header.payload_length()) {
-        0 if next == ip_number::IPV6_HOP_BY_HOP => jumbo(bytes.get(start..)?),
+        0 if next == ip_number::IPV6_HOP_BY_HOP => {
+            let rest = bytes.get(start..)?;
+            // A length beyond the frame says nothing.
+            jumbo(rest).filter(|told| *told <= rest.len().saturating_add(size(lost)))
+        }
         0 if matches!(next, ip_number::TCP | ip_number::UDP) => None,
         told => Some(told),
     };
@@ -227,7 +232,7 @@ impl<'a> Packet<'a> {
             destination_port: tcp.destination_port(),
             sequence: tcp.sequence_number(),
             acknowledgement: tcp.acknowledgment_number(),
-            flags: TcpFlags(u16::from_be_bytes([high & 0x01, low])),
+            flags: TcpFlags(u16::from_be_bytes([high & 0x0f, low])),
             window: tcp.window_size(),
             options,
             payload,
@@ -239,10 +244,15 @@ impl<'a> Packet<'a> {
     pub(super) fn udp(&self) -> Option<Transport<'a>> {
         let header = UdpHeaderSlice::from_slice(self.payload).ok()?;
         let room = self.length().saturating_sub(8);
-        // No length, or one that cannot be: all there is (RFC 2675 section 4).
-        let payload_length = u32::from(header.length()).checked_sub(8).unwrap_or(room).min(room);
+        // No length, or one that cannot be: all there is (RFC 2675 section 4). The first of several
+        // fragments cannot hold it.
+        let told = u32::from(header.length()).checked_sub(8);
+        let payload_length = match told {
+            Some(told) if told <= room || self.fragment.is_some() => told,
+            _ => room,
+        };
         let payload = self.payload.get(8..)?;
-        let captured = payload.len().min(usize::try_from(payload_length).unwrap_or(usize::MAX));
+        let captured = payload.len().min(size(payload_length));
         Some(Transport::Udp {
             source_port: header.source_port(),
             destination_port: header.destination_port(),

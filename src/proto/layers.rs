@@ -5,7 +5,7 @@
 //!
 //! Invariants: a frame gives at most one segment for each tunnel of UDP in it, and one more; tunnels
 //! nest [`limits::TUNNELS`] deep at most; in the usual path nothing is allocated, and what is held
-//! for fragments is bounded.
+//! for fragments is bounded. What it claims to miss is no more than a record can hold.
 
 use super::Mark;
 use super::defragment::{Defragmenter, Key, Outcome, Piece};
@@ -76,9 +76,9 @@ impl Layers {
         match walk.link(link, data) {
             Ok(packet) => {
                 let encapsulation = Encapsulation { vlan: walk.vlan, ..Encapsulation::default() };
-                let missing = original.saturating_sub(ip::length(data));
+                let missing = original.min(limits::PACKET_RECORD).saturating_sub(ip::length(data));
                 let above = Above { mark, encapsulation, missing, was_fragmented: false };
-                self.packet(packet, above, out)
+                self.packet(packet, &above, out)
             }
             Err(seen) => seen,
         }
@@ -91,7 +91,7 @@ impl Layers {
         self.fragments.forgotten().saturating_add(pending)
     }
 
-    fn packet(&mut self, bytes: &[u8], above: Above, out: &mut Out<'_>) -> Seen {
+    fn packet(&mut self, bytes: &[u8], above: &Above, out: &mut Out<'_>) -> Seen {
         let Some(packet) = ip::packet(bytes, above.missing) else { return Seen::Malformed };
         let Some(fragment) = packet.fragment else { return self.transport(&packet, above, out) };
         if packet.missing > 0 {
@@ -99,7 +99,7 @@ impl Layers {
             if fragment.offset > 0 {
                 return Seen::Fragment;
             }
-            return self.transport(&packet, Above { was_fragmented: true, ..above }, out);
+            return self.transport(&packet, &Above { was_fragmented: true, ..*above }, out);
         }
         let key = Key {
             source: packet.source,
@@ -118,15 +118,15 @@ impl Layers {
             Outcome::Bad => Seen::Malformed,
             Outcome::Held => Seen::Fragment,
             Outcome::Complete { protocol, bytes } => {
-                let above = Above { was_fragmented: true, missing: 0, ..above };
-                let seen = self.transport(&packet.whole(protocol, &bytes), above, out);
+                let above = Above { was_fragmented: true, missing: 0, ..*above };
+                let seen = self.transport(&packet.whole(protocol, &bytes), &above, out);
                 self.fragments.give_back(bytes);
                 seen
             }
         }
     }
 
-    fn transport(&mut self, packet: &Packet<'_>, above: Above, out: &mut Out<'_>) -> Seen {
+    fn transport(&mut self, packet: &Packet<'_>, above: &Above, out: &mut Out<'_>) -> Seen {
         let told = match packet.protocol {
             number::TCP => packet.tcp(),
             number::UDP => {
@@ -155,7 +155,7 @@ impl Layers {
         &mut self,
         packet: &Packet<'_>,
         datagram: Transport<'_>,
-        above: Above,
+        above: &Above,
         out: &mut Out<'_>,
     ) -> Seen {
         let mut walk = Walk::new(above.encapsulation.vlan);
@@ -169,7 +169,7 @@ impl Layers {
         if let Some((tunnel, Ok(bytes))) = inner
             && let Some(below) = above.below(tunnel, walk, packet.missing)
         {
-            self.packet(bytes, below, out);
+            self.packet(bytes, &below, out);
         }
         Seen::Ip
     }
@@ -181,11 +181,11 @@ impl Layers {
         tunnel: Tunnel,
         found: Found<'_>,
         walk: Walk,
-        above: Above,
+        above: &Above,
         out: &mut Out<'_>,
     ) -> Seen {
         match (found, above.below(tunnel, walk, packet.missing)) {
-            (Ok(bytes), Some(below)) => self.packet(bytes, below, out),
+            (Ok(bytes), Some(below)) => self.packet(bytes, &below, out),
             (Err(Seen::Arp), _) => Seen::Arp,
             _ => {
                 out(&segment(packet, Transport::Other(packet.protocol), above));
@@ -197,10 +197,10 @@ impl Layers {
 
 impl Above {
     /// The same for what is in a tunnel; `None` when there were too many.
-    fn below(self, tunnel: Tunnel, walk: Walk, missing: u32) -> Option<Self> {
+    fn below(&self, tunnel: Tunnel, walk: Walk, missing: u32) -> Option<Self> {
         let depth = self.encapsulation.depth.checked_add(1).filter(|n| *n <= limits::TUNNELS)?;
         let encapsulation = Encapsulation { vlan: walk.vlan, tunnel: Some(tunnel), depth };
-        Some(Self { encapsulation, missing, ..self })
+        Some(Self { encapsulation, missing, ..*self })
     }
 }
 
@@ -209,7 +209,7 @@ fn icmp_message(packet: &Packet<'_>) -> Transport<'static> {
         .map_or(Transport::Other(packet.protocol), Transport::Icmp)
 }
 
-fn segment<'a>(packet: &Packet<'_>, layer: Transport<'a>, above: Above) -> Segment<'a> {
+fn segment<'a>(packet: &Packet<'_>, layer: Transport<'a>, above: &Above) -> Segment<'a> {
     Segment {
         source: packet.source,
         destination: packet.destination,
@@ -259,3 +259,6 @@ const FUZZED: &[u32] = &[
     1, 0, 9, 12, 50, 51, 101, 104, 105, 108, 109, 113, 117, 119, 127, 163, 166, 192, 204, 228, 239,
     258, 276,
 ];
+
+#[cfg(test)]
+mod tests;

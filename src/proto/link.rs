@@ -28,9 +28,13 @@ impl Walk {
     }
 
     /// Finds the packet in a frame of a link type.
+    #[inline]
     pub(super) fn link<'a>(&mut self, link: u32, bytes: &'a [u8]) -> Found<'a> {
+        if link == ETHERNET { self.ethernet(bytes) } else { self.other_link(link, bytes) }
+    }
+
+    fn other_link<'a>(&mut self, link: u32, bytes: &'a [u8]) -> Found<'a> {
         match link {
-            ETHERNET => self.ethernet(bytes),
             NULL | LOOP => self.loopback(bytes),
             PPP | PPP_HDLC => self.ppp_framed(bytes),
             PPP_ETHER => self.pppoe(bytes),
@@ -71,9 +75,16 @@ impl Walk {
     }
 
     /// An Ethernet frame without its preamble.
+    #[inline]
     pub(super) fn ethernet<'a>(&mut self, bytes: &'a [u8]) -> Found<'a> {
-        let kind = be16(bytes, 12).ok_or(Seen::Malformed)?;
-        self.ether_type_or_length(kind, from(bytes, 14)?)
+        let Some((&[.., high, low], rest)) = bytes.split_first_chunk::<14>() else {
+            return Err(Seen::Malformed);
+        };
+        match u16::from_be_bytes([high, low]) {
+            // What most frames are.
+            0x0800 | 0x86dd => Ok(rest),
+            kind => self.ether_type_or_length(kind, rest),
+        }
     }
 
     /// What follows a field that is a type, or the length of a frame of IEEE 802.3.
@@ -216,10 +227,15 @@ impl Walk {
         match big.min(big.swap_bytes()) {
             // IPv4; IPv6 as Linux, Windows, NetBSD, FreeBSD and macOS number it.
             2 | 10 | 23 | 24 | 28 | 30 => Ok(rest),
-            kind => match u16::try_from(kind) {
-                Ok(kind) if kind >= FIRST_ETHER_TYPE => self.ether_type(kind, rest),
-                _ => Err(Seen::Control),
-            },
+            // Some systems put an ether type there.
+            kind => {
+                let low = be16(bytes, 2).ok_or(Seen::Malformed)?;
+                let kind = u16::try_from(kind).unwrap_or(low);
+                if kind < FIRST_ETHER_TYPE {
+                    return Err(Seen::Control);
+                }
+                self.ether_type(kind, rest)
+            }
         }
     }
 

@@ -112,7 +112,7 @@ impl fmt::Debug for Transport<'_> {
     }
 }
 
-/// The flags of TCP (RFC 9293 section 3.1, RFC 3168 section 6.1).
+/// The flags of TCP (RFC 9293 section 3.1, RFC 3168 section 6.1), the four reserved bits above them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct TcpFlags(pub u16);
 
