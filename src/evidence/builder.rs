@@ -549,6 +549,7 @@ mod tests {
         };
         Exchange {
             connection: None,
+            lookup: None,
             request,
             response: Err(NoResponse::Pending),
             span: None,
@@ -639,18 +640,8 @@ mod tests {
             let cipher = Some("x".repeat(1 << 20));
             let at = EvidenceRef { input: InputId(0), at: Locator::HarEntry(0) };
             let tls = Some(Box::new(TlsHandshake { cipher, ..TlsHandshake::default() }));
-            let id = builder.add_connection(Connection {
-                transport: Transport::Tcp,
-                stream: None,
-                client: None,
-                server: None,
-                server_name: None,
-                opened: Opened::MidStream,
-                closed: Closed::CaptureEnd,
-                tls,
-                span: None,
-                at,
-            });
+            let connection = Connection { tls, in_scope: true, ..Connection::new(at) };
+            let id = builder.add_connection(connection);
             taken += u32::from(id.is_some());
         }
         assert_eq!(taken, 15);

@@ -12,8 +12,8 @@ use crate::entra::Fault;
 use crate::evidence::{
     Alert, Author, Body, CertificateSummary, Closed, Connection, Diagnostic, DiagnosticCode,
     Evidence, EvidenceBuilder, EvidenceRef, Exchange, ExchangeId, Format, Headers, HostName,
-    Identity, Input, InputId, Locator, NameLookup, NoResponse, Opened, Peer, Redaction, Request,
-    Response, SecretKind, Stage, StreamNumber, TlsHandshake, TlsVersion, Transport, Unseen, Via,
+    Identity, Input, InputId, Locator, NameLookup, NoResponse, Peer, Redaction, Request, Response,
+    SecretKind, Stage, StreamNumber, TlsHandshake, TlsVersion, Unseen, Via,
 };
 use crate::finding::{Confidence, Family, Finding, Piece, Refs, RuleId, RuleMeta, Severity, Text};
 use crate::signin::{
@@ -389,6 +389,7 @@ pub(crate) fn completed() -> Case {
         signin: SignIn {
             attempts: vec![silent, one],
             encrypted: Vec::new(),
+            veils: Vec::new(),
             seen: true,
             dropped: 0,
             failures: std::collections::BTreeMap::new(),
@@ -465,6 +466,7 @@ pub(crate) fn denied() -> Case {
         signin: SignIn {
             attempts: vec![one],
             encrypted: Vec::new(),
+            veils: Vec::new(),
             seen: true,
             dropped: 0,
             failures: std::collections::BTreeMap::new(),
@@ -578,6 +580,7 @@ pub(crate) fn network() -> Case {
         signin: SignIn {
             attempts: vec![one],
             encrypted: Vec::new(),
+            veils: Vec::new(),
             seen: true,
             dropped: 0,
             failures: std::collections::BTreeMap::new(),
@@ -702,6 +705,7 @@ pub(crate) fn undetermined() -> Case {
         signin: SignIn {
             attempts: vec![one],
             encrypted: Vec::new(),
+            veils: Vec::new(),
             seen: true,
             dropped: 0,
             failures: std::collections::BTreeMap::new(),

@@ -99,7 +99,7 @@ struct Led {
 }
 
 /// Whether no server of the service can have this address.
-fn is_sink(address: IpAddr) -> bool {
+pub(super) fn is_sink(address: IpAddr) -> bool {
     let address = address.to_canonical();
     address.is_unspecified()
         || address.is_loopback()
