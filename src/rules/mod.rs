@@ -388,7 +388,9 @@ impl<'a> Case<'a> {
     }
 
     /// What each capture of packets could see, with its first frame to point at.
-    pub(crate) fn wires(&self) -> impl Iterator<Item = (&'a InputCoverage, &'a WireCoverage, Refs)> {
+    pub(crate) fn wires(
+        &self,
+    ) -> impl Iterator<Item = (&'a InputCoverage, &'a WireCoverage, Refs)> {
         self.evidence.coverage.inputs.iter().filter_map(|coverage| {
             let wire = coverage.wire.as_ref()?;
             let start = EvidenceRef { input: coverage.input, at: Locator::Byte(0) };
@@ -617,8 +619,8 @@ mod support {
     use crate::evidence::{
         Author, Body, Connection, EvidenceBuilder, EvidenceRef, Exchange, Headers, Hello, Input,
         InputId, Locator, LookupTransport, Missing, NameLookup, NamedBy, NoResponse, Protocol,
-        Redaction, Request, Response, Scheme, Stage, StallReport, TlsHandshake, TlsVersion, Traffic,
-        Url, Vantage, Via, Wire, WireCoverage,
+        Redaction, Request, Response, Scheme, Stage, StallReport, TlsHandshake, TlsVersion,
+        Traffic, Url, Vantage, Via, Wire, WireCoverage,
     };
     use crate::signin::reconstruct;
     use crate::time::{Span, Timestamp};

@@ -48,8 +48,8 @@ rule! {
 
 impl Rule for TcpDataStalled {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
-        let failed = case
-            .failed_hosts(|failure| matches!(failure.kind, FailureKind::Fault(Fault::Stalled)));
+        let failed =
+            case.failed_hosts(|failure| matches!(failure.kind, FailureKind::Fault(Fault::Stalled)));
         for one in failed {
             let (said, advice) = describe(&shape(case, &one));
             let finding = failed_host(self.meta(), case, one, &said);
@@ -103,8 +103,10 @@ const fn is_long(stall: &StallReport) -> bool {
 fn describe(shape: &Shape) -> (Text, Option<Text>) {
     match shape {
         Shape::Long(mtu) => {
-            let said = Text::of(" did not get the long packets of a connection that stood, while short ones \
-                 passed: this fits a path that does not carry packets of that length");
+            let said = Text::of(
+                " did not get the long packets of a connection that stood, while short ones \
+                 passed: this fits a path that does not carry packets of that length",
+            );
             let said = match mtu {
                 Some(mtu) => said
                     .with(" (the network said that at most ")
@@ -117,8 +119,10 @@ fn describe(shape: &Shape) -> (Text, Option<Text>) {
             (said, Some(Text::of(advice)))
         }
         Shape::Silent => (
-            Text::of(" fell silent on a connection that stood: data was sent again and again and never \
-                 acknowledged"),
+            Text::of(
+                " fell silent on a connection that stood: data was sent again and again and never \
+                 acknowledged",
+            ),
             None,
         ),
     }

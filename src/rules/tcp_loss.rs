@@ -91,7 +91,8 @@ impl Rule for TcpLoss {
             let percent = one.again.saturating_mul(100).checked_div(one.sent).unwrap_or(0);
             let text = Text::default().with(host).with(": ");
             let text = if slow && !lossy {
-                text.with(Piece::Number(one.in_vain)).with(" tries to connect got no answer before ")
+                text.with(Piece::Number(one.in_vain))
+                    .with(" tries to connect got no answer before ")
                     .with(count(usize::try_from(one.connections).unwrap_or(usize::MAX)))
                     .with(" connections stood")
             } else {

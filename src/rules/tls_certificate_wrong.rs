@@ -76,7 +76,8 @@ impl Rule for TlsCertificateWrong {
         }
         for (host, wrong, refs, attempt) in found {
             let hurt = attempt.is_some_and(|index| !case.is_overridden(index));
-            let severity = if hurt || !case.spares(true) { Severity::Error } else { Severity::Warning };
+            let severity =
+                if hurt || !case.spares(true) { Severity::Error } else { Severity::Warning };
             out.push(Finding {
                 meta: self.meta(),
                 severity,
@@ -167,9 +168,9 @@ fn describe(host: &HostName, wrong: Wrong) -> Text {
             .with(" was answered with a certificate that is valid only from ")
             .with(Piece::Time(begin))
             .with(" on"),
-        Wrong::Late(end) => text
-            .with(" was answered with a certificate that ran out at ")
-            .with(Piece::Time(end)),
+        Wrong::Late(end) => {
+            text.with(" was answered with a certificate that ran out at ").with(Piece::Time(end))
+        }
     }
 }
 

@@ -64,9 +64,9 @@ impl Rule for TlsHandshakeStalled {
 
 /// Where the handshake stopped.
 fn words(case: &Case<'_>, failed: &FailedHost<'_>) -> &'static str {
-    let began = case
-        .connections_of(&failed.exchanges)
-        .any(|(connection, _)| connection.tls.as_deref().is_some_and(|tls| tls.server_hello.is_some()));
+    let began = case.connections_of(&failed.exchanges).any(|(connection, _)| {
+        connection.tls.as_deref().is_some_and(|tls| tls.server_hello.is_some())
+    });
     if began {
         " began the TLS handshake and did not go on with it"
     } else {
