@@ -201,7 +201,8 @@ fn objections(folder: &Path, name: &str, story: &Story) -> Vec<String> {
         let fields: Vec<&str> = line.split('\t').collect();
         let sums = fields[1..4].iter().all(|field| field.split(',').all(|one| one != "0"));
         // tshark takes copies, and the byte of a keep-alive, for data that came before.
-        let again = (copied || !fields[6].is_empty()) && fields[0].contains("New fragment overlaps");
+        let again =
+            (copied || !fields[6].is_empty()) && fields[0].contains("New fragment overlaps");
         let whole = fields[0].is_empty() || again;
         // Cut frames cannot be whole.
         if story.capture.snap == 0 && !(sums && whole) {

@@ -38,6 +38,8 @@ vocabulary! {
         Fiddler = "fiddler",
         /// Firefox.
         Firefox = "firefox",
+        /// Nobody: a fault that only packets show, by our own name for it.
+        Packets = "packets",
         /// Safari.
         Safari = "safari",
     }

@@ -19,6 +19,7 @@ mod ip;
 pub mod layers;
 mod link;
 pub mod quic;
+pub mod quic;
 pub mod segment;
 pub mod socks;
 pub mod tcp;
@@ -26,7 +27,6 @@ pub mod tcp_options;
 pub mod tls;
 mod tunnel;
 mod wlan;
-pub mod quic;
 
 use std::num::NonZeroU64;
 

@@ -15,8 +15,10 @@ rule! {
     /// a move to another network or when a VPN is off.
     ///
     /// ## Evidence it needs
-    /// The fault that the browser or Fiddler names. It is an error only where an attempt could
-    /// not go on; a failure that a later try or another host made good is information.
+    /// The fault that the browser or Fiddler names. It is an error only where an attempt could not
+    /// go on; a failure that a later try or another host made good is information. A capture of
+    /// packets shows a proxy that does not answer as a connection that was never made; which host
+    /// was wanted behind it is not seen.
     ///
     /// ## What looks like it
     /// A proxy that refuses a single host or asks for credentials (each has its own rule); a

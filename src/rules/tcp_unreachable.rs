@@ -16,9 +16,11 @@ rule! {
     /// network that carries only IPv4, does this to every host it does not know.
     ///
     /// ## Evidence it needs
-    /// A failed request, or an ICMP error about a connection, with "unreachable" or "connection failed". The second names no reason, so
-    /// its confidence is lower. It is an error only where an attempt could not go on; a failure
-    /// that a later try or another host made good is information.
+    /// A failed request, or an ICMP error about a connection, with "unreachable" or "connection
+    /// failed". The second names no reason, so its confidence is lower. It is an error only where
+    /// an attempt could not go on; a failure that a later try or another host made good is
+    /// information. From packets: an ICMP or ICMPv6 message that quotes the segment of the
+    /// connection; who sent it is known by its address.
     ///
     /// ## What looks like it
     /// IPv6 without a route while IPv4 works; one dead address of several; a computer that just

@@ -23,10 +23,10 @@ rule! {
     /// policy that wants a managed device refuses the sign-in.
     ///
     /// ## Evidence it needs
-    /// The issuer of a certificate, from the connection of a browser or from the text that
-    /// Fiddler keeps of the connection behind it. It is information; an error only where an
-    /// attempt was stopped at that host by TLS or by a lost connection. An issuer that is in no
-    /// list has low confidence.
+    /// The issuer of a certificate, from the connection of a browser or from the text that Fiddler
+    /// keeps of the connection behind it. It is information; an error only where an attempt was
+    /// stopped at that host by TLS or by a lost connection. An issuer that is in no list has low
+    /// confidence. From packets: a certificate in clear, which TLS up to 1.2 has.
     ///
     /// ## What looks like it
     /// The root of the capture tool itself, which has its own rule. A host of an identity

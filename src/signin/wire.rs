@@ -647,6 +647,7 @@ fn fault_words(fault: entra::Fault) -> String {
     let word = |part| match part {
         "cert" => "certificate",
         "dns" => "DNS",
+        "hello" => "ClientHello",
         "http2" => "HTTP/2",
         "pac" => "PAC",
         "quic" => "QUIC",

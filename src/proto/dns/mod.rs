@@ -114,6 +114,16 @@ pub fn parse(message: &[u8]) -> Option<DnsMessage> {
     if !looks_like_dns(message) {
         return None;
     }
+    read_message(message)
+}
+
+/// Reads a message that came to or from the port of name servers: its first question counts whatever
+/// else is wrong with it.
+pub fn parse_at_port(message: &[u8]) -> Option<DnsMessage> {
+    read_message(message).filter(|parsed| parsed.question.is_some())
+}
+
+fn read_message(message: &[u8]) -> Option<DnsMessage> {
     let mut reader = Reader::new(message);
     let header = Header::read(&mut reader).ok()?;
     let mut parsed = DnsMessage {

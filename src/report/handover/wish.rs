@@ -74,6 +74,7 @@ pub(super) fn request(handover: &NetworkHandover, attempt: &SignInAttempt) -> St
             _,
             Some(
                 Fault::HandshakeCut
+                | Fault::HandshakeStalled
                 | Fault::TlsHandshake
                 | Fault::TlsProtocol
                 | Fault::TlsVersion
@@ -81,6 +82,21 @@ pub(super) fn request(handover: &NetworkHandover, attempt: &SignInAttempt) -> St
             ),
         ) => {
             format!("find out what breaks the TLS handshake with {hosts} and let it through")
+        }
+        (_, Some(Fault::HelloLost)) => {
+            format!(
+                "find out what drops the first TLS message of the clients (ClientHello, mostly in \
+                 several packets) to {hosts} and let it through"
+            )
+        }
+        (_, Some(Fault::Prohibited)) => {
+            format!("change the rule of the firewall or router that forbids connections to {hosts}")
+        }
+        (_, Some(Fault::Stalled)) => {
+            format!(
+                "find out where data to {hosts} is lost (MTU of the VPN or link, dropped ICMP \
+                 messages about too long packets) and let it through"
+            )
         }
         (_, Some(Fault::ClientCert)) => {
             format!("let the client's certificate through to {hosts}, without TLS inspection")
