@@ -82,6 +82,8 @@ pub struct NameLookup {
     pub asked: Option<Timestamp>,
     /// When it was asked last.
     pub asked_last: Option<Timestamp>,
+    /// Whether the network, or the computer asked, said that nobody answers there (ICMP).
+    pub unreachable: bool,
     /// How long it took, where the capture tells.
     pub took: Option<Duration>,
     /// Whether the reader's scope counts the name as part of a sign-in.
@@ -104,6 +106,7 @@ impl NameLookup {
             tries: 1,
             asked: None,
             asked_last: None,
+            unreachable: false,
             took: None,
             in_scope: false,
             at,

@@ -19,7 +19,6 @@ mod ip;
 pub mod layers;
 mod link;
 pub mod quic;
-pub mod quic;
 pub mod segment;
 pub mod socks;
 pub mod tcp;

@@ -68,7 +68,7 @@ impl Rule for DnsAnswersDiffer {
                 Answer::Addresses(_) => one.good.push(lookup),
                 Answer::Failed(3 | 5) => one.bad.push(lookup),
                 // It says nothing about the name.
-                Answer::Failed(_) | Answer::Empty | Answer::None => {
+                Answer::Cut | Answer::Failed(_) | Answer::Empty | Answer::None => {
                     if !case.spares(true) {
                         one.bad.push(lookup);
                     }

@@ -138,6 +138,15 @@ fn named(stage: Stage, code: &str) -> Failure {
     if let Some(row) = failures::browser(code) {
         return by_row(row);
     }
+    let by_proxy = match (stage, code) {
+        (Stage::Proxy, "SOCKS_CREDENTIALS") => Some(FailureKind::ProxyAuthentication),
+        (Stage::Proxy, "SOCKS_NOT_ALLOWED") => Some(FailureKind::ProxyRefused),
+        (Stage::Proxy, "SOCKS_UPSTREAM") => Some(FailureKind::ProxyUpstream),
+        _ => None,
+    };
+    if let Some(kind) = by_proxy {
+        return Failure::new(kind, FailureSide::Network, true);
+    }
     let (fault, certain) = match (stage, code) {
         (_, "OFFLINE") => (Fault::Offline, true),
         (Stage::Unknown, "TIMED_OUT") => (Fault::Timeout, false),

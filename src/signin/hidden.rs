@@ -135,10 +135,11 @@ impl<'a> Wire<'a> {
                 .and_then(|()| failure(Fault::NameMissing, false)),
             Answer::None => {
                 let one_sided = coverage.wire.as_ref().is_none_or(|wire| wire.is_one_sided);
-                let waited = waited(coverage, asked) >= PATIENCE || lookup.tries > 2;
-                (!one_sided && waited)
-                    .then_some(())
-                    .and_then(|()| failure(Fault::NameNoAnswer, lookup.tries > 1))
+                let waited =
+                    lookup.unreachable || waited(coverage, asked) >= PATIENCE || lookup.tries > 2;
+                (!one_sided && waited).then_some(()).and_then(|()| {
+                    failure(Fault::NameNoAnswer, lookup.unreachable || lookup.tries > 1)
+                })
             }
         }
     }
@@ -257,16 +258,24 @@ fn in_handshake(
         || facts.ended[1].is_some_and(|at| facts.ended[0].is_none_or(|client| at <= client));
     if tls.server_hello.is_none() {
         if let Some(stall) = stalled {
-            // The whole of the hello was sent, and only its long packets stay away.
+            if stall.longest > SHORT && stall.passed <= SHORT && stall.bytes > stall.longest {
+                // No packet of this length ever got through: the way is too narrow for it.
+                return failure(Fault::Stalled, true);
+            }
             let certain = stall.longest > SHORT || stall.tries > TRIES;
             return failure(Fault::HelloLost, certain);
         }
         if cut_by_server {
             return failure(Fault::HandshakeCut, true);
         }
+        // Of the server's first words the end is there and the beginning is not.
+        let fault = match server_payload {
+            Some(_) => Fault::Stalled,
+            None => Fault::HandshakeStalled,
+        };
         return kept_waiting(connection, coverage, sent.last())
             .then_some(())
-            .and_then(|()| failure(Fault::HandshakeStalled, true));
+            .and_then(|()| failure(fault, true));
     }
     if stalled.is_some() {
         return failure(Fault::Stalled, true);

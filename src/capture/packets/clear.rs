@@ -10,11 +10,12 @@ use super::content::Context;
 use crate::capture::Want;
 use crate::evidence::{
     Author, Body, EvidenceRef, Exchange, Headers, HostName, Locator, Missing, NoResponse, Request,
-    Response, Stream, Transport, Via,
+    Response, Stage, Stream, Transport, Via,
 };
 use crate::limits::{self, Budget};
 use crate::proto::body;
 use crate::proto::http1_stream::{ClearExchange, ClearRequest, ClearResponse};
+use crate::proto::socks::SocksFacts;
 use crate::time::Span;
 
 /// The host of an authority.
@@ -168,4 +169,40 @@ fn decoded(given: &ClearResponse, most: u64, context: &mut Context<'_>) -> Body 
     }
     let cut = decoded.cut || !given.complete;
     context.into.body(decoded.bytes, cut)
+}
+
+/// Adds the request for a tunnel that a SOCKS proxy did not grant (RFC 1928 section 6).
+pub(super) fn socks(facts: &SocksFacts, context: &mut Context<'_>) {
+    let Some(target) = &facts.target else { return };
+    let code = match (facts.reply, facts.authenticated) {
+        (Some(0 | 90), _) => return,
+        (Some(2), _) => "SOCKS_NOT_ALLOWED",
+        (Some(_), _) => "SOCKS_UPSTREAM",
+        (None, Some(false)) => "SOCKS_CREDENTIALS",
+        (None, _) => return,
+    };
+    let Some((first, last)) = facts.first.zip(facts.answer.or(facts.request)) else { return };
+    let Some(url) = context.into.authority(&target.to_string()) else { return };
+    let in_scope = context.scope.covers(url.host.as_str(), &url.path);
+    context.into.add_exchange(Exchange {
+        connection: None,
+        lookup: None,
+        request: Request {
+            method: "CONNECT".into(),
+            url,
+            headers: Headers::default(),
+            body: Body::Empty,
+            body_length: None,
+        },
+        response: Err(NoResponse::Failed { stage: Stage::Proxy, code: code.into() }),
+        span: Some(Span::new(first.at, last.at)),
+        server: None,
+        via: Via::Proxy,
+        process: None,
+        page: None,
+        from_cache: false,
+        rerouted: false,
+        in_scope,
+        at: place(first.frame, last.frame, context),
+    });
 }

@@ -381,6 +381,9 @@ impl Inside {
                 self.name = Some((name, NamedBy::Request));
             }
         }
+        if let Layer::Socks(socks) = &self.layer {
+            clear::socks(socks.facts(), context);
+        }
         // A tunnel that was used although its grant was not captured.
         self.enter(context);
         let (tls, torn) = match self.layer {

@@ -20,6 +20,9 @@ use crate::proto::dns::{DnsMessage, RecordData};
 /// Aliases kept of one name.
 const ALIASES: usize = 16;
 
+/// Lookups that wait at once on a usual computer.
+const FEW: usize = 1_000;
+
 /// Who talks to whom.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Talk {
@@ -190,6 +193,18 @@ impl Lookups {
             in_scope,
             ..NameLookup::new(key.name, answer, place(talk.input, first, last, talk))
         });
+    }
+
+    /// Notes that the network told a client that a name server cannot be asked.
+    pub(super) fn unreachable(&mut self, client: SocketAddr, resolver: SocketAddr) {
+        // All that wait are looked through: where there are very many, it is no usual client.
+        if self.open.len() > FEW {
+            return;
+        }
+        let own = |key: &Key| key.client == client && key.resolver == resolver;
+        for (_, open) in self.open.iter_mut().filter(|(key, _)| own(key)) {
+            open.lookup.unreachable = true;
+        }
     }
 
     /// Gives out the oldest that wait, until so many are left.

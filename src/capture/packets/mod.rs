@@ -276,7 +276,7 @@ impl Given<'_, '_> {
                     self.hides(tunnel, coverage);
                 }
             }
-            Transport::Icmp(error) => self.icmp(error, table, datagrams),
+            Transport::Icmp(error) => self.icmp(error, table, datagrams, around),
             Transport::Other(protocol) => {
                 if SEALED.contains(protocol) {
                     self.hides(Tunnel::Vpn, coverage);
@@ -285,7 +285,13 @@ impl Given<'_, '_> {
         }
     }
 
-    fn icmp(&self, error: &IcmpError, table: &mut Table, datagrams: &mut Datagrams) {
+    fn icmp(
+        &self,
+        error: &IcmpError,
+        table: &mut Table,
+        datagrams: &mut Datagrams,
+        around: &mut Around<'_>,
+    ) {
         let quoted = &error.quoted;
         let Some((from, to)) = quoted.ports else { return };
         let source = SocketAddr::new(quoted.source, from);
@@ -302,7 +308,10 @@ impl Given<'_, '_> {
                 let header = Header::quoted(source, destination, sequence);
                 table.icmp(&header, icmp);
             }
-            (17, _) => datagrams.quoted(source, destination),
+            (17, _) => {
+                datagrams.quoted(source, destination);
+                around.lookups.unreachable(source, destination);
+            }
             _ => {}
         }
     }
