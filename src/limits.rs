@@ -183,7 +183,7 @@ pub const DNS_PARAMETERS: usize = 16;
 /// Bytes of one handshake message of TLS, held while it is incomplete; chains of certificates and
 /// post-quantum keys take a fifth of it. A longer message is passed over.
 pub const TLS_MESSAGE: u32 = 64 << 10;
-/// Hellos kept of each side of one connection: a second one follows a HelloRetryRequest.
+/// Hellos kept of each side of one connection: a second one follows a `HelloRetryRequest`.
 pub const TLS_HELLOS: usize = 8;
 /// Certificates read of one chain, as deep as common clients go.
 pub const TLS_CERTIFICATES: usize = 10;

@@ -102,9 +102,9 @@ pub struct NotTls {
 /// All that was seen of TLS on one connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsFacts {
-    /// ClientHellos in order; a second one follows a HelloRetryRequest.
+    /// `ClientHellos` in order; a second one follows a `HelloRetryRequest`.
     pub client_hellos: Vec<ClientHello>,
-    /// ServerHellos in order, HelloRetryRequests among them.
+    /// `ServerHellos` in order, `HelloRetryRequests` among them.
     pub server_hellos: Vec<ServerHello>,
     /// Certificates that the server showed in clear, which it does up to TLS 1.2; leaf first.
     pub certificates: Vec<CertificateFacts>,
@@ -118,18 +118,18 @@ pub struct TlsFacts {
     pub client_certificate: Option<ClientCertificate>,
     /// Where the server asked the client for a certificate, up to TLS 1.2.
     pub certificate_request: Option<Mark>,
-    /// Where the server ended its part of the handshake up to TLS 1.2 (ServerHelloDone).
+    /// Where the server ended its part of the handshake up to TLS 1.2 (`ServerHelloDone`).
     pub server_done: Option<Mark>,
     /// Alerts in order.
     pub alerts: Vec<AlertFact>,
-    /// The first ChangeCipherSpec of each side. In TLS 1.3 it means nothing.
+    /// The first `ChangeCipherSpec` of each side. In TLS 1.3 it means nothing.
     pub change_cipher_spec: Sides<Option<Mark>>,
     /// The first encrypted record of each side.
     pub encrypted: Sides<Option<Mark>>,
     /// Where a side finished its handshake: up to TLS 1.2 its first encrypted handshake record, in
     /// TLS 1.3 the client's first encrypted record after one of the server. The server's last
     /// message of TLS 1.3 cannot be told from those before it; its first encrypted record stands
-    /// for it.
+    /// for it. A client that sends data early may seem to finish a little before it does.
     pub finished: Sides<Option<Mark>>,
     /// The record that [`finished`](Self::finished) of the client stands for.
     pub client_finished_record: Option<RecordSeen>,
@@ -163,7 +163,7 @@ impl TlsFacts {
         self.agreed().map(|hello| hello.version)
     }
 
-    /// The ServerHello that counts: the last that is no HelloRetryRequest.
+    /// The ServerHello that counts: the last that is no `HelloRetryRequest`.
     pub fn agreed(&self) -> Option<&ServerHello> {
         self.server_hellos.iter().rev().find(|hello| !hello.is_retry)
     }
@@ -173,7 +173,7 @@ impl TlsFacts {
         self.server_hellos.last().is_some_and(|hello| is_tls13(hello.version))
     }
 
-    /// Whether the hellos of a HelloRetryRequest were seen.
+    /// Whether the hellos of a `HelloRetryRequest` were seen.
     pub fn was_retried(&self) -> bool {
         self.server_hellos.iter().any(|hello| hello.is_retry)
     }

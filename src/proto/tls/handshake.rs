@@ -267,7 +267,7 @@ fn is_plausible(kind: u8, length: u32) -> bool {
     }
 }
 
-/// A ServerHello or a HelloRetryRequest.
+/// A ServerHello or a `HelloRetryRequest`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServerHello {
     /// The frame that completed its record, or the message where the record is cut.
@@ -280,7 +280,7 @@ pub struct ServerHello {
     pub alpn: Option<String>,
     /// The group of the server's key share, or the one it asks for.
     pub group: Option<u16>,
-    /// Whether it is a HelloRetryRequest.
+    /// Whether it is a `HelloRetryRequest`.
     pub is_retry: bool,
     /// Whether it accepts a key shared before (TLS 1.3).
     pub psk: bool,
@@ -316,7 +316,7 @@ impl ServerHello {
         Some(hello)
     }
 
-    /// Reads the HelloRetryRequest of drafts before 22: a message of its own.
+    /// Reads the `HelloRetryRequest` of drafts before 22: a message of its own.
     pub(super) fn parse_old_retry(body: &[u8], seen: Seen) -> Option<Self> {
         let mut reader = Reader::new(body);
         let version = reader.u16().filter(|version| is_hello_version(*version))?;
@@ -390,7 +390,7 @@ pub fn cipher_name(cipher: u16) -> Option<&'static str> {
     tls_parser::TlsCipherSuite::from_id(cipher).map(|suite| suite.name)
 }
 
-/// The random bytes that mark a HelloRetryRequest (RFC 8446 section 4.1.3).
+/// The random bytes that mark a `HelloRetryRequest` (RFC 8446 section 4.1.3).
 const RETRY_RANDOM: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,

@@ -58,7 +58,7 @@ struct Side {
     reading: Reading,
     /// Whether it is unknown if the side has begun to encrypt.
     is_unsure: bool,
-    /// Whether the side encrypts, although its ChangeCipherSpec was not seen.
+    /// Whether the side encrypts, although its `ChangeCipherSpec` was not seen.
     is_sealed: bool,
     /// Where the record begins.
     begun: Option<Moment>,
@@ -191,11 +191,6 @@ impl TlsStream {
         let now = side.moment(mark);
         match side.phase {
             Phase::Foreign | Phase::Lost => {}
-            Phase::Header | Phase::Start => {
-                let cut = side.messages.cut(now);
-                side.lose();
-                self.message_if(from, cut);
-            }
             Phase::Body if u64::from(side.left) >= length && side.kind != SSL2 => {
                 side.left = side.left.saturating_sub(u16::try_from(length).unwrap_or(u16::MAX));
                 self.torn(from, length, now);
@@ -203,7 +198,7 @@ impl TlsStream {
                     self.end_record(from, mark);
                 }
             }
-            Phase::Body => {
+            Phase::Body | Phase::Header | Phase::Start => {
                 let cut = side.messages.cut(now);
                 side.lose();
                 self.message_if(from, cut);

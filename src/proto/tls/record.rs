@@ -123,7 +123,7 @@ pub(super) fn resumes(bytes: &[u8]) -> bool {
         return false;
     };
     let next = usize::from(header.length).saturating_add(HEADER);
-    header.is_likely() && bytes.get(next..).is_none_or(|behind| may_begin(behind))
+    header.is_likely() && bytes.get(next..).is_none_or(may_begin)
 }
 
 /// Whether bytes, as far as they go, may be a header.
