@@ -75,8 +75,7 @@ fn labels_hold() {
             .filter(|finding| finding.severity > Severity::Info)
             .map(|finding| finding.meta.id.0)
             .collect();
-        let missing: Vec<&String> =
-            row.expect.iter().filter(|rule| !names(&found, rule)).collect();
+        let missing: Vec<&String> = row.expect.iter().filter(|rule| !names(&found, rule)).collect();
         let forbidden: Vec<&String> =
             row.forbid.iter().filter(|rule| names(&alarms, rule)).collect();
         if bad || !missing.is_empty() || !forbidden.is_empty() {

@@ -7,7 +7,6 @@
     clippy::format_push_string,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::print_stdout,
     clippy::string_slice,
     clippy::unwrap_used,
     reason = "test support"
@@ -58,7 +57,7 @@ fn row(name: &str, story: &Story, played: &Played) -> String {
         story.covers.iter().map(|(rule, role)| format!("{rule} = {}", text(role))).collect();
     let covers =
         if covers.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", covers.join(", ")) };
-    let told = story.story.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = story.told.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut lines = vec![
         ("path", text(&path(name, played))),
         ("sha256", text(&hash)),
@@ -74,7 +73,9 @@ fn row(name: &str, story: &Story, played: &Played) -> String {
     lines.push(("expect", list(&story.expect)));
     lines.push(("forbid", list(&story.forbid)));
     lines.push(("covers", covers));
-    lines.iter().map(|(key, value)| format!("{key:<8} = {value}\n")).collect()
+    let lines: Vec<String> =
+        lines.iter().map(|(key, value)| format!("{key:<8} = {value}\n")).collect();
+    lines.concat()
 }
 
 fn origin(name: &str) -> String {
@@ -90,7 +91,8 @@ fn manifest(old: &str, rows: &BTreeMap<String, String>) -> String {
         let of = |key: &str| {
             block.lines().find_map(|line| line.strip_prefix(key)?.trim_start().strip_prefix("= "))
         };
-        let ours = of("origin").is_some_and(|origin| origin.starts_with("\"generated from tests/scenarios/"));
+        let ours = of("origin")
+            .is_some_and(|origin| origin.starts_with("\"generated from tests/scenarios/"));
         if !ours {
             let path = of("path").unwrap().trim_matches('"').to_owned();
             blocks.insert(path, block.trim_end().to_owned() + "\n");
@@ -200,7 +202,8 @@ fn objections(folder: &Path, name: &str, story: &Story) -> Vec<String> {
         let fields: Vec<&str> = line.split('\t').collect();
         let sums = fields[1..4].iter().all(|field| field.split(',').all(|one| one != "0"));
         // tshark takes copies, and the byte of a keep-alive, for data that came before.
-        let again = (copied || !fields[6].is_empty()) && fields[0].contains("New fragment overlaps");
+        let again =
+            (copied || !fields[6].is_empty()) && fields[0].contains("New fragment overlaps");
         let whole = fields[0].is_empty() || again;
         // Cut frames cannot be whole.
         if story.capture.snap == 0 && !(sums && whole) {

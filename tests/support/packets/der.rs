@@ -47,7 +47,8 @@ impl Certificate {
 
     fn extensions(&self) -> Vec<u8> {
         let mut all = Vec::new();
-        let usage: &[u8] = if self.authority { &[0x03, 0x02, 0x01, 0x86] } else { &[0x03, 0x02, 0x05, 0xa0] };
+        let usage: &[u8] =
+            if self.authority { &[0x03, 0x02, 0x01, 0x86] } else { &[0x03, 0x02, 0x05, 0xa0] };
         all.push(extension(KEY_USAGE, true, usage));
         let constraints =
             if self.authority { sequence(&[vec![0x01, 0x01, 0xff]]) } else { sequence(&[]) };
@@ -78,11 +79,8 @@ pub(crate) fn good(random: &mut Random) -> Vec<u8> {
         tagged(0x02, &number),
     ]);
     let single = sequence(&[certificate, vec![0x80, 0x00], time("20260309180000Z")]);
-    let body = sequence(&[
-        tagged(0xa2, &digest(random)),
-        time("20260309181500Z"),
-        sequence(&[single]),
-    ]);
+    let body =
+        sequence(&[tagged(0xa2, &digest(random)), time("20260309181500Z"), sequence(&[single])]);
     let basic = sequence(&[
         body,
         sequence(&[object(SHA256_WITH_RSA), vec![0x05, 0x00]]),

@@ -13,6 +13,7 @@ use super::scenes;
 use super::story::{Capture, Computer, Event, Story};
 use super::tcp::{Network, Tcp};
 use super::tls;
+use super::web;
 
 /// A capture, and what tshark has to find in it.
 #[derive(Clone, Debug)]
@@ -28,9 +29,9 @@ pub(crate) struct Played {
 
 /// Plays a story; the name makes its numbers its own.
 pub(crate) fn play(name: &str, story: &Story) -> Played {
-    let seed = name
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let seed = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |sum, byte| {
+        (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
     let mut player = Player::new(seed, &story.client);
     for event in &story.events {
         player.event(event);
@@ -81,10 +82,21 @@ impl Player {
     pub(crate) fn event(&mut self, event: &Event) -> u64 {
         let at = moment(event.at);
         let kinds = [
-            &event.lookup, &event.connect, &event.tls, &event.visit, &event.http, &event.older,
-            &event.quic, &event.udp, &event.scene,
+            &event.lookup,
+            &event.connect,
+            &event.tls,
+            &event.visit,
+            &event.http,
+            &event.older,
+            &event.quic,
+            &event.udp,
+            &event.scene,
         ];
-        assert_eq!(kinds.iter().filter(|kind| kind.is_some()).count(), 1, "one thing at a time: {event:?}");
+        assert_eq!(
+            kinds.iter().filter(|kind| kind.is_some()).count(),
+            1,
+            "one thing at a time: {event:?}"
+        );
         if let Some(name) = &event.lookup {
             self.lookup(at, name, event)
         } else if let Some(name) = &event.connect {
@@ -95,7 +107,7 @@ impl Player {
             let found = self.lookup(at, name, &Event::default());
             browser::tls(self, found + 1100, name, event)
         } else if let Some(line) = &event.http {
-            browser::clear(self, at, line, event)
+            web::clear(self, at, line, event)
         } else if let Some(name) = &event.older {
             self.older(at, name, event)
         } else if let Some(name) = &event.quic {
@@ -145,7 +157,15 @@ impl Player {
         end
     }
 
-    fn question(&mut self, at: u64, name: &str, kind: &str, code: Option<&str>, host: &Host, event: &Event) -> u64 {
+    fn question(
+        &mut self,
+        at: u64,
+        name: &str,
+        kind: &str,
+        code: Option<&str>,
+        host: &Host,
+        event: &Event,
+    ) -> u64 {
         let servers: Vec<IpAddr> = if event.servers.is_empty() {
             SERVERS.iter().map(|one| one.parse().unwrap()).collect()
         } else {
@@ -182,7 +202,14 @@ impl Player {
         now
     }
 
-    fn answer(&self, name: &str, kind: &str, code: Option<&str>, host: &Host, event: &Event) -> Answer {
+    fn answer(
+        &self,
+        name: &str,
+        kind: &str,
+        code: Option<&str>,
+        host: &Host,
+        event: &Event,
+    ) -> Answer {
         let mut answer = Answer { seconds: 60, ..Answer::default() };
         if let Some(code) = code {
             answer.code = dns::code(code);
@@ -191,14 +218,25 @@ impl Player {
                 return answer;
             }
         }
-        let told = event.answers.as_ref().map(|all| all.iter().map(|one| one.parse().unwrap()).collect::<Vec<IpAddr>>());
+        let told = event
+            .answers
+            .as_ref()
+            .map(|all| all.iter().map(|one| one.parse().unwrap()).collect::<Vec<IpAddr>>());
         if told.is_none() {
             answer.chain.clone_from(&host.chain);
         }
         answer.addresses = match kind {
-            "A" => told.unwrap_or_else(|| host.addresses.clone()).into_iter().filter(IpAddr::is_ipv4).collect(),
+            "A" => told
+                .unwrap_or_else(|| host.addresses.clone())
+                .into_iter()
+                .filter(IpAddr::is_ipv4)
+                .collect(),
             "AAAA" if self.computer.nat64 => host.addresses.iter().map(mapped).collect(),
-            "AAAA" => told.unwrap_or_else(|| host.six.clone()).into_iter().filter(IpAddr::is_ipv6).collect(),
+            "AAAA" => told
+                .unwrap_or_else(|| host.six.clone())
+                .into_iter()
+                .filter(IpAddr::is_ipv6)
+                .collect(),
             _ => Vec::new(),
         };
         answer.authority = answer.addresses.is_empty() && name.contains('.');
@@ -246,7 +284,13 @@ impl Player {
         for time in [0_u64, 300_000, 900_000, 2_100_000] {
             let bytes = tls::initial(&mut self.network.random);
             let hops = self.network.hops;
-            let sent = self.network.datagram(at + time, true, hops, [(client, port), (target, 443)], &bytes);
+            let sent = self.network.datagram(
+                at + time,
+                true,
+                hops,
+                [(client, port), (target, 443)],
+                &bytes,
+            );
             now = at + time;
             if let Some(kind) = event.fault.as_deref().and_then(browser::error_of) {
                 self.network.error(now + 1_300, kind, &sent);
@@ -258,11 +302,17 @@ impl Player {
                         bytes.put(&noise(&mut self.network.random, 900));
                     });
                     now += host.trip / part;
-                    self.network.datagram(now, part % 2 == 0, host.hops, if part % 2 == 0 {
-                        [(client, port), (target, 443)]
-                    } else {
-                        [(target, 443), (client, port)]
-                    }, &bytes);
+                    self.network.datagram(
+                        now,
+                        part % 2 == 0,
+                        host.hops,
+                        if part % 2 == 0 {
+                            [(client, port), (target, 443)]
+                        } else {
+                            [(target, 443), (client, port)]
+                        },
+                        &bytes,
+                    );
                 }
                 break;
             }
@@ -288,14 +338,20 @@ impl Player {
             if event.answered {
                 let bytes = tunnelled(&mut self.network, number, index, size * 2);
                 now += host.trip;
-                self.network.datagram(now, false, host.hops, [(address, number), (client, port)], &bytes);
+                self.network.datagram(
+                    now,
+                    false,
+                    host.hops,
+                    [(address, number), (client, port)],
+                    &bytes,
+                );
             }
         }
         now
     }
 }
 
-/// What a VPN sends, as far as it can be seen: ESP in UDP, WireGuard, or DTLS-like.
+/// What a VPN sends, as far as it can be seen: ESP in UDP, `WireGuard`, or DTLS.
 fn tunnelled(network: &mut Network, port: u16, index: u32, size: usize) -> Vec<u8> {
     let size = size.min(1380).next_multiple_of(16);
     built(|bytes| {
@@ -344,7 +400,8 @@ fn head(capture: &Capture, computer: &Computer, lost: u64) -> Head {
         _ if linux => vec!["eth0"],
         _ => vec!["\\Device\\NPF_{5B2A7C10-1C0F-4E0B-9E57-6B5B4C1E0A11}"],
     };
-    let (program, system) = if capture.copies.as_deref() == Some("components") || capture.processes {
+    let (program, system) = if capture.copies.as_deref() == Some("components") || capture.processes
+    {
         ("etl2pcapng 1.11.0", "Windows 11 Build 26100")
     } else if linux {
         ("Dumpcap (Wireshark) 4.2.2", "Linux 6.8.0-45-generic")
@@ -402,7 +459,8 @@ fn frames(start: u64, capture: &Capture, mut network: Network) -> (Vec<Frame>, u
             interface: 0,
             dropped: packet.dropped,
             id: components.then_some(index as u64 + 1),
-            comment: (components || capture.processes).then(|| format!("PID={process} ProcessName= TID={}", process + 52)),
+            comment: (components || capture.processes)
+                .then(|| format!("PID={process} ProcessName= TID={}", process + 52)),
         };
         let count = match capture.copies.as_deref() {
             Some("components") if packet.dropped => 1,

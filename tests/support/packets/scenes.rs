@@ -15,7 +15,9 @@ pub(crate) fn scene(event: &Event) -> Vec<Event> {
     all.retain(|part| {
         let names = [&part.visit, &part.older, &part.http];
         !event.without.iter().any(|host| {
-            names.iter().any(|name| name.as_deref().is_some_and(|name| name.contains(host.as_str())))
+            names
+                .iter()
+                .any(|name| name.as_deref().is_some_and(|name| name.contains(host.as_str())))
         })
     });
     all
@@ -35,7 +37,10 @@ fn desktop(at: f64) -> Vec<Event> {
             body: Some("Microsoft Connect Test".to_owned()),
             ..Event::default()
         },
-        Event { requests: Some("0.02:700/1900".to_owned()), ..visit(at + 0.9, "edge.microsoft.com") },
+        Event {
+            requests: Some("0.02:700/1900".to_owned()),
+            ..visit(at + 0.9, "edge.microsoft.com")
+        },
         Event { requests: Some("0.02:1200/1700".to_owned()), ..visit(at + 1.4, "www.office.com") },
         Event {
             requests: Some("0.05:2100/240 4:1700/240".to_owned()),
@@ -43,7 +48,9 @@ fn desktop(at: f64) -> Vec<Event> {
         },
         Event {
             at: at + 2.2,
-            http: Some("GET http://ocsp.digicert.com/MFEwTzBNMEswSTAJBgUrDgMCGgUABBTfqhLj".to_owned()),
+            http: Some(
+                "GET http://ocsp.digicert.com/MFEwTzBNMEswSTAJBgUrDgMCGgUABBTfqhLj".to_owned(),
+            ),
             head: vec!["Content-Type: application/ocsp-response".to_owned()],
             ..Event::default()
         },
@@ -55,15 +62,23 @@ fn page(event: &Event) -> Vec<Event> {
     let at = event.at;
     vec![
         Event {
-            requests: Some(event.requests.clone().unwrap_or_else(|| "0.02:1900/6200 2.4:1600/1300".to_owned())),
+            requests: Some(
+                event.requests.clone().unwrap_or_else(|| "0.02:1900/6200 2.4:1600/1300".to_owned()),
+            ),
             ..like(event, visit(at, "login.microsoftonline.com"))
         },
         Event {
             requests: Some("0.01:620/4200 0.02:600/1600".to_owned()),
             ..like(event, visit(at + 0.25, "aadcdn.msftauth.net"))
         },
-        Event { requests: Some("0.02:520/1900".to_owned()), ..like(event, visit(at + 0.6, "aadcdn.msauthimages.net")) },
-        Event { requests: Some("0.02:900/1400".to_owned()), ..like(event, visit(at + 0.7, "login.live.com")) },
+        Event {
+            requests: Some("0.02:520/1900".to_owned()),
+            ..like(event, visit(at + 0.6, "aadcdn.msauthimages.net"))
+        },
+        Event {
+            requests: Some("0.02:900/1400".to_owned()),
+            ..like(event, visit(at + 0.7, "login.live.com"))
+        },
     ]
 }
 

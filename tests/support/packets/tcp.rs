@@ -96,14 +96,28 @@ impl Network {
     }
 
     /// Sends a packet; its bytes come back, because an error may quote them.
-    pub(crate) fn send(&mut self, at: u64, out: bool, header: &Header, protocol: u8, body: &[u8]) -> Vec<u8> {
+    pub(crate) fn send(
+        &mut self,
+        at: u64,
+        out: bool,
+        header: &Header,
+        protocol: u8,
+        body: &[u8],
+    ) -> Vec<u8> {
         let ip = net::packet(header, protocol, body);
         self.packets.push(Packet { at, out, ip: ip.clone(), dropped: false });
         ip
     }
 
     /// A datagram from the client or to it.
-    pub(crate) fn datagram(&mut self, at: u64, out: bool, hops: u8, ends: [(IpAddr, u16); 2], data: &[u8]) -> Vec<u8> {
+    pub(crate) fn datagram(
+        &mut self,
+        at: u64,
+        out: bool,
+        hops: u8,
+        ends: [(IpAddr, u16); 2],
+        data: &[u8],
+    ) -> Vec<u8> {
         let [from, to] = ends;
         let id = if out { self.id() } else { self.random.number() as u16 };
         let header = Header { from: from.0, to: to.0, hops, id, whole: false };
@@ -139,17 +153,25 @@ pub(crate) struct Tcp<'n> {
     /// Number of the next packet of the server.
     id: u16,
     stamps: (u32, u32),
+    /// What the next acknowledgement says has come behind a hole.
+    sacked: Option<(u32, u32)>,
 }
 
 impl<'n> Tcp<'n> {
     /// A connection that is not open yet.
-    pub(crate) fn new(network: &'n mut Network, at: u64, server: (IpAddr, u16), trip: u64, hops: u8) -> Self {
+    pub(crate) fn new(
+        network: &'n mut Network,
+        at: u64,
+        server: (IpAddr, u16),
+        trip: u64,
+        hops: u8,
+    ) -> Self {
         let client = (network.own(server.0), network.port());
         let sent = network.random.number();
         let got = network.random.number();
         let id = network.random.number() as u16;
         let stamps = (network.random.number() >> 4, network.random.number() >> 4);
-        Self { network, now: at, trip, hops, client, server, sent, got, id, stamps }
+        Self { network, now: at, trip, hops, client, server, sent, got, id, stamps, sacked: None }
     }
 
     /// The most bytes that fit into a segment.
@@ -215,8 +237,10 @@ impl<'n> Tcp<'n> {
         self.segment(at, true, ACK | PSH, sequence, self.got, data);
     }
 
-    /// The server's bare acknowledgement of all but the last `missing` bytes.
-    pub(crate) fn acked_but(&mut self, at: u64, missing: usize) {
+    /// The server's bare acknowledgement of all but the last `missing` bytes, the last `come` of which
+    /// it has got all the same.
+    pub(crate) fn acked_but(&mut self, at: u64, missing: usize, come: usize) {
+        self.sacked = (come > 0).then(|| (self.sent.wrapping_sub(come as u32), self.sent));
         let acked = self.sent.wrapping_sub(missing as u32);
         self.segment(at, false, ACK, self.got, acked, &[]);
     }
@@ -241,6 +265,8 @@ impl<'n> Tcp<'n> {
             }
             count += 1;
             if count % 2 == 0 || last || !lost.is_empty() {
+                let end = sequence.wrapping_add(part.len() as u32);
+                self.sacked = (!lost.is_empty()).then_some((sequence, end));
                 self.ack();
             }
         }
@@ -263,6 +289,7 @@ impl<'n> Tcp<'n> {
             if sequence.wrapping_sub(self.got) >= skipped as u32 {
                 self.segment(self.now, false, push(last), sequence, self.sent, &part);
                 self.now += 50;
+                self.sacked = Some((sequence, sequence.wrapping_add(part.len() as u32)));
                 self.ack();
             }
         }
@@ -349,7 +376,15 @@ impl<'n> Tcp<'n> {
             .collect()
     }
 
-    fn segment(&mut self, at: u64, out: bool, flags: u8, sequence: u32, acked: u32, data: &[u8]) -> Vec<u8> {
+    fn segment(
+        &mut self,
+        at: u64,
+        out: bool,
+        flags: u8,
+        sequence: u32,
+        acked: u32,
+        data: &[u8],
+    ) -> Vec<u8> {
         let (from, to) = if out { (self.client, self.server) } else { (self.server, self.client) };
         let options = self.options(at, out, flags);
         let mut bytes = Vec::new();
@@ -357,7 +392,7 @@ impl<'n> Tcp<'n> {
         bytes.u16(to.1);
         bytes.u32(sequence);
         bytes.u32(acked);
-        bytes.u8(((20 + options.len()) / 4 << 4) as u8);
+        bytes.u8((((20 + options.len()) / 4) << 4) as u8);
         bytes.u8(flags);
         bytes.u16(window(out, flags));
         bytes.u32(0);
@@ -404,6 +439,11 @@ impl<'n> Tcp<'n> {
             if flags & SYN != 0 {
                 options.put(&[1, 3, 3, 7]);
             }
+        }
+        if let Some((from, to)) = self.sacked.take() {
+            options.put(&[1, 1, 5, 10]);
+            options.u32(from);
+            options.u32(to);
         }
         options
     }
