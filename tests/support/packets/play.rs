@@ -167,7 +167,8 @@ impl Player {
         event: &Event,
     ) -> u64 {
         let servers: Vec<IpAddr> = if event.servers.is_empty() {
-            SERVERS.iter().map(|one| one.parse().unwrap()).collect()
+            let own = if self.computer.nat64 { SERVERS_SIX } else { SERVERS };
+            own.iter().map(|one| one.parse().unwrap()).collect()
         } else {
             event.servers.iter().map(|one| one.parse().unwrap()).collect()
         };
@@ -488,4 +489,5 @@ const BEGINNING: u64 = 1_773_123_245_000_000;
 /// When a question is asked again, as Windows does.
 const TIMES: [u64; 5] = [0, 1_000_000, 2_000_000, 4_000_000, 8_000_000];
 const SERVERS: [&str; 2] = ["10.20.0.53", "10.20.0.54"];
+const SERVERS_SIX: [&str; 2] = ["2001:db8:20:53::53", "2001:db8:20:53::54"];
 const COMPONENTS: [&str; 3] = ["wfp:10", "ndis-filter:14", "miniport:9"];
