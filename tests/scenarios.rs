@@ -7,7 +7,6 @@
     clippy::format_push_string,
     clippy::indexing_slicing,
     clippy::panic,
-    clippy::print_stdout,
     clippy::string_slice,
     clippy::unwrap_used,
     reason = "test support"
@@ -58,7 +57,7 @@ fn row(name: &str, story: &Story, played: &Played) -> String {
         story.covers.iter().map(|(rule, role)| format!("{rule} = {}", text(role))).collect();
     let covers =
         if covers.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", covers.join(", ")) };
-    let told = story.story.split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = story.told.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut lines = vec![
         ("path", text(&path(name, played))),
         ("sha256", text(&hash)),
@@ -74,7 +73,9 @@ fn row(name: &str, story: &Story, played: &Played) -> String {
     lines.push(("expect", list(&story.expect)));
     lines.push(("forbid", list(&story.forbid)));
     lines.push(("covers", covers));
-    lines.iter().map(|(key, value)| format!("{key:<8} = {value}\n")).collect()
+    let lines: Vec<String> =
+        lines.iter().map(|(key, value)| format!("{key:<8} = {value}\n")).collect();
+    lines.concat()
 }
 
 fn origin(name: &str) -> String {

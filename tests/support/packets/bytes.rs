@@ -38,19 +38,19 @@ impl Put for Vec<u8> {
         self.extend_from_slice(bytes);
     }
 
-    fn sized8(&mut self, inside: impl FnOnce(&mut Vec<u8>)) {
+    fn sized8(&mut self, inside: impl FnOnce(&mut Self)) {
         let bytes = built(inside);
         self.u8(u8::try_from(bytes.len()).unwrap());
         self.put(&bytes);
     }
 
-    fn sized16(&mut self, inside: impl FnOnce(&mut Vec<u8>)) {
+    fn sized16(&mut self, inside: impl FnOnce(&mut Self)) {
         let bytes = built(inside);
         self.u16(u16::try_from(bytes.len()).unwrap());
         self.put(&bytes);
     }
 
-    fn sized24(&mut self, inside: impl FnOnce(&mut Vec<u8>)) {
+    fn sized24(&mut self, inside: impl FnOnce(&mut Self)) {
         let bytes = built(inside);
         self.u24(bytes.len());
         self.put(&bytes);

@@ -69,7 +69,7 @@ pub(crate) fn answer(id: u16, name: &str, kind: u16, what: &Answer) -> Vec<u8> {
         bytes.put(&owner);
         match address {
             IpAddr::V4(four) => {
-                record(&mut bytes, A, what.seconds, |data| data.put(&four.octets()))
+                record(&mut bytes, A, what.seconds, |data| data.put(&four.octets()));
             }
             IpAddr::V6(six) => {
                 record(&mut bytes, AAAA, what.seconds, |data| data.put(&six.octets()));

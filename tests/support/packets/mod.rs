@@ -2,8 +2,8 @@
 //!
 //! It shares nothing with the program under test, so that a mistake of one is not the mistake of both.
 //! The layers from below: [`file`] (pcap, pcapng), [`net`] (links, addresses, ICMP), [`tcp`] (connections),
-//! [`dns`], [`der`] and [`tls`] (messages), [`hosts`] (who lives where), [`story`] (the text), [`play`]
-//! and [`browser`] (events made into packets). What comes out depends on the text alone.
+//! [`dns`], [`der`] and [`tls`] (messages), [`hosts`] (who lives where), [`story`] (the text), [`play`],
+//! [`browser`] and [`web`] (events made into packets). What comes out depends on the text alone.
 
 pub(crate) mod browser;
 pub(crate) mod bytes;
@@ -20,3 +20,4 @@ pub(crate) mod scenes;
 pub(crate) mod story;
 pub(crate) mod tcp;
 pub(crate) mod tls;
+pub(crate) mod web;

@@ -13,6 +13,7 @@ use super::scenes;
 use super::story::{Capture, Computer, Event, Story};
 use super::tcp::{Network, Tcp};
 use super::tls;
+use super::web;
 
 /// A capture, and what tshark has to find in it.
 #[derive(Clone, Debug)]
@@ -106,7 +107,7 @@ impl Player {
             let found = self.lookup(at, name, &Event::default());
             browser::tls(self, found + 1100, name, event)
         } else if let Some(line) = &event.http {
-            browser::clear(self, at, line, event)
+            web::clear(self, at, line, event)
         } else if let Some(name) = &event.older {
             self.older(at, name, event)
         } else if let Some(name) = &event.quic {
@@ -166,7 +167,8 @@ impl Player {
         event: &Event,
     ) -> u64 {
         let servers: Vec<IpAddr> = if event.servers.is_empty() {
-            SERVERS.iter().map(|one| one.parse().unwrap()).collect()
+            let own = if self.computer.nat64 { SERVERS_SIX } else { SERVERS };
+            own.iter().map(|one| one.parse().unwrap()).collect()
         } else {
             event.servers.iter().map(|one| one.parse().unwrap()).collect()
         };
@@ -350,7 +352,7 @@ impl Player {
     }
 }
 
-/// What a VPN sends, as far as it can be seen: ESP in UDP, WireGuard, or DTLS-like.
+/// What a VPN sends, as far as it can be seen: ESP in UDP, `WireGuard`, or DTLS.
 fn tunnelled(network: &mut Network, port: u16, index: u32, size: usize) -> Vec<u8> {
     let size = size.min(1380).next_multiple_of(16);
     built(|bytes| {
@@ -487,4 +489,5 @@ const BEGINNING: u64 = 1_773_123_245_000_000;
 /// When a question is asked again, as Windows does.
 const TIMES: [u64; 5] = [0, 1_000_000, 2_000_000, 4_000_000, 8_000_000];
 const SERVERS: [&str; 2] = ["10.20.0.53", "10.20.0.54"];
+const SERVERS_SIX: [&str; 2] = ["2001:db8:20:53::53", "2001:db8:20:53::54"];
 const COMPONENTS: [&str; 3] = ["wfp:10", "ndis-filter:14", "miniport:9"];

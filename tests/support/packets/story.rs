@@ -7,7 +7,8 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Story {
     /// What happened, in words.
-    pub(crate) story: String,
+    #[serde(rename = "story")]
+    pub(crate) told: String,
     pub(crate) label: Label,
     /// Rules, or families of them, that must speak and that must not.
     #[serde(default)]
@@ -45,7 +46,7 @@ pub(crate) struct Computer {
     pub(crate) loss: f64,
     /// Whether names are looked up in the clear; not so with DNS over HTTPS.
     pub(crate) encrypted_names: bool,
-    /// Whether the network carries IPv6 alone and maps IPv4 into 64:ff9b::/96.
+    /// Whether the network carries IPv6 alone and maps IPv4 into `64:ff9b::/96`.
     pub(crate) nat64: bool,
     /// Whether servers are reached over IPv6 where they have it.
     pub(crate) six: bool,

@@ -153,6 +153,8 @@ pub(crate) struct Tcp<'n> {
     /// Number of the next packet of the server.
     id: u16,
     stamps: (u32, u32),
+    /// What the next acknowledgement says has come behind a hole.
+    sacked: Option<(u32, u32)>,
 }
 
 impl<'n> Tcp<'n> {
@@ -169,7 +171,7 @@ impl<'n> Tcp<'n> {
         let got = network.random.number();
         let id = network.random.number() as u16;
         let stamps = (network.random.number() >> 4, network.random.number() >> 4);
-        Self { network, now: at, trip, hops, client, server, sent, got, id, stamps }
+        Self { network, now: at, trip, hops, client, server, sent, got, id, stamps, sacked: None }
     }
 
     /// The most bytes that fit into a segment.
@@ -235,8 +237,10 @@ impl<'n> Tcp<'n> {
         self.segment(at, true, ACK | PSH, sequence, self.got, data);
     }
 
-    /// The server's bare acknowledgement of all but the last `missing` bytes.
-    pub(crate) fn acked_but(&mut self, at: u64, missing: usize) {
+    /// The server's bare acknowledgement of all but the last `missing` bytes, the last `come` of which
+    /// it has got all the same.
+    pub(crate) fn acked_but(&mut self, at: u64, missing: usize, come: usize) {
+        self.sacked = (come > 0).then(|| (self.sent.wrapping_sub(come as u32), self.sent));
         let acked = self.sent.wrapping_sub(missing as u32);
         self.segment(at, false, ACK, self.got, acked, &[]);
     }
@@ -261,6 +265,8 @@ impl<'n> Tcp<'n> {
             }
             count += 1;
             if count % 2 == 0 || last || !lost.is_empty() {
+                let end = sequence.wrapping_add(part.len() as u32);
+                self.sacked = (!lost.is_empty()).then_some((sequence, end));
                 self.ack();
             }
         }
@@ -283,6 +289,7 @@ impl<'n> Tcp<'n> {
             if sequence.wrapping_sub(self.got) >= skipped as u32 {
                 self.segment(self.now, false, push(last), sequence, self.sent, &part);
                 self.now += 50;
+                self.sacked = Some((sequence, sequence.wrapping_add(part.len() as u32)));
                 self.ack();
             }
         }
@@ -385,7 +392,7 @@ impl<'n> Tcp<'n> {
         bytes.u16(to.1);
         bytes.u32(sequence);
         bytes.u32(acked);
-        bytes.u8(((20 + options.len()) / 4 << 4) as u8);
+        bytes.u8((((20 + options.len()) / 4) << 4) as u8);
         bytes.u8(flags);
         bytes.u16(window(out, flags));
         bytes.u32(0);
@@ -432,6 +439,11 @@ impl<'n> Tcp<'n> {
             if flags & SYN != 0 {
                 options.put(&[1, 3, 3, 7]);
             }
+        }
+        if let Some((from, to)) = self.sacked.take() {
+            options.put(&[1, 1, 5, 10]);
+            options.u32(from);
+            options.u32(to);
         }
         options
     }

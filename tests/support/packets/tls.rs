@@ -240,7 +240,7 @@ impl Session {
     }
 
     /// The end of the client's side in TLS 1.3.
-    pub(crate) fn finished_13(&self, random: &mut Random) -> Vec<u8> {
+    pub(crate) fn finished_13(random: &mut Random) -> Vec<u8> {
         let mut bytes = record(20, 0x0303, &[1]);
         bytes.put(&sealed(random, 23, 69));
         bytes
@@ -316,7 +316,7 @@ impl Session {
     }
 
     /// The client's key and the end of its side (TLS 1.2); `certificate` if it was asked for one.
-    pub(crate) fn finished_12(&self, random: &mut Random, no_certificate: bool) -> Vec<u8> {
+    pub(crate) fn finished_12(random: &mut Random, no_certificate: bool) -> Vec<u8> {
         let mut bytes = Vec::new();
         if no_certificate {
             bytes.put(&record(22, 0x0303, &handshake(11, |body| body.u24(0))));
@@ -329,7 +329,7 @@ impl Session {
     }
 
     /// The end of the server's side (TLS 1.2).
-    pub(crate) fn server_finished_12(&self, random: &mut Random) -> Vec<u8> {
+    pub(crate) fn server_finished_12(random: &mut Random) -> Vec<u8> {
         let mut bytes = record(20, 0x0303, &[1]);
         bytes.put(&sealed(random, 22, 40));
         bytes
@@ -361,12 +361,12 @@ pub(crate) fn data(random: &mut Random, length: usize) -> Vec<u8> {
 /// An opaque long header of QUIC version 1: nobody needs to open it.
 pub(crate) fn initial(random: &mut Random) -> Vec<u8> {
     built(|bytes| {
-        bytes.u8(0xc0 | noise(random, 1)[0] & 0x0f);
+        bytes.u8(0xc0 | (noise(random, 1)[0] & 0x0f));
         bytes.u32(1);
         bytes.sized8(|inner| inner.put(&noise(random, 8)));
         bytes.u8(0);
         bytes.u8(0);
-        bytes.u16(0x4000 | 1232);
+        bytes.u16(0x4000 + 1232);
         bytes.put(&noise(random, 1232));
     })
 }
