@@ -311,4 +311,35 @@ mod tests {
         let tool = "CN=DO_NOT_TRUST_FiddlerRoot, O=DO_NOT_TRUST";
         assert!(found("login.microsoftonline.com", tool, false).is_empty());
     }
+
+    fn in_packets(issuer: &'static str) -> Vec<Found> {
+        let mut capture = Capture::new();
+        capture.wired(
+            "login.microsoftonline.com",
+            match issuer {
+                ZSCALER => |connection| issued(connection, ZSCALER),
+                _ => |connection| {
+                    issued(connection, "CN=DigiCert SHA2 Secure Server CA,O=DigiCert Inc,C=US")
+                },
+            },
+        );
+        capture.found("TLS002")
+    }
+
+    fn issued(connection: &mut crate::evidence::Connection, issuer: &str) {
+        let tls = connection.tls.as_mut().unwrap();
+        tls.version = Some(crate::evidence::TlsVersion::Tls12);
+        let issuer = issuer.to_owned();
+        let names = vec!["login.microsoftonline.com".to_owned()];
+        tls.certificate =
+            Some(crate::evidence::CertificateSummary { issuer, names, ..Default::default() });
+    }
+
+    #[test]
+    fn certificates_in_packets_are_read_alike() {
+        let found = in_packets(ZSCALER);
+        assert_eq!((found.len(), found[0].severity), (1, "info"));
+        assert!(found[0].summary.contains("Zscaler"), "{}", found[0].summary);
+        assert!(in_packets("").is_empty());
+    }
 }
