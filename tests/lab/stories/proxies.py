@@ -1,7 +1,7 @@
 """Stories of explicit proxies and captive portals."""
 
 from lab import APP, CDN, CDN2, HOSTS, LOGIN, OFFICE, PROXY, ROUTER, TELEMETRY
-from stories.label import AT, AUTHORIZE, HELLO, NETWORK_RULES, RESET, broken, healthy, unreadable
+from stories.label import AT, AUTHORIZE, HELLO, NETWORK_RULES, RESET, broken, healthy, undetermined, unreadable
 
 THROUGH = "http://proxy.contoso.example:8080"
 ASKED = 'http.request.method == "CONNECT" && http.request.uri contains "login.microsoftonline.com"'
@@ -102,7 +102,7 @@ def proxy_bad_gateway(lab):
     lab.get(AUTHORIZE, proxy=THROUGH)
 
 
-@broken("proxy-refused", "a proxy is set, nothing listens there", "The proxy's port refuses each connection.", expect=["PRX005"], has=[RESET + " && ip.src == 10.20.3.8"], lacks=[ASKED])
+@undetermined("proxy-refused", "a proxy is set, nothing listens there", "The proxy's port refuses each connection.", expect=["PRX005"], has=[RESET + " && ip.src == 10.20.3.8"], lacks=[ASKED])
 def proxy_refused(lab):
     lab.up()
     lab.dns()

@@ -235,7 +235,7 @@ def ends_mid_connection(lab):
     lab.stop(lab.tcpdump, signal.SIGINT)
 
 
-@unreadable("snaplen-96", "tcpdump -s 96", "Only the first 96 bytes of each frame were recorded; the connections are healthy.", forbid=NETWORK_RULES, has=["frame.cap_len < frame.len", "tcp.flags == 0x012 && ip.src == 20.190.160.14"], cut=True)
+@undetermined("snaplen-96", "tcpdump -s 96", "Only the first 96 bytes of each frame were recorded; the connections are healthy.", forbid=NETWORK_RULES, has=["frame.cap_len < frame.len", "tcp.flags == 0x012 && ip.src == 20.190.160.14"], cut=True)
 def snaplen_96(lab):
     lab.up()
     lab.dns()
