@@ -17,7 +17,7 @@ rule! {
     ///
     /// ## Why it breaks sign-in
     /// The handshake is short and gets through; the first long message is lost at each try. The
-    /// user sees a page that loads without end. VPN and PPPoE links with a small MTU behind a
+    /// user sees a page that loads without end. VPN and `PPPoE` links with a small MTU behind a
     /// firewall that drops the ICMP message about it do just this.
     ///
     /// ## Evidence it needs
@@ -32,7 +32,7 @@ rule! {
     /// ## What to do
     /// On the same computer send packets that must not be split and search the length at which they
     /// stop (`ping -f -l 1372 HOST`, on other systems `ping -M do -s 1372 HOST`). Set the MTU or
-    /// the MSS of the tunnel right, and let ICMP "fragmentation needed" and ICMPv6 "packet too big"
+    /// the MSS of the tunnel right, and let ICMP "fragmentation needed" and `ICMPv6` "packet too big"
     /// through.
     ///
     /// ## References
@@ -51,7 +51,7 @@ impl Rule for TcpDataStalled {
         let failed =
             case.failed_hosts(|failure| matches!(failure.kind, FailureKind::Fault(Fault::Stalled)));
         for one in failed {
-            let (said, advice) = describe(&shape(case, &one));
+            let (said, advice) = describe(shape(case, &one));
             let finding = failed_host(self.meta(), case, one, &said);
             out.push(Finding { advice, ..finding });
         }
@@ -100,7 +100,7 @@ const fn is_long(stall: &StallReport) -> bool {
     stall.longest > SHORT && stall.passed > 0 && stall.passed < stall.longest
 }
 
-fn describe(shape: &Shape) -> (Text, Option<Text>) {
+fn describe(shape: Shape) -> (Text, Option<Text>) {
     match shape {
         Shape::Long(mtu) => {
             let said = Text::of(
@@ -110,7 +110,7 @@ fn describe(shape: &Shape) -> (Text, Option<Text>) {
             let said = match mtu {
                 Some(mtu) => said
                     .with(" (the network said that at most ")
-                    .with(u64::from(*mtu))
+                    .with(u64::from(mtu))
                     .with(" bytes pass)"),
                 None => said.with(" (no ICMP message about it came)"),
             };

@@ -19,7 +19,7 @@ rule! {
     /// A failed request, or an ICMP error about a connection, with "unreachable" or "connection
     /// failed". The second names no reason, so its confidence is lower. It is an error only where
     /// an attempt could not go on; a failure that a later try or another host made good is
-    /// information. From packets: an ICMP or ICMPv6 message that quotes the segment of the
+    /// information. From packets: an ICMP or `ICMPv6` message that quotes the segment of the
     /// connection; who sent it is known by its address.
     ///
     /// ## What looks like it

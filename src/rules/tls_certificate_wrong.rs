@@ -62,7 +62,8 @@ impl Rule for TlsCertificateWrong {
             let exchange = exchanges.get(&ConnectionId(number)).copied();
             let went_on = exchange.is_some_and(|id| {
                 let exchange = case.evidence.exchange(id);
-                case.failure(id).is_none() && exchange.is_some_and(|one| one.is_answered())
+                case.failure(id).is_none()
+                    && exchange.is_some_and(crate::evidence::Exchange::is_answered)
             });
             let Some(wrong) = wrong(case, connection, host, certificate, went_on) else { continue };
             let stopped = exchange.and_then(|id| case.stopped_by(id));

@@ -276,6 +276,7 @@ mod tests {
     use super::super::support::Found;
     use super::super::support::*;
 
+    const DIGICERT: &str = "CN=DigiCert SHA2 Secure Server CA,O=DigiCert Inc,C=US";
     const ZSCALER: &str = "CN=Zscaler Root CA, O=Zscaler Inc., C=US";
 
     fn found(host: &str, issuer: &str, by_tool: bool) -> Vec<Found> {
@@ -312,17 +313,9 @@ mod tests {
         assert!(found("login.microsoftonline.com", tool, false).is_empty());
     }
 
-    fn in_packets(issuer: &'static str) -> Vec<Found> {
+    fn in_packets(change: fn(&mut crate::evidence::Connection)) -> Vec<Found> {
         let mut capture = Capture::new();
-        capture.wired(
-            "login.microsoftonline.com",
-            match issuer {
-                ZSCALER => |connection| issued(connection, ZSCALER),
-                _ => |connection| {
-                    issued(connection, "CN=DigiCert SHA2 Secure Server CA,O=DigiCert Inc,C=US")
-                },
-            },
-        );
+        capture.wired("login.microsoftonline.com", change);
         capture.found("TLS002")
     }
 
@@ -337,9 +330,9 @@ mod tests {
 
     #[test]
     fn certificates_in_packets_are_read_alike() {
-        let found = in_packets(ZSCALER);
+        let found = in_packets(|connection| issued(connection, ZSCALER));
         assert_eq!((found.len(), found[0].severity), (1, "info"));
         assert!(found[0].summary.contains("Zscaler"), "{}", found[0].summary);
-        assert!(in_packets("").is_empty());
+        assert!(in_packets(|connection| issued(connection, DIGICERT)).is_empty());
     }
 }
