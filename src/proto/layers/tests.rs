@@ -1,4 +1,5 @@
 //! Frames built by hand, one for each link type and tunnel.
+#![expect(clippy::arithmetic_side_effects, reason = "test support")]
 
 use std::net::IpAddr;
 use std::num::NonZeroU64;
