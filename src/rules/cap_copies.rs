@@ -14,7 +14,7 @@ rule! {
     ///
     /// ## Evidence it needs
     /// Packets that are the same down to the id of their IP header within a moment, or that the
-    /// capturing tool gave one id: a twentieth of the packets or more.
+    /// capturing tool gave one id: ten of them and a twentieth of the packets or more.
     ///
     /// ## What looks like it
     /// Segments that were sent again because the network lost them: they come later and with an id
@@ -37,11 +37,14 @@ rule! {
 /// One of so many packets may be a copy.
 const SHARE: u64 = 20;
 
+/// Copies below which nobody is misled.
+const COPIES: u64 = 10;
+
 impl Rule for CapCopies {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for (coverage, wire, refs) in case.wires() {
             let all = wire.segments.saturating_add(wire.datagrams);
-            let many = wire.copies > 0 && wire.copies.saturating_mul(SHARE) >= all;
+            let many = wire.copies >= COPIES && wire.copies.saturating_mul(SHARE) >= all;
             // What was sent again is no copy.
             let again = || {
                 case.evidence.connections.iter().any(|connection| {

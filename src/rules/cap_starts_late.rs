@@ -42,12 +42,10 @@ rule! {
 
 impl Rule for CapStartsLate {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
-        if let Some(refs) = open_before(case) {
-            let summary =
-                Text::of("encrypted connections of the sign-in were open before the capture began");
+        if let Some((refs, words)) = open_before(case) {
             out.push(Finding {
                 confidence: Confidence::Medium,
-                ..about_capture(self.meta(), refs, summary)
+                ..about_capture(self.meta(), refs, Text::of(words))
             });
         }
         for (index, attempt) in case.attempts() {
@@ -73,7 +71,7 @@ impl Rule for CapStartsLate {
 
 /// Connections of packets that were there before the capture, where none to a sign-in host was opened
 /// in it: those that are told by name, or failing that those whose name nothing tells.
-fn open_before(case: &Case<'_>) -> Option<Refs> {
+fn open_before(case: &Case<'_>) -> Option<(Refs, &'static str)> {
     let is_old = |connection: &Connection| connection.opened == Opened::MidStream;
     // Browsers keep connections open: with others that were opened in the capture they say nothing.
     if case.spares(case.sign_in_connections().any(|(_, connection, _)| !is_old(connection))) {
@@ -82,9 +80,14 @@ fn open_before(case: &Case<'_>) -> Option<Refs> {
     let named = case.sign_in_connections().filter(|(_, connection, _)| is_old(connection));
     let unnamed = || {
         let veils = case.signin.veils.iter().filter(|(veil, _)| *veil == Veil::MidStream);
-        Refs::all(veils.map(|(_, at)| *at))
+        let words =
+            "encrypted connections whose hosts nothing names were open before the capture began";
+        Some((Refs::all(veils.map(|(_, at)| *at))?, words))
     };
-    Refs::all(named.map(|(_, connection, _)| connection.at)).or_else(unnamed)
+    let words = "the connections to sign-in hosts were open before the capture began";
+    Refs::all(named.map(|(_, connection, _)| connection.at))
+        .map(|refs| (refs, words))
+        .or_else(unnamed)
 }
 
 /// The first step that stands in an order.
