@@ -1,7 +1,7 @@
 //! What is told of packets agrees with tshark 4.0, over the public captures.
 //!
 //! Every item that tshark tells of a kind is looked for in the evidence, and the other way round.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test support")]
+#![expect(clippy::unwrap_used, reason = "test support")]
 
 mod support;
 

@@ -633,7 +633,7 @@ mod tests {
 
     #[test]
     fn connections_have_a_share_of_their_own() {
-        use crate::evidence::{Closed, EvidenceRef, Opened, TlsHandshake, Transport};
+        use crate::evidence::{EvidenceRef, TlsHandshake};
         let mut builder = EvidenceBuilder::new();
         let mut taken = 0;
         for _ in 0..50 {

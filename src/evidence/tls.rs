@@ -86,6 +86,9 @@ pub struct Hello {
     pub at: EvidenceRef,
 }
 
+/// What came in the place of TLS: who sent it, its first bytes, and where they stand.
+pub type PlainText = (Peer, Secret<Box<[u8]>>, EvidenceRef);
+
 /// What was seen of a handshake.
 #[derive(Clone, Debug, Default)]
 pub struct TlsHandshake {
@@ -126,7 +129,7 @@ pub struct TlsHandshake {
     /// An alert that cannot be read, by its length and place: who sent it, and where.
     pub inferred_alert: Option<(Peer, EvidenceRef)>,
     /// What came in the place of TLS: the first bytes, who sent them, and where.
-    pub plain_text: Option<(Peer, Secret<Box<[u8]>>, EvidenceRef)>,
+    pub plain_text: Option<PlainText>,
     /// Whether the capture tool itself was the client of this handshake, as Fiddler is when it
     /// decrypts: then the certificate is the one behind the tool.
     pub by_capture_tool: bool,

@@ -994,6 +994,7 @@ mod support {
                 payload: [Some(span); 2],
                 dropped: None,
                 stall: [None; 2],
+                torn: [false; 2],
                 is_proxied: false,
                 protocol: Protocol::Tls,
                 polls: None,

@@ -17,7 +17,7 @@ use crate::evidence::{
     Answer, Closed, Connection, Evidence, Exchange, HostName, IcmpKind, InputCoverage, NameLookup,
     NoResponse, Opened, Peer, Protocol, TlsHandshake, Transport, Wire as Facts,
 };
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// A client that asked once and was heard no more is given so long before it counts as unanswered.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -46,9 +46,9 @@ pub(super) struct Wire<'a> {
     portal: Vec<(Timestamp, bool)>,
 }
 
-const fn failure(fault: Fault, certain: bool) -> Option<Failure> {
+const fn found(fault: Fault, certain: bool) -> Failure {
     let (kind, side) = (FailureKind::Fault(fault), FailureSide::Network);
-    Some(Failure { kind, side, vendor: None, certain })
+    Failure { kind, side, vendor: None, certain }
 }
 
 impl<'a> Wire<'a> {
@@ -123,23 +123,21 @@ impl<'a> Wire<'a> {
         let certain = good.is_empty();
         match &lookup.answer {
             Answer::Addresses(all) if all.iter().all(|address| is_sink(*address)) => {
-                failure(Fault::AddressInvalid, true)
+                Some(found(Fault::AddressInvalid, true))
             }
             Answer::Addresses(_) | Answer::Cut => None,
-            Answer::Failed(3) => failure(Fault::NameMissing, certain),
-            Answer::Failed(_) => failure(Fault::NameLookupFailed, certain),
+            Answer::Failed(3) => Some(found(Fault::NameMissing, certain)),
+            Answer::Failed(_) => Some(found(Fault::NameLookupFailed, certain)),
             // A name may have addresses of one kind only.
-            Answer::Empty => self
-                .is_empty_for_both(lookup)
-                .then_some(())
-                .and_then(|()| failure(Fault::NameMissing, false)),
+            Answer::Empty => {
+                self.is_empty_for_both(lookup).then(|| found(Fault::NameMissing, false))
+            }
             Answer::None => {
                 let one_sided = coverage.wire.as_ref().is_none_or(|wire| wire.is_one_sided);
                 let waited =
                     lookup.unreachable || waited(coverage, asked) >= PATIENCE || lookup.tries > 2;
-                (!one_sided && waited).then_some(()).and_then(|()| {
-                    failure(Fault::NameNoAnswer, lookup.unreachable || lookup.tries > 1)
-                })
+                (!one_sided && waited)
+                    .then(|| found(Fault::NameNoAnswer, lookup.unreachable || lookup.tries > 1))
             }
         }
     }
@@ -193,23 +191,23 @@ fn of_connection(
     let one_sided =
         facts.is_one_sided || coverage.wire.as_ref().is_none_or(|wire| wire.is_one_sided);
     match connection.opened {
-        Opened::Unanswered { .. } if facts.dropped.is_some() => failure(Fault::LocalFirewall, true),
+        Opened::Unanswered { .. } if facts.dropped.is_some() => {
+            Some(found(Fault::LocalFirewall, true))
+        }
         Opened::Unanswered { tries } => {
             // A try that another one followed was given time; the last one may have had none.
             let asked = facts.asked?;
             let lasted = asked.length().max(waited(coverage, asked.first()));
             let counts = tries > 2 || lasted >= PATIENCE || tries > 1 && lasted >= RETRY;
-            (counts && !one_sided)
-                .then_some(())
-                .and_then(|()| failure(Fault::ConnectTimeout, tries > 1))
+            (counts && !one_sided).then(|| found(Fault::ConnectTimeout, tries > 1))
         }
-        Opened::Refused => failure(Fault::ConnectRefused, true),
+        Opened::Refused => Some(found(Fault::ConnectRefused, true)),
         Opened::Unreachable { .. } => {
             let kind = facts.icmp.map(|icmp| icmp.kind);
             match kind {
-                Some(IcmpKind::Prohibited) => failure(Fault::Prohibited, true),
-                Some(IcmpKind::Port) => failure(Fault::ConnectRefused, true),
-                _ => failure(Fault::Unreachable, true),
+                Some(IcmpKind::Prohibited) => Some(found(Fault::Prohibited, true)),
+                Some(IcmpKind::Port) => Some(found(Fault::ConnectRefused, true)),
+                _ => Some(found(Fault::Unreachable, true)),
             }
         }
         Opened::Established { .. } | Opened::MidStream if one_sided => None,
@@ -230,9 +228,7 @@ fn of_connection(
 fn before_hello(facts: &Facts) -> Option<Failure> {
     let [client, _] = facts.stall;
     let stalled = client.is_some_and(|stall| stall.tries >= TRIES);
-    (stalled && facts.protocol != Protocol::Nothing)
-        .then_some(())
-        .and_then(|()| failure(Fault::Stalled, false))
+    (stalled && facts.protocol != Protocol::Nothing).then(|| found(Fault::Stalled, false))
 }
 
 fn in_handshake(
@@ -250,7 +246,7 @@ fn in_handshake(
     let [client_stall, _] = facts.stall;
     let stalled = client_stall.filter(|stall| stall.tries >= TRIES);
     let [client_payload, server_payload] = facts.payload;
-    let Some(sent) = client_payload else { return None };
+    let sent = client_payload?;
     if tls.completed == Some(true) {
         return after_handshake(connection, facts, coverage, sent.last());
     }
@@ -260,49 +256,45 @@ fn in_handshake(
         if let Some(stall) = stalled {
             if stall.longest > SHORT && stall.passed <= SHORT && stall.bytes > stall.longest {
                 // No packet of this length ever got through: the way is too narrow for it.
-                return failure(Fault::Stalled, true);
+                return Some(found(Fault::Stalled, true));
             }
             let certain = stall.longest > SHORT || stall.tries > TRIES;
-            return failure(Fault::HelloLost, certain);
+            return Some(found(Fault::HelloLost, certain));
         }
         if cut_by_server {
-            return failure(Fault::HandshakeCut, true);
+            return Some(found(Fault::HandshakeCut, true));
         }
         // Of the server's first words the end is there and the beginning is not.
         let fault = match server_payload {
             Some(_) => Fault::Stalled,
             None => Fault::HandshakeStalled,
         };
-        return kept_waiting(connection, coverage, sent.last())
-            .then_some(())
-            .and_then(|()| failure(fault, true));
+        return kept_waiting(connection, coverage, sent.last()).then(|| found(fault, true));
     }
     if stalled.is_some() {
-        return failure(Fault::Stalled, true);
+        return Some(found(Fault::Stalled, true));
     }
     if cut_by_server {
         // A server that asked for a certificate of the client may close without one.
         let fault = if tls.certificate_requested { Fault::ClientCert } else { Fault::HandshakeCut };
-        return failure(fault, !tls.certificate_requested);
+        return Some(found(fault, !tls.certificate_requested));
     }
-    let flight = server_payload.map_or(sent.last(), |span| span.last());
+    let flight = server_payload.map_or(sent.last(), Span::last);
     let client_left =
         facts.reset.is_some_and(|reset| reset.by == Peer::Client) || facts.ended[0].is_some();
     if client_left && tls.inferred_alert.is_some_and(|(by, _)| by == Peer::Client) {
-        return failure(Fault::CertUntrusted, false);
+        return Some(found(Fault::CertUntrusted, false));
     }
     if client_left {
         // Without a word of it: it may just as well have had no use for the connection.
         return None;
     }
-    kept_waiting(connection, coverage, flight)
-        .then_some(())
-        .and_then(|()| failure(Fault::HandshakeStalled, false))
+    kept_waiting(connection, coverage, flight).then(|| found(Fault::HandshakeStalled, false))
 }
 
 /// Whether the client waited in vain from a time on.
 fn kept_waiting(connection: &Connection, coverage: &InputCoverage, from: Timestamp) -> bool {
-    let end = connection.span.map_or(from, |span| span.last());
+    let end = connection.span.map_or(from, Span::last);
     let gone = connection.closed != Closed::CaptureEnd && connection.closed != Closed::Idle;
     let waited = if gone { end.since(from) } else { waited(coverage, from) };
     waited >= if gone { RACING } else { SILENCE }
@@ -321,10 +313,10 @@ fn after_handshake(
     }
     let [stall, _] = facts.stall;
     if stall.is_some_and(|stall| stall.tries > TRIES) {
-        return failure(Fault::Stalled, true);
+        return Some(found(Fault::Stalled, true));
     }
     if server == 0 && facts.reset.is_some_and(|reset| reset.by == Peer::Server) {
-        return failure(Fault::Reset, true);
+        return Some(found(Fault::Reset, true));
     }
     let _ = (coverage, sent);
     None
@@ -341,7 +333,7 @@ fn after_answer(
     let [stall, _] = facts.stall;
     if let Some(stall) = stall.filter(|stall| stall.tries > TRIES) {
         let lasted = stall.span.length() >= PATIENCE;
-        return lasted.then_some(()).and_then(|()| failure(Fault::Stalled, true));
+        return lasted.then(|| found(Fault::Stalled, true));
     }
     let [_, torn] = facts.torn;
     // A client that said goodbye waits for nothing.
@@ -350,16 +342,14 @@ fn after_answer(
     let [client_end, server_end] = facts.ended;
     if let Some(reset) = facts.reset.filter(|reset| reset.by == Peer::Server) {
         let soon = reset.time.since(client.last()) < KEPT_ALIVE && client_end.is_none();
-        return (torn || due && soon).then_some(()).and_then(|()| failure(Fault::Reset, true));
+        return (torn || due && soon).then(|| found(Fault::Reset, true));
     }
     if torn && server_end.is_some_and(|at| client_end.is_none_or(|client| at <= client)) {
-        return failure(Fault::Incomplete, true);
+        return Some(found(Fault::Incomplete, true));
     }
     if let Some(at) = server_end.filter(|at| client_end.is_none_or(|client| *at <= client)) {
         let soon = at.since(client.last()) < KEPT_ALIVE;
-        return (due && soon)
-            .then_some(())
-            .and_then(|()| failure(Fault::ClosedWithoutAnswer, true));
+        return (due && soon).then(|| found(Fault::ClosedWithoutAnswer, true));
     }
     // The request was acknowledged, or half answered, and the client left after it waited in vain.
     let left = client_end.or(facts.reset.map(|reset| reset.time));
@@ -369,8 +359,7 @@ fn after_answer(
     };
     let gave_up = connection.closed != Closed::Fin || server_end > client_end;
     ((torn || due) && left.is_some() && gave_up && end >= SILENCE)
-        .then_some(())
-        .and_then(|()| failure(Fault::Timeout, torn))
+        .then(|| found(Fault::Timeout, torn))
 }
 
 /// The fault that a fatal alert names (RFC 8446 section 6, RFC 5246 section 7.2).
@@ -389,7 +378,7 @@ fn by_alert(tls: &TlsHandshake, alert: &crate::evidence::Alert) -> Option<Failur
         (Peer::Server, 40) if tls.certificate_requested => Fault::ClientCert,
         _ => Fault::TlsHandshake,
     };
-    failure(fault, true)
+    Some(found(fault, true))
 }
 
 /// What came in clear where TLS belongs: a page of something on the way, or something unknown.

@@ -194,11 +194,10 @@ pub(super) fn veils(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
         named |= connection.tls.is_some();
         let row = entra::concealer(name.as_str());
         let veil = match row.map(|row| (row.kind, row.name)) {
-            Some((ConcealerKind::EncryptedDns, _)) => continue,
             Some((ConcealerKind::Vpn, name)) => Veil::Vpn(Some(name)),
             Some((ConcealerKind::ZeroTrust, name)) => Veil::ZeroTrust(name),
             None if is_gateway(name) => Veil::Vpn(None),
-            None => continue,
+            None | Some((ConcealerKind::EncryptedDns, _)) => continue,
         };
         if !veils.iter().any(|(known, _)| *known == veil) {
             veils.push((veil, connection.at));

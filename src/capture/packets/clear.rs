@@ -46,7 +46,7 @@ pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) -> Option<
     let kept = request_body(&asked, &host, &url.path, context);
     let address = url.to_string();
     let response = match exchange.response {
-        Some(response) => Ok(answer(response, &host, &url.path, &address, in_scope, context)),
+        Some(response) => Ok(answer(&response, &host, &url.path, &address, in_scope, context)),
         // Whether the answer failed or was not captured is told by the connection.
         None => Err(NoResponse::NotCaptured),
     };
@@ -126,7 +126,7 @@ fn request_body(
 }
 
 fn answer(
-    given: ClearResponse,
+    given: &ClearResponse,
     host: &HostName,
     path: &str,
     base: &str,
@@ -146,7 +146,7 @@ fn answer(
         _ if given.body_length == 0 => Body::Empty,
         Want::Nothing => Body::Skipped,
         Want::UpTo(_) if given.body.is_empty() => Body::Missing(Missing::Limit),
-        Want::UpTo(most) => decoded(&given, most, context),
+        Want::UpTo(most) => decoded(given, most, context),
     };
     Response {
         status: given.status,

@@ -228,14 +228,14 @@ impl Inside {
     /// Finds out what is spoken, by the first bytes.
     fn decide(&mut self, peer: Peer, bytes: &[u8], mark: Mark, context: &mut Context<'_>) {
         let Layer::Undecided(held, first) = &mut self.layer else { return };
-        let began = *first.get_or_insert(mark);
+        let earliest = *first.get_or_insert(mark);
         let [client, server] = held;
         let own = match peer {
             Peer::Client => client,
             Peer::Server => server,
         };
         let joined;
-        let begin = if own.is_empty() {
+        let start = if own.is_empty() {
             bytes
         } else {
             own.extend_from_slice(bytes.get(..limits::UNDECIDED).unwrap_or(bytes));
@@ -244,10 +244,10 @@ impl Inside {
         };
         let port = context.server.port();
         let by_http = match peer {
-            Peer::Client => probe_request(begin),
-            Peer::Server => probe_response(begin),
+            Peer::Client => probe_request(start),
+            Peer::Server => probe_response(start),
         };
-        let by_tls = TlsStream::probe(begin);
+        let by_tls = TlsStream::probe(start);
         let (layer, protocol) = if DNS.contains(&port) && self.depth == 0 {
             let sides = Box::new([DnsOverTcp::new(), DnsOverTcp::new()]);
             (Layer::Dns(sides), Protocol::Dns)
@@ -259,12 +259,12 @@ impl Inside {
             (Layer::Tls(stream), Protocol::Tls)
         } else if by_http == Probe::Certain {
             (Layer::Http(Box::default()), Protocol::Http)
-        } else if peer == Peer::Client && is_socks(begin, port) && !self.is_mid_stream {
+        } else if peer == Peer::Client && is_socks(start, port) && !self.is_mid_stream {
             (Layer::Socks(Box::default()), Protocol::Socks)
         } else if (by_tls == Probe::Unsure || by_http == Probe::Unsure)
-            && begin.len() < limits::UNDECIDED
+            && start.len() < limits::UNDECIDED
         {
-            let kept = begin.to_vec();
+            let kept = start.to_vec();
             if let Layer::Undecided([client, server], _) = &mut self.layer {
                 match peer {
                     Peer::Client => *client = kept,
@@ -284,9 +284,14 @@ impl Inside {
         if self.depth == 0 || protocol != Protocol::Unknown {
             self.protocol = protocol;
         }
-        let begin = begin.to_vec();
+        let start = start.to_vec();
         if !matches!(self.layer, Layer::Other) {
-            self.data(peer, &begin, if begin.len() > bytes.len() { began } else { mark }, context);
+            self.data(
+                peer,
+                &start,
+                if start.len() > bytes.len() { earliest } else { mark },
+                context,
+            );
         }
     }
 

@@ -188,17 +188,14 @@ impl Datagrams {
         let hint = around.lookups.name_of(datagram.destination.ip()).cloned();
         let mut live = Box::new(Live::new(datagram, number, hint));
         live.take(datagram);
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                if let Some(free) = self.flows.get_mut(place(slot)) {
-                    *free = Some(live);
-                }
-                slot
+        let slot = if let Some(slot) = self.free.pop() {
+            if let Some(free) = self.flows.get_mut(place(slot)) {
+                *free = Some(live);
             }
-            None => {
-                self.flows.push(Some(live));
-                u32::try_from(self.flows.len().saturating_sub(1)).unwrap_or(NONE)
-            }
+            slot
+        } else {
+            self.flows.push(Some(live));
+            u32::try_from(self.flows.len().saturating_sub(1)).unwrap_or(NONE)
         };
         self.numbers.bind(pair, slot);
         true

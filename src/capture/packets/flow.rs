@@ -283,8 +283,8 @@ impl Flow {
         let peer = self.sender(segment);
         let first = [self.sides[0].track.isn(), self.sides[1].track.isn()];
         let has_syn = self.has_syn;
-        let Some(content) = self.content.as_mut() else { return };
-        content.open(first, has_syn);
-        content.segment(peer, segment, pool, context);
+        let Some(inside) = self.content.as_mut() else { return };
+        inside.open(first, has_syn);
+        inside.segment(peer, segment, pool, context);
     }
 }

@@ -88,22 +88,19 @@ impl Sides {
     }
 
     fn see(&mut self, unit: &proto_segment::Segment<'_>) {
-        match self.client {
-            Some(client) => {
-                if unit.destination == client {
-                    self.heard = self.heard.saturating_add(1);
-                }
+        if let Some(client) = self.client {
+            if unit.destination == client {
+                self.heard = self.heard.saturating_add(1);
             }
-            None => {
-                let asks = match &unit.layer {
-                    Transport::Tcp { flags, .. } => flags.is_syn() && !flags.is_ack(),
-                    Transport::Udp { destination_port, .. } => *destination_port == 53,
-                    _ => false,
-                };
-                if asks {
-                    self.client = Some(unit.source);
-                }
-            }
+            return;
+        }
+        let asks = match &unit.layer {
+            Transport::Tcp { flags, .. } => flags.is_syn() && !flags.is_ack(),
+            Transport::Udp { destination_port, .. } => *destination_port == 53,
+            _ => false,
+        };
+        if asks {
+            self.client = Some(unit.source);
         }
     }
 }

@@ -144,15 +144,12 @@ impl Table {
                 self.evict(around);
             }
         }
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                *self.flows.get_mut(place(slot))? = Some(Box::new(flow));
-                slot
-            }
-            None => {
-                self.flows.push(Some(Box::new(flow)));
-                u32::try_from(self.flows.len().saturating_sub(1)).ok()?
-            }
+        let slot = if let Some(slot) = self.free.pop() {
+            *self.flows.get_mut(place(slot))? = Some(Box::new(flow));
+            slot
+        } else {
+            self.flows.push(Some(Box::new(flow)));
+            u32::try_from(self.flows.len().saturating_sub(1)).ok()?
         };
         self.numbers.bind(pair, slot);
         self.highest = self.highest.max(number);
@@ -216,7 +213,7 @@ impl Table {
     /// Takes what the content of a flow told.
     fn conclude(&mut self, slot: u32, around: &mut Around<'_>) -> Option<Told> {
         let Some(Some(flow)) = self.flows.get_mut(place(slot)) else { return None };
-        let content = flow.content.take()?;
+        let inside = flow.content.take()?;
         self.with_content = self.with_content.saturating_sub(1);
         let mut context = Context {
             into: around.into,
@@ -227,7 +224,7 @@ impl Table {
             server: flow.server,
             stream: flow.number.map(StreamNumber),
         };
-        Some(content.finish(&mut self.pool, &mut context))
+        Some(inside.finish(&mut self.pool, &mut context))
     }
 
     /// Attributes an ICMP error to the flow that it quotes, and gives its number.

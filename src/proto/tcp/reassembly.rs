@@ -230,6 +230,7 @@ impl Reassembly {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "test support")]
 mod tests {
     use std::num::NonZeroU64;
 
@@ -254,7 +255,7 @@ mod tests {
             }
         };
         for (index, (at, data, length)) in segments.iter().enumerate() {
-            let frame = mark(index as u64 + 1);
+            let frame = mark(u64::try_from(index).unwrap() + 1);
             stream.segment(Sequence(*at), data, *length, frame, &mut pool, &mut out);
         }
         stream.finish(&mut pool, &mut out);
@@ -274,7 +275,7 @@ mod tests {
         let mut seen = Vec::new();
         let mut out = |piece: Piece<'_>| {
             seen.push(match piece {
-                Piece::Data(data, mark) => (data.len() as u64, mark.frame.get()),
+                Piece::Data(data, mark) => (u64::try_from(data.len()).unwrap(), mark.frame.get()),
                 Piece::Gap(length, _) => (length, 0),
             });
         };

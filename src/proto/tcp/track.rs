@@ -314,6 +314,7 @@ impl Track {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "test support")]
 mod tests {
     use super::*;
 
