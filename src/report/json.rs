@@ -118,6 +118,17 @@ struct InputJson<'a> {
     utc_offset: Option<String>,
     counts: Counts,
     looks_like: Option<String>,
+    /// Inputs whose requests are seen in the packets of this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    joined: Vec<JoinedJson>,
+}
+
+/// Another input with the same traffic.
+#[derive(Serialize)]
+struct JoinedJson {
+    input: u32,
+    clock_ahead_ms: i64,
+    pairs: usize,
 }
 
 #[derive(Serialize)]
@@ -133,7 +144,7 @@ impl<'a> InputJson<'a> {
     fn of(report: &ReportInput<'a>, input: &'a Input) -> Self {
         let evidence = report.evidence;
         let own = |at: &EvidenceRef| at.input == input.id;
-        let exchanges = || evidence.exchanges.iter().filter(|one| own(&one.at));
+        let exchanges = || evidence.exchanges.iter().filter(|one| own(&one.at) && !one.is_hidden());
         let name = named(&input.name, report.redaction);
         Self {
             id: input.id.0,
@@ -156,6 +167,17 @@ impl<'a> InputJson<'a> {
                 connections: evidence.connections.iter().filter(|one| own(&one.at)).count(),
                 lookups: evidence.lookups.iter().filter(|one| own(&one.at)).count(),
             },
+            joined: report
+                .signin
+                .joined
+                .iter()
+                .filter(|one| one.packets == input.id)
+                .map(|one| JoinedJson {
+                    input: one.requests.0,
+                    clock_ahead_ms: one.ahead,
+                    pairs: one.pairs,
+                })
+                .collect(),
             looks_like: input.looks_like.as_deref().map(|text| captured(text, report.redaction)),
         }
     }

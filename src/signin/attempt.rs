@@ -367,6 +367,8 @@ pub struct SignIn {
     pub encrypted: Vec<ExchangeId>,
     /// What hides a sign-in from a capture of packets, and where that stands.
     pub veils: Vec<(Veil, EvidenceRef)>,
+    /// Inputs that show the same traffic, and how far their clocks differ.
+    pub joined: Vec<super::Joined>,
     /// What was wrong with exchanges, for those where something was.
     pub failures: BTreeMap<ExchangeId, Failure>,
     /// How far the computer's clock is off the service's, by input.

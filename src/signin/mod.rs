@@ -17,6 +17,7 @@ mod correlate;
 mod expose;
 mod failure;
 mod hidden;
+mod join;
 mod markup;
 mod outcome;
 mod request;
@@ -35,4 +36,5 @@ pub use attempt::{
 pub use client::{Browser, Client, System, client, failure_name, proxy};
 pub use clock::ClockReading;
 pub use failure::{Failure, FailureKind, FailureSide, interceptor};
+pub use join::Joined;
 pub use traffic::{Expected, Traffic, TrafficKind};
