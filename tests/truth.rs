@@ -131,8 +131,12 @@ fn ours(name: &str, evidence: &Evidence, kinds: &mut Kinds) {
         }
         let unanswered = matches!(
             connection.opened,
-            Opened::Unanswered { .. } | Opened::Refused | Opened::Unreachable { .. }
-        );
+            Opened::Unanswered { .. }
+                | Opened::Refused
+                | Opened::Unreachable { .. }
+                // What follows shows that it was answered; the answer is not in the capture.
+                | Opened::Established { rtt: None }
+        ) && connection.wire.as_ref().is_some_and(|wire| wire.tries > 0);
         if unanswered {
             let (client, server) = (connection.client.unwrap(), connection.server.unwrap());
             let plain = |end: std::net::SocketAddr| format!("{}:{}", end.ip(), end.port());
@@ -161,9 +165,44 @@ fn ours(name: &str, evidence: &Evidence, kinds: &mut Kinds) {
     }
 }
 
+/// Captures that tshark opens with the keys that they hold: all that differs is inside encryption.
+const KEYED: &[&str] = &[
+    "suricata-verify__dns_over_https.pcap",
+    "tls-decryption__dsb-dump.pcapng",
+    "tls-decryption__tls3.cryptohack.org.pcapng",
+    "wireshark__dhe1.pcapng.gz",
+    "wireshark__http2-brotli.pcapng",
+    "wireshark__http2-data-reassembly.pcap",
+    "wireshark__http2_follow_multistream.pcapng",
+    "wireshark__tls12-chacha20poly1305.pcap",
+    "wireshark__tls12-dsb.pcapng",
+    "wireshark__tls13-20-chacha20poly1305.pcap",
+    "wireshark__tls13-rfc8446.pcap",
+];
+
 /// Items that differ for a reason, by the beginning of the item; the reasons stand in
 /// `src/manual/agreement.md`.
-const EXPLAINED: &[&str] = &[];
+const EXPLAINED: &[&str] = &[
+    "arkime__http-tcp-seq-issue.pcap stream 0 post",
+    "arkime__no-syn-ack.pcap stream 1 get",
+    "arkime__wireshark-retrans.pcap stream 0 post",
+    "ndpi__fuzz-2006-06-26-2594.pcap frame",
+    "ndpi__tls_missing_ch_frag.pcap stream 0",
+    "ndpi__tls_multiple_synack_different_seq.pcapng stream 0",
+    "ndpi__windowsupdate_over_http.pcap stream 0 get",
+    "suricata-verify__http-connect-simple_input.pcap stream 0 get",
+    "suricata-verify__tls_DER-incomplete-header.pcap stream 0 frame 7",
+    "tcpdump__LINKTYPE_IPV6_invalid.pcap frame 1",
+    "wireshark__communityid.pcap.gz",
+    "wireshark__dns-ooo.pcap",
+    "wireshark__http-ooo.pcap stream 0",
+    "wireshark__http-ooo2.pcap stream 0",
+    "wireshark__ipoipoip.pcap stream 0",
+    "wireshark__tcp-badsegments.pcap stream 0",
+    "zeek__raw_packets.pcap stream null notify",
+    "zeek__retransmit-timeout.pcapng stream 0",
+    "zeek__ssl-to-http-server.pcap stream 0",
+];
 
 fn read(path: &Path) -> Value {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
@@ -181,14 +220,14 @@ fn facts_agree_with_tshark() {
     for file in files {
         let name = file.file_stem().unwrap().to_string_lossy().into_owned();
         let capture = folder.join(&name);
-        if !name.contains(".pcap") || !capture.exists() {
+        if !name.contains(".pcap") || !capture.exists() || KEYED.contains(&&*name) {
             continue;
         }
         let analysis = support::run(std::slice::from_ref(&capture), &[]);
         theirs(&name, &read(&file), &mut kinds);
         ours(&name, &analysis.evidence, &mut kinds);
     }
-    let (mut all, mut open) = (0, Vec::new());
+    let (mut all, mut open, mut differ) = (0, Vec::new(), 0);
     for (kind, items) in &kinds {
         let missing: Vec<_> = items.theirs.difference(&items.ours).collect();
         let extra: Vec<_> = items.ours.difference(&items.theirs).collect();
@@ -200,6 +239,7 @@ fn facts_agree_with_tshark() {
             extra.len()
         );
         all += count;
+        differ += missing.len();
         for (sign, item) in
             missing.iter().map(|item| ('-', item)).chain(extra.iter().map(|item| ('+', item)))
         {
@@ -210,6 +250,7 @@ fn facts_agree_with_tshark() {
             }
         }
     }
-    println!("{all} items in all, {} differ without an explanation", open.len());
+    println!("{all} items in all, {differ} of tshark's missing, {} unexplained", open.len());
+    assert!(differ * 200 <= all, "{differ} of {all} items of tshark are missing");
     assert!(open.is_empty(), "{} of {all} items differ:\n{}", open.len(), open.join("\n"));
 }

@@ -32,7 +32,8 @@ impl HostName {
     pub(super) fn looked_up(text: &str) -> Option<Self> {
         let text = text.trim_end_matches('.');
         let fits = !text.is_empty() && text.len() <= 1024;
-        let visible = |c: char| c.is_ascii_graphic() || c == char::REPLACEMENT_CHARACTER;
+        let visible =
+            |c: char| c.is_ascii_graphic() || c == ' ' || c == char::REPLACEMENT_CHARACTER;
         (fits && text.chars().all(visible)).then(|| Self(text.to_ascii_lowercase().into()))
     }
 

@@ -13,7 +13,7 @@ use super::json::{RefJson, captured};
 use super::model::certificate_name;
 use crate::evidence::{
     Answer, CertificateSummary, Connection, Evidence, Exchange, HostName, NameLookup, NoResponse,
-    Peer, Redaction, Stage, TlsHandshake,
+    Opened, Peer, Redaction, Stage, TlsHandshake,
 };
 use crate::time::{Span, Timestamp};
 
@@ -81,6 +81,9 @@ struct ConnectionJson<'a> {
     server: Option<String>,
     server_name: Option<&'a HostName>,
     opened: &'static str,
+    /// Time from the client's last question for the connection to the server's consent; `null` where
+    /// that is not seen.
+    rtt_us: Option<u64>,
     closed: &'static str,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
@@ -99,6 +102,10 @@ impl<'a> ConnectionJson<'a> {
             server: connection.server.map(|address| address.to_string()),
             server_name: connection.server_name.as_ref(),
             opened: connection.opened.as_str(),
+            rtt_us: match connection.opened {
+                Opened::Established { rtt: Some(rtt) } => u64::try_from(rtt.as_micros()).ok(),
+                _ => None,
+            },
             closed: connection.closed.as_str(),
             first: connection.span.map(Span::first),
             last: connection.span.map(Span::last),

@@ -85,7 +85,8 @@ impl Lookups {
     ) {
         let Some(question) = &message.question else { return };
         // The root, and names that no host has.
-        let Some(name) = into.looked_up(&question.name) else { return };
+        let asked = if question.name == "." { "<Root>" } else { question.name.as_str() };
+        let Some(name) = into.looked_up(asked) else { return };
         let kind = question.qtype;
         if message.is_response {
             self.answer(message, name, kind, talk, (first, last), into, scope);

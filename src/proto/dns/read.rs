@@ -146,7 +146,12 @@ fn name(message: &[u8], at: usize) -> Result<(String, usize), Stop> {
                 }
                 reader.at = target;
             }
-            _ => return Err(Stop::Malformed),
+            // RFC 6891 section 5: no such label is in use; what follows cannot be told apart.
+            _ => {
+                text.clear();
+                text.push_str("<Unknown extended label>");
+                break;
+            }
         }
     }
     if text.is_empty() {
@@ -155,7 +160,8 @@ fn name(message: &[u8], at: usize) -> Result<(String, usize), Stop> {
     Ok((text, end.unwrap_or(reader.at)))
 }
 
-/// Adds a label: lower case, what is no visible ASCII as `\DDD` (RFC 4343 section 2.1).
+/// Adds a label: lower case, what is no visible ASCII as Wireshark shows it: control bytes in octal or
+/// with their letter, bytes beyond ASCII as the sign for what is none.
 ///
 /// `false` when the text became as long as a name may be, which only escapes can bring about.
 fn push_label(text: &mut String, label: &[u8]) -> bool {
@@ -169,7 +175,11 @@ fn push_label(text: &mut String, label: &[u8]) -> bool {
                     let byte = char::from(byte.to_ascii_lowercase());
                     push_within(text, byte.encode_utf8(&mut [0; 4]))
                 }
-                _ => push_within(text, &format!("\\{byte:03}")),
+                b'\t' => push_within(text, "\\t"),
+                b'\n' => push_within(text, "\\n"),
+                b'\r' => push_within(text, "\\r"),
+                0x80.. => push_within(text, "\u{fffd}"),
+                _ => push_within(text, &format!("\\{byte:03o}")),
             };
     }
     fits
