@@ -252,7 +252,7 @@ fn tshark_agrees() {
 }
 
 const PRODUCER: &str = "packet writer of tests/support/packets";
-const FAMILIES: [&str; 5] = ["CAP", "DNS", "PRX", "TCP", "TLS"];
+const FAMILIES: [&str; 6] = ["CAP", "DNS", "MFA", "PRX", "TCP", "TLS"];
 const FIELDS: [&str; 7] = [
     "_ws.malformed",
     "tcp.checksum.status",

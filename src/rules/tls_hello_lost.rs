@@ -97,11 +97,11 @@ mod tests {
     }
 
     #[test]
-    fn a_large_hello_that_stays_away() {
+    fn a_large_hello_whose_end_stays_away() {
         let mut capture = Capture::new();
         capture.wired("login.microsoftonline.com", |connection| {
             large(connection);
-            stalled(connection, 1_460, 0);
+            stalled(connection, 430, 1_460);
             let tls = connection.tls.as_mut().unwrap();
             (tls.completed, tls.server_hello, tls.application) = (Some(false), None, [0, 0]);
             connection.wire.as_mut().unwrap().payload[1] = None;

@@ -124,7 +124,7 @@ def one_address_refused(lab):
     lab.sign_in()
 
 
-@healthy("one-address-unanswered", "two addresses; nft drops one", "The sign-in host has two addresses; one never answers, the other works.", has=["tcp.flags == 0x002 && ip.dst == 40.126.31.67"], lacks=["ip.src == 40.126.31.67"])
+@healthy("one-address-unanswered", "two addresses; nft drops one", "The sign-in host has two addresses; one never answers, the other works.", has=["tcp.flags == 0x002 && ip.dst == 40.126.31.67"], lacks=["ip.src == 40.126.31.67"], covers=["CAP015"])
 def one_address_unanswered(lab):
     lab.up(filters=f"forward ip daddr {LOGIN2} drop")
     lab.dns(addresses={LOGIN: [LOGIN2, HOSTS[LOGIN]]})
@@ -144,7 +144,7 @@ def polls_reset_for_good(lab):
     lab.get(AUTHORIZE, f"https://{LOGIN}/common/SAS/BeginAuth", POLLS, rate="60/m")
 
 
-@broken("polls-unanswered-for-good", "nft drops what goes to the sign-in host after 6 s", "While polls run, the sign-in host falls silent: what is sent is never acknowledged, and a new connection gets no answer.", expect=["TCP001"], has=[DATA, "tcp.analysis.retransmission && tcp.len > 0 && " + TO_LOGIN, "tcp.flags == 0x002 && tcp.analysis.retransmission"])
+@broken("polls-unanswered-for-good", "nft drops what goes to the sign-in host after 6 s", "While polls run, the sign-in host falls silent: what is sent is never acknowledged, and a new connection gets no answer.", expect=["TCP001", "TCP006"], has=[DATA, "tcp.analysis.retransmission && tcp.len > 0 && " + TO_LOGIN, "tcp.flags == 0x002 && tcp.analysis.retransmission"])
 def polls_unanswered_for_good(lab):
     lab.up()
     lab.dns()
@@ -155,7 +155,7 @@ def polls_unanswered_for_good(lab):
     lab.get(f"https://{LOGIN}/common/SAS/EndAuth?pollCount=8", connect_timeout=16)
 
 
-@healthy("poll-reset-once", "nft rejects one connection, then lets all through", "While polls run, the connection is reset once; the client opens a new one and goes on to the end.", has=[RESET + " && " + FROM_LOGIN])
+@healthy("poll-reset-once", "nft rejects one connection, then lets all through", "While polls run, the connection is reset once; the client opens a new one and goes on to the end.", has=[RESET + " && " + FROM_LOGIN], covers=["TCP003"])
 def poll_reset_once(lab):
     lab.up()
     lab.dns()
@@ -166,7 +166,7 @@ def poll_reset_once(lab):
     lab.get(AUTHORIZE, f"https://{LOGIN}/common/SAS/BeginAuth", POLLS, f"https://{LOGIN}/common/SAS/ProcessAuth", f"https://{OFFICE}/", rate="60/m", retry=3, retry_all_errors=True)
 
 
-@healthy("poll-stalled-once", "a stateful router forgets the connection", "While polls run, a router forgets the connection and drops it in silence; the client gives up on it, opens a new one and finishes.", has=["tcp.analysis.retransmission && tcp.len > 0 && " + TO_LOGIN])
+@healthy("poll-stalled-once", "a stateful router forgets the connection", "While polls run, a router forgets the connection and drops it in silence; the client gives up on it, opens a new one and finishes.", has=["tcp.analysis.retransmission && tcp.len > 0 && " + TO_LOGIN], covers=["TCP006"])
 def poll_stalled_once(lab):
     lab.up(filters="forward ct state invalid drop")
     lab.run(lab.tag + "r", "sysctl", "-qw", "net.netfilter.nf_conntrack_tcp_loose=0")
@@ -178,7 +178,7 @@ def poll_stalled_once(lab):
     lab.get(f"https://{LOGIN}/common/SAS/EndAuth?pollCount=[7-9]", f"https://{LOGIN}/common/SAS/ProcessAuth", f"https://{OFFICE}/", rate="60/m")
 
 
-@broken("mtu-black-hole-hello", "Chromium; the router's line carries 1400 bytes and its ICMP is dropped", "A browser's ClientHello needs a full frame, which is too big for a line behind the router; the ICMP that says so is dropped. It is sent again and again.", has=["tcp.analysis.retransmission && tcp.len >= 1440 && " + TO_LOGIN, OPEN], lacks=[NO_HELLO_BACK, "icmp.code == 4"])
+@broken("mtu-black-hole-hello", "Chromium; the router's line carries 1400 bytes and its ICMP is dropped", "A browser's ClientHello needs a full frame, which is too big for a line behind the router; the ICMP that says so is dropped. It is sent again and again.", expect=["TCP006"], has=["tcp.analysis.retransmission && tcp.len >= 1440 && " + TO_LOGIN, OPEN], lacks=[NO_HELLO_BACK, "icmp.code == 4"])
 def mtu_black_hole_hello(lab):
     lab.up(mtu=1400, filters="output icmp type destination-unreachable drop")
     lab.dns()
@@ -187,7 +187,7 @@ def mtu_black_hole_hello(lab):
     lab.chromium(url=AUTHORIZE, seconds=18)
 
 
-@broken("mtu-black-hole-flight", "curl; the router's line carries 1400 bytes", "The ClientHello gets through; the server's certificates need full frames, which a line on the way swallows. Only the end of the flight arrives.", has=[HELLO, OPEN, "tcp.analysis.lost_segment || tcp.options.sack_le"], lacks=[NO_HELLO_BACK, "icmp.code == 4"])
+@broken("mtu-black-hole-flight", "curl; the router's line carries 1400 bytes", "The ClientHello gets through; the server's certificates need full frames, which a line on the way swallows. Only the end of the flight arrives.", expect=["TCP006"], has=[HELLO, OPEN, "tcp.analysis.lost_segment || tcp.options.sack_le"], lacks=[NO_HELLO_BACK, "icmp.code == 4"])
 def mtu_black_hole_flight(lab):
     lab.up(mtu=1400, filters="output icmp type destination-unreachable drop")
     lab.dns()
@@ -197,7 +197,7 @@ def mtu_black_hole_flight(lab):
     lab.get(AUTHORIZE, limit=12)
 
 
-@healthy("mtu-told", "Chromium; the router's line carries 1400 bytes, its ICMP comes through", "A line behind the router is narrower; the ICMP says so, the client sends smaller frames and all works.", has=["icmp.type == 3 && icmp.code == 4"])
+@healthy("mtu-told", "Chromium; the router's line carries 1400 bytes, its ICMP comes through", "A line behind the router is narrower; the ICMP says so, the client sends smaller frames and all works.", has=["icmp.type == 3 && icmp.code == 4"], covers=["TCP006", "TLS008"])
 def mtu_told(lab):
     lab.up()
     lab.run(lab.tag + "r", "ip", "route", "replace", "198.51.100.0/24", "dev", "wan", "mtu", "lock", "1400")

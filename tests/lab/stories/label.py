@@ -15,11 +15,13 @@ NETWORK_RULES = ["DNS001", "DNS002", "DNS003", "DNS004", "TCP001", "TCP002", "TC
 
 
 def told(outcome, side, host=None):
-    def label(name, setup, text, expect=(), forbid=(), has=(), lacks=(), cut=False):
-        """`expect` are the findings that must be there, `forbid` those that must not be more than information."""
+    def label(name, setup, text, expect=(), forbid=(), has=(), lacks=(), cut=False, covers=()):
+        """`expect` are the findings that must be there, `forbid` those that must not be more than information; of rules in
+        `covers` that are in none of them the story is a look-alike."""
         def add(play):
-            covers = {rule: "positive" for rule in expect if side == "network"}
-            STORIES.append({"name": name, "setup": setup, "text": text, "outcome": outcome, "side": side, "host": host, "expect": list(expect), "forbid": list(forbid), "covers": covers, "has": list(has), "lacks": list(lacks), "cut": cut, "play": play})
+            roles = {rule: "positive" for rule in expect if side == "network"}
+            roles |= {rule: "positive" if rule in expect else "look-alike" for rule in covers}
+            STORIES.append({"name": name, "setup": setup, "text": text, "outcome": outcome, "side": side, "host": host, "expect": list(expect), "forbid": list(forbid), "covers": roles, "has": list(has), "lacks": list(lacks), "cut": cut, "play": play})
             return play
         return add
     return label

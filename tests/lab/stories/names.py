@@ -94,7 +94,7 @@ def dns_private_gateway(lab):
     lab.sign_in()
 
 
-@healthy("dns-aaaa-refused", "name server that refuses AAAA", "The name server refuses AAAA queries and answers A: the sign-in works over IPv4.", has=["dns.flags.rcode == 5 && dns.qry.type == 28"])
+@healthy("dns-aaaa-refused", "name server that refuses AAAA", "The name server refuses AAAA queries and answers A: the sign-in works over IPv4.", has=["dns.flags.rcode == 5 && dns.qry.type == 28"], covers=["DNS005"])
 def dns_aaaa_refused(lab):
     lab.up()
     lab.dns(port=5300)
@@ -133,7 +133,7 @@ def dns_first_resolver_dead(lab):
     lab.sign_in()
 
 
-@healthy("dns-servfail-then-second", "the first of two name servers fails", "The first name server answers SERVFAIL, the second has the name: the sign-in works.", has=[f"dns.flags.rcode == 2 && {ASKED}", "dns.flags.rcode == 0 && dns.a && ip.src == 10.20.3.54"])
+@healthy("dns-servfail-then-second", "the first of two name servers fails", "The first name server answers SERVFAIL, the second has the name: the sign-in works.", has=[f"dns.flags.rcode == 2 && {ASKED}", "dns.flags.rcode == 0 && dns.a && ip.src == 10.20.3.54"], covers=["DNS005"])
 def dns_servfail_then_second(lab):
     lab.up()
     lab.resolv(f"nameserver {RESOLVER}\nnameserver {RESOLVER2}\n")

@@ -25,7 +25,7 @@ def healthy_tls12(lab):
     lab.chromium(seconds=25, done=f"POST {APP}", log=server.log)
 
 
-@healthy("healthy-polls", "curl, a poll each second on one connection", "A challenge is polled for twenty seconds, small requests and answers once a second on one connection, then finished.")
+@healthy("healthy-polls", "curl, a poll each second on one connection", "A challenge is polled for twenty seconds, small requests and answers once a second on one connection, then finished.", expect=["MFA009"], covers=["MFA009"])
 def healthy_polls(lab):
     lab.up()
     lab.dns()
@@ -35,7 +35,7 @@ def healthy_polls(lab):
 
 
 
-@healthy("loss", "3 % of the frames lost on the line", "Three of a hundred frames get lost; everything is sent again and works.", has=["tcp.analysis.retransmission || tcp.analysis.fast_retransmission"])
+@healthy("loss", "3 % of the frames lost on the line", "Three of a hundred frames get lost; everything is sent again and works.", has=["tcp.analysis.retransmission || tcp.analysis.fast_retransmission"], covers=["CAP014", "CAP016", "TCP006", "TCP007"])
 def loss(lab):
     lab.up(wire={"loss": 0.03, "seed": 11})
     lab.dns()
@@ -194,7 +194,7 @@ def quic_prohibited(lab):
 
 # Recordings that lack something.
 
-@undetermined("one-direction-out", "tcpdump -Q out", "Only what the client sent was recorded; nothing can be said of answers.", forbid=NETWORK_RULES, has=[HELLO], lacks=["ip.dst == 10.20.3.71"])
+@undetermined("one-direction-out", "tcpdump -Q out", "Only what the client sent was recorded; nothing can be said of answers.", expect=["CAP015"], forbid=NETWORK_RULES, has=[HELLO], lacks=["ip.dst == 10.20.3.71"], covers=["CAP015"])
 def one_direction_out(lab):
     lab.up()
     lab.dns()
@@ -203,7 +203,7 @@ def one_direction_out(lab):
     lab.sign_in()
 
 
-@undetermined("one-direction-in", "tcpdump -Q in", "Only what the client received was recorded.", forbid=NETWORK_RULES, has=[SERVER_HELLO], lacks=["ip.src == 10.20.3.71"])
+@undetermined("one-direction-in", "tcpdump -Q in", "Only what the client received was recorded.", expect=["CAP015"], forbid=NETWORK_RULES, has=[SERVER_HELLO], lacks=["ip.src == 10.20.3.71"], covers=["CAP015"])
 def one_direction_in(lab):
     lab.up()
     lab.dns()
@@ -235,7 +235,7 @@ def ends_mid_connection(lab):
     lab.stop(lab.tcpdump, signal.SIGINT)
 
 
-@undetermined("snaplen-96", "tcpdump -s 96", "Only the first 96 bytes of each frame were recorded; the connections are healthy.", forbid=NETWORK_RULES, has=["frame.cap_len < frame.len", "tcp.flags == 0x012 && ip.src == 20.190.160.14"], cut=True)
+@undetermined("snaplen-96", "tcpdump -s 96", "Only the first 96 bytes of each frame were recorded; the connections are healthy.", expect=["CAP013"], forbid=NETWORK_RULES, has=["frame.cap_len < frame.len", "tcp.flags == 0x012 && ip.src == 20.190.160.14"], cut=True, covers=["CAP013"])
 def snaplen_96(lab):
     lab.up()
     lab.dns()

@@ -118,6 +118,7 @@ fn like(scene: &Event, part: Event) -> Event {
         version: scene.version.clone(),
         hello: scene.hello.clone(),
         issuer: scene.issuer.clone(),
+        days: scene.days.clone(),
         resumed: scene.resumed,
         retry: scene.retry,
         close: scene.close.clone(),
