@@ -34,7 +34,7 @@ const TLS: [u16; 4] = [443, 853, 993, 8443];
 
 /// Records of application data from each side behind which a connection of TLS is in full swing: in
 /// TLS 1.3 the end of the handshake looks like them.
-const SETTLED: u64 = 3;
+const SETTLED: u64 = 2;
 
 /// What reading a connection needs from around it.
 pub(super) struct Context<'a> {
