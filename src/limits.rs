@@ -122,6 +122,8 @@ pub const HELD_SEGMENTS: usize = 256;
 pub const STREAM_NUMBERS: usize = 900_000;
 /// Flows followed at once.
 pub const LIVE_FLOWS: usize = 32_768;
+/// Flows of them that came to their end and wait for stragglers: on a busy link that is about a second.
+pub const LINGERING_FLOWS: usize = 2_048;
 /// Flows of them whose payload is looked into.
 pub const LIVE_CONTENTS: usize = 8_192;
 /// Connections of QUIC followed at once.

@@ -356,15 +356,42 @@ impl EvidenceBuilder {
     pub fn add_connection(&mut self, connection: Connection) -> Option<ConnectionId> {
         let (input, count) = (connection.at.input, self.connections.len());
         if !self.takes_wire(input, count, connection.weight(), connection.in_scope) {
-            if let Some(host) = connection.server_name {
-                let failed = !matches!(connection.opened, Opened::Established { .. });
-                count_host(&mut self.background, &host, failed);
-            }
+            let failed = !matches!(connection.opened, Opened::Established { .. });
+            self.count_host_of(connection.server_name.as_ref(), failed);
             return None;
         }
         let id = ConnectionId(u32::try_from(self.connections.len()).ok()?);
         self.connections.push(connection);
         Some(id)
+    }
+
+    /// Whether a connection that is no part of a sign-in would only be counted, so that it need not
+    /// be made.
+    pub(crate) fn is_full_of_others(&self) -> bool {
+        let all = self.wire.saturating_add(self.held);
+        let least = u64::try_from(size_of::<Connection>()).unwrap_or(u64::MAX);
+        let share = limits::WIRE.saturating_sub(limits::WIRE / 4);
+        let most = limits::CONNECTIONS.saturating_sub(limits::CONNECTIONS / 4);
+        self.connections.len() >= most
+            || self.wire.saturating_add(least) > share
+            || all.saturating_add(least) > limits::EVIDENCE
+    }
+
+    /// Counts a connection that is no part of a sign-in instead of keeping it.
+    pub(crate) fn count_connection(
+        &mut self,
+        input: InputId,
+        host: Option<&HostName>,
+        failed: bool,
+    ) {
+        self.lose(input, Loss::OtherWire, 1);
+        self.count_host_of(host, failed);
+    }
+
+    fn count_host_of(&mut self, host: Option<&HostName>, failed: bool) {
+        if let Some(host) = host {
+            count_host(&mut self.background, host, failed);
+        }
     }
 
     /// Adds a name lookup; past the limits it is dropped.

@@ -554,8 +554,14 @@ impl Traffic {
             (_, 5) => {
                 let range = self.noise(70);
                 let mut flight = b"\x14\x03\x03\0\x01\x01\x17\x03\x03\0\x35".to_vec();
-                flight.extend(&self.noise[range][..53]);
+                flight.extend(&self.noise[range.clone()][..53]);
                 self.client(place, &flight);
+                self.writer.clock += 5;
+                let mut request = b"\x17\x03\x03\x01\x40".to_vec();
+                while request.len() < 325 {
+                    request.extend(&self.noise[range.clone()]);
+                }
+                self.client(place, &request[..325]);
             }
             (_, 6) if one.left > 0 => {
                 one.left -= 1;

@@ -32,6 +32,10 @@ const DNS: [u16; 2] = [53, 5353];
 /// Ports at which TLS is spoken from the first byte.
 const TLS: [u16; 4] = [443, 853, 993, 8443];
 
+/// Records of application data from each side behind which a connection of TLS is in full swing: in
+/// TLS 1.3 the end of the handshake looks like them.
+const SETTLED: u64 = 2;
+
 /// What reading a connection needs from around it.
 pub(super) struct Context<'a> {
     pub(super) into: &'a mut EvidenceBuilder,
@@ -81,6 +85,10 @@ impl std::fmt::Debug for Content {
 
 struct Inside {
     layer: Layer,
+    /// Whether what is still to come tells nothing that anyone needs.
+    is_settled: bool,
+    /// Whether that was asked.
+    was_asked: bool,
     depth: usize,
     protocol: Protocol,
     is_mid_stream: bool,
@@ -95,6 +103,8 @@ impl Content {
             is_open: false,
             inside: Inside {
                 layer: Layer::Undecided([Vec::new(), Vec::new()], None),
+                is_settled: false,
+                was_asked: false,
                 depth: 0,
                 protocol: Protocol::Nothing,
                 is_mid_stream: false,
@@ -121,6 +131,12 @@ impl Content {
     /// Whether bytes wait for a hole to be filled.
     pub(super) fn is_waiting(&self) -> bool {
         self.streams.iter().any(Reassembly::is_waiting)
+    }
+
+    /// Whether what is still to come tells nothing that anyone needs: data of another host's
+    /// connection that are encrypted, or that nobody reads.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.inside.is_settled
     }
 
     /// The name that was read so far.
@@ -211,6 +227,7 @@ impl Inside {
                 Layer::Tls(stream) => {
                     stream.data(peer, rest, mark);
                     self.read_name(context);
+                    self.settle(context);
                     rest.len()
                 }
                 Layer::Undecided(..) => {
@@ -234,14 +251,11 @@ impl Inside {
             Peer::Client => client,
             Peer::Server => server,
         };
-        let joined;
-        let start = if own.is_empty() {
-            bytes
-        } else {
+        let joined = (!own.is_empty()).then(|| {
             own.extend_from_slice(bytes.get(..limits::UNDECIDED).unwrap_or(bytes));
-            joined = std::mem::take(own);
-            &joined
-        };
+            std::mem::take(own)
+        });
+        let start = joined.as_deref().unwrap_or(bytes);
         let port = context.server.port();
         let by_http = match peer {
             Peer::Client => probe_request(start),
@@ -284,14 +298,11 @@ impl Inside {
         if self.depth == 0 || protocol != Protocol::Unknown {
             self.protocol = protocol;
         }
-        let start = start.to_vec();
-        if !matches!(self.layer, Layer::Other) {
-            self.data(
-                peer,
-                &start,
-                if start.len() > bytes.len() { earliest } else { mark },
-                context,
-            );
+        if matches!(self.layer, Layer::Other) {
+            self.is_settled = self.depth == 0;
+        } else {
+            let mark = if joined.is_some() { earliest } else { mark };
+            self.data(peer, start, mark, context);
         }
     }
 
@@ -336,6 +347,20 @@ impl Inside {
         let sni = stream.facts().client_hellos.iter().find_map(|hello| hello.sni.as_deref());
         if let Some(name) = sni.and_then(|sni| context.into.host(sni)) {
             self.name = Some((name, NamedBy::ServerName));
+        }
+    }
+
+    /// Finds out whether a connection of TLS tells no more: its handshake is over, data went both
+    /// ways, and its name belongs to no sign-in.
+    fn settle(&mut self, context: &Context<'_>) {
+        let Layer::Tls(stream) = &self.layer else { return };
+        let Some((name, NamedBy::ServerName)) = &self.name else { return };
+        let data = &stream.facts().application;
+        let least = data.client.count.min(data.server.count);
+        // Whether the name is one of a sign-in costs something, so it is asked about once.
+        if least >= SETTLED && !self.was_asked && stream.is_handshake_over() {
+            self.was_asked = true;
+            self.is_settled = !context.scope.covers(name.as_str(), "/");
         }
     }
 

@@ -72,8 +72,21 @@ fn span(run: Run) -> Span {
 }
 
 impl Maker<'_> {
+    /// Adds the connection that a flow was; where there is no room for it, it is not even made.
+    pub(super) fn add(&mut self, flow: &Flow, told: Told, why: Why) {
+        let name = told.name.as_ref().map(|(name, _)| name).or(flow.hint.as_ref());
+        let in_scope = name.is_some_and(|name| self.scope.covers(name.as_str(), "/"));
+        if !in_scope && self.into.is_full_of_others() {
+            let failed = !matches!(opened(flow), Opened::Established { .. });
+            self.into.count_connection(self.input, name, failed);
+            return;
+        }
+        let connection = self.connection(flow, told, why, in_scope);
+        self.into.add_connection(connection);
+    }
+
     /// The connection that a flow was.
-    pub(super) fn connection(&mut self, flow: &Flow, told: Told, why: Why) -> Connection {
+    fn connection(&mut self, flow: &Flow, told: Told, why: Why, in_scope: bool) -> Connection {
         let mut told = told;
         let stream = flow
             .number
@@ -88,7 +101,6 @@ impl Maker<'_> {
             Some((name, by)) => (Some(name), Some(by)),
             None => (flow.hint.clone(), flow.hint.as_ref().map(|_| NamedBy::Lookup)),
         };
-        let in_scope = name.as_ref().is_some_and(|name| self.scope.covers(name.as_str(), "/"));
         let sides = if reversed { [1, 0] } else { [0, 1] };
         let side = |index: usize| flow.sides.get(index);
         let [one, other] = sides;
@@ -276,7 +288,7 @@ fn polls(beat: Beat) -> Option<(u32, Duration)> {
 
 /// Whether one side is missing although it must have sent: data or an acknowledgement of the other
 /// shows it.
-fn is_one_sided(flow: &Flow) -> bool {
+pub(super) fn is_one_sided(flow: &Flow) -> bool {
     let [client, server] = &flow.sides;
     match (client.track.segments, server.track.segments) {
         (0, 0) => false,

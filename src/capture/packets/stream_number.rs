@@ -9,7 +9,7 @@
 //! most `limits::STREAM_NUMBERS` conversations are remembered, and later ones have no number.
 
 use std::hash::BuildHasher;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hashbrown::{DefaultHashBuilder, HashTable, hash_table};
 
@@ -64,8 +64,16 @@ pub(super) struct Header {
 
 impl Numbers {
     fn hash(&self, pair: &Pair) -> u64 {
-        let end = |at: SocketAddr| (at.ip(), at.port());
-        self.state.hash_one((end(pair.low), end(pair.high)))
+        let Pair { low, high } = pair;
+        let ports = u64::from(low.port()) << 16 | u64::from(high.port());
+        // As few and as long numbers as possible: this is done for every frame.
+        match (low.ip(), high.ip()) {
+            (IpAddr::V4(low), IpAddr::V4(high)) => {
+                let ends = u64::from(low.to_bits()) << 32 | u64::from(high.to_bits());
+                self.state.hash_one((ends, ports))
+            }
+            (low, high) => self.state.hash_one((low, high, ports)),
+        }
     }
 
     /// What is remembered of a conversation; of a new one when there is room.

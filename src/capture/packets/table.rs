@@ -7,10 +7,11 @@
 //! content; time is that of the capture, never of a clock.
 
 use std::collections::VecDeque;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::content::{Content, Context, Told};
-use super::finish::{Maker, Why};
+use super::finish::{Maker, Why, is_one_sided};
 use super::flow::{Flow, Icmp, Segment, flag};
 use super::lookups::Lookups;
 use super::stream_number::{Entry, Header, NONE, Numbers, Pair};
@@ -48,6 +49,9 @@ pub(super) struct Table {
     /// Places of flows with content, the oldest first; some may have lost it since.
     contents: VecDeque<u32>,
     with_content: usize,
+    /// Flows that came to their end, in that order, each with the frame that it began in: its place
+    /// may hold another one by now.
+    over: VecDeque<(u32, NonZeroU64)>,
     turn: u32,
     now: Option<Timestamp>,
     /// The highest number that a flow had.
@@ -116,6 +120,7 @@ impl Table {
         let known = self.flows.get(place(live)).is_some_and(Option::is_some);
         let slot = if known { live } else { self.begin(segment, number, &pair, around)? };
         self.take(slot, segment, around);
+        self.end_over(around);
         number
     }
 
@@ -163,7 +168,11 @@ impl Table {
 
     fn take(&mut self, slot: u32, segment: &Segment<'_>, around: &mut Around<'_>) {
         let Some(Some(flow)) = self.flows.get_mut(place(slot)) else { return };
+        let was_over = flow.is_over();
         let is_new = flow.take(segment);
+        if !was_over && flow.is_over() {
+            self.over.push_back((slot, flow.seen.first.frame));
+        }
         if is_new && flow.content.is_none() && !flow.is_blind {
             flow.content = Some(Box::new(Content::new()));
             self.with_content = self.with_content.saturating_add(1);
@@ -182,6 +191,9 @@ impl Table {
                 stream,
             };
             flow.look(segment, &mut self.pool, &mut context);
+            if flow.content.as_ref().is_some_and(|content| content.is_settled()) {
+                self.close_content(slot, around);
+            }
         }
         if self.with_content > limits::LIVE_CONTENTS {
             self.close_contents(around);
@@ -202,11 +214,16 @@ impl Table {
                 self.contents.push_back(slot);
                 continue;
             }
-            let told = self.conclude(slot, around);
-            if let Some(Some(flow)) = self.flows.get_mut(place(slot)) {
-                flow.is_blind = true;
-                flow.told = told.map(Box::new);
-            }
+            self.close_content(slot, around);
+        }
+    }
+
+    /// Stops looking into a connection, and keeps what it told.
+    fn close_content(&mut self, slot: u32, around: &mut Around<'_>) {
+        let told = self.conclude(slot, around);
+        if let Some(Some(flow)) = self.flows.get_mut(place(slot)) {
+            flow.is_blind = true;
+            flow.told = told.map(Box::new);
         }
     }
 
@@ -242,28 +259,43 @@ impl Table {
 
     fn end(&mut self, slot: u32, why: Why, around: &mut Around<'_>) {
         let told = self.conclude(slot, around);
-        let Some(flow) = self.flows.get_mut(place(slot)).and_then(Option::take) else { return };
+        let Some(mut flow) = self.flows.get_mut(place(slot)).and_then(Option::take) else { return };
         self.free.push(slot);
         self.numbers.release(&Pair::of(flow.client, flow.server), slot);
-        let told = told.or_else(|| flow.told.as_deref().cloned()).unwrap_or_default();
+        let told = told.or_else(|| flow.told.take().map(|told| *told)).unwrap_or_default();
+        let [client, server] = flow.sides.each_ref().map(|side| &side.track);
+        let is_one_sided = is_one_sided(&flow);
+        if is_one_sided || client.segments > 0 && server.segments > 0 {
+            let counter = if is_one_sided { &mut self.one_sided } else { &mut self.two_sided };
+            *counter = counter.saturating_add(1);
+        }
+        for track in [client, server] {
+            self.missing = self.missing.saturating_add(track.missing);
+            self.copies = self.copies.saturating_add(u64::from(track.copies));
+        }
         let Around { into, scope, input, .. } = around;
         let mut maker = Maker { into, scope, input: *input };
-        let connection = maker.connection(&flow, told, why);
-        if let Some(wire) = &connection.wire {
-            let [client, server] = &wire.traffic;
-            let counter = if wire.is_one_sided { &mut self.one_sided } else { &mut self.two_sided };
-            if wire.is_one_sided || client.segments > 0 && server.segments > 0 {
-                *counter = counter.saturating_add(1);
-            }
-            for side in [client, server] {
-                self.missing = self.missing.saturating_add(side.missing);
-                self.copies = self.copies.saturating_add(u64::from(side.copies));
-            }
-        }
-        maker.into.add_connection(connection);
+        maker.add(&flow, told, why);
     }
 
-    /// Ends what is over.
+    /// Ends flows that came to their end some time ago, the first of them first: at once they would
+    /// take their memory from the next ones, and all together at last they would leave it in pieces.
+    fn end_over(&mut self, around: &mut Around<'_>) {
+        while let Some((slot, first)) = self.over.front().copied() {
+            let flow = self.flows.get(place(slot)).and_then(Option::as_ref);
+            if let Some(flow) = flow.filter(|flow| flow.seen.first.frame == first) {
+                let quiet = self.now.map(|now| now.since(flow.seen.last.at));
+                let is_due = quiet.is_some_and(|quiet| quiet > OVER);
+                if !is_due && self.over.len() <= limits::LINGERING_FLOWS {
+                    return;
+                }
+                self.end(slot, Why::Idle, around);
+            }
+            self.over.pop_front();
+        }
+    }
+
+    /// Ends what is quiet.
     fn sweep(&mut self, around: &mut Around<'_>) {
         self.turn = 0;
         let Some(now) = self.now else { return };
@@ -271,7 +303,6 @@ impl Table {
             let Some(Some(flow)) = self.flows.get(index) else { continue };
             let quiet = now.since(flow.seen.last.at);
             let limit = match () {
-                () if flow.is_over() => OVER,
                 () if flow.has_syn && flow.agreed.is_none() => ASKING,
                 () => IDLE,
             };

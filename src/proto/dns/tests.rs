@@ -285,7 +285,11 @@ fn written(name: &Name<'_>) -> String {
             match byte {
                 b'.' | b'\\' => shown.extend(['\\', char::from(byte)]),
                 b'!'..=b'~' => shown.push(char::from(byte.to_ascii_lowercase())),
-                _ => shown.extend(["\\", format!("{byte:03}").as_str()]),
+                b'\t' => shown.push_str("\\t"),
+                b'\n' => shown.push_str("\\n"),
+                b'\r' => shown.push_str("\\r"),
+                0x80.. => shown.push('\u{fffd}'),
+                _ => shown.extend(["\\", format!("{byte:03o}").as_str()]),
             }
         }
         text.push(shown);

@@ -93,7 +93,8 @@ pub struct Track {
     high: Option<Sequence>,
     /// What the other side has acknowledged.
     acked: Option<Sequence>,
-    holes: [Option<Hole>; HOLES],
+    /// Holes are rare, so that their room is not taken where there are none.
+    holes: Option<Box<[Option<Hole>; HOLES]>>,
     recent: [Option<Seen>; 2],
     tries: u16,
     longest: u32,
@@ -239,14 +240,15 @@ impl Track {
     }
 
     fn open_hole(&mut self, hole: Hole) {
-        if let Some(free) = self.holes.iter_mut().find(|hole| hole.is_none()) {
+        let holes = self.holes.get_or_insert_default();
+        if let Some(free) = holes.iter_mut().find(|hole| hole.is_none()) {
             *free = Some(hole);
         }
     }
 
     /// The hole that a segment lies in, made smaller by it.
     fn close_hole(&mut self, start: Sequence, end: Sequence) -> Option<Hole> {
-        let place = self.holes.iter_mut().find(|hole| {
+        let place = self.holes.as_mut()?.iter_mut().find(|hole| {
             hole.is_some_and(|hole| start.since(hole.to) < 0 && end.since(hole.from) > 0)
         })?;
         let hole = (*place)?;
@@ -275,7 +277,7 @@ impl Track {
             }
             self.tries = 0;
         }
-        for place in &mut self.holes {
+        for place in self.holes.iter_mut().flat_map(|holes| holes.iter_mut()) {
             if let Some(hole) = *place
                 && ack.since(hole.to) >= 0
             {

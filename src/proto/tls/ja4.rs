@@ -95,9 +95,19 @@ fn protocol_code(protocol: &[u8]) -> [char; 2] {
 }
 
 fn list(numbers: &[u16]) -> String {
+    const DIGITS: [u8; 16] = *b"0123456789abcdef";
+    let digit = |number: u16, shift: u32| {
+        let place = usize::from(number >> shift & 0x0f);
+        char::from(DIGITS.get(place).copied().unwrap_or(b'0'))
+    };
     let mut out = String::with_capacity(numbers.len().saturating_mul(5));
     for (index, number) in numbers.iter().enumerate() {
-        let _ = write!(out, "{}{number:04x}", if index == 0 { "" } else { "," });
+        if index > 0 {
+            out.push(',');
+        }
+        for shift in [12, 8, 4, 0] {
+            out.push(digit(*number, shift));
+        }
     }
     out
 }

@@ -140,7 +140,11 @@ impl Side {
 impl TlsStream {
     /// A connection that begins.
     pub fn new() -> Self {
-        Self::default()
+        let mut stream = Self::default();
+        // Nearly every connection has one, and a list that grows by itself takes room for four.
+        stream.facts.client_hellos.reserve_exact(1);
+        stream.facts.server_hellos.reserve_exact(1);
+        stream
     }
 
     /// Whether bytes that begin a side's stream are TLS, or a ClientHello of SSL 2.0 form.
