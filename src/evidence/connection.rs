@@ -226,6 +226,10 @@ pub struct Wire {
     pub reset: Option<ResetReport>,
     /// When each side ended its stream.
     pub ended: [Option<Timestamp>; 2],
+    /// Bytes of payload that the client sent after the server's last.
+    pub waiting: u32,
+    /// When the client last sent a segment that is long enough to hold a request.
+    pub last_request: Option<Timestamp>,
     /// When each side sent its first payload, and its last.
     pub payload: [Option<Span>; 2],
     /// Packets of it that the system dropped, and where the first of them stands.

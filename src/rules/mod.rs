@@ -218,6 +218,9 @@ pub static RULES: &[&dyn Rule] = &[
 /// Findings that one rule makes at most: a capture can name as many hosts as it likes.
 pub(crate) const FINDINGS: usize = 200;
 
+/// Places cited of one host and kind of failure.
+const PLACES: usize = 200;
+
 /// Ids that were used once and must not be used again.
 pub const RETIRED: &[&str] = &[];
 
@@ -329,7 +332,9 @@ impl<'a> Case<'a> {
             });
             let decisive = stopped.is_some_and(|index| !self.is_overridden(index));
             entry.exchanges.push(*id);
-            entry.refs.add(exchange.at);
+            if entry.exchanges.len() <= PLACES {
+                entry.refs.add(exchange.at);
+            }
             entry.decisive |= !self.spares(!decisive);
             entry.unneeded &= unneeded;
             entry.attempt = entry.attempt.or(stopped);
@@ -994,6 +999,8 @@ mod support {
                 payload: [Some(span); 2],
                 dropped: None,
                 stall: [None; 2],
+                waiting: 0,
+                last_request: None,
                 torn: [false; 2],
                 is_proxied: false,
                 protocol: Protocol::Tls,

@@ -23,6 +23,8 @@ use crate::time::{Span, Timestamp};
 const PATIENCE: Duration = Duration::from_secs(3);
 /// A client asks again after this time at the earliest (RFC 6298 section 2.1).
 const RETRY: Duration = Duration::from_millis(900);
+/// A ClientHello is sent again and again for so long before it counts as lost.
+const HELLO: Duration = Duration::from_secs(2);
 /// A server that has a request is given so long before its silence counts.
 const SILENCE: Duration = Duration::from_secs(8);
 /// A client that leaves a handshake before this time was not kept waiting: browsers open connections
@@ -30,6 +32,11 @@ const SILENCE: Duration = Duration::from_secs(8);
 const RACING: Duration = Duration::from_secs(3);
 /// A name that was found so long before a failed lookup is still known.
 const REMEMBERED: Duration = Duration::from_mins(1);
+/// Bytes below which what a client sent is no request inside TLS: it keeps the connection going, ends
+/// the handshake, or says goodbye.
+const REQUEST: u32 = 90;
+/// Lookups looked at of one name.
+const LOOKUPS: usize = 256;
 /// Repetitions after which bytes count as not getting through.
 const TRIES: u16 = 2;
 /// A packet shorter than this passes everywhere (RFC 8200 section 5).
@@ -42,6 +49,8 @@ pub(super) struct Wire<'a> {
     evidence: &'a Evidence,
     /// When lookups of a name gave an address, and by whom.
     found: BTreeMap<&'a HostName, Vec<(Timestamp, Option<IpAddr>)>>,
+    /// Lookups by their names.
+    lookups: BTreeMap<&'a HostName, Vec<&'a NameLookup>>,
     /// When tests for a captive portal were sent elsewhere, and when they were answered as they should.
     portal: Vec<(Timestamp, bool)>,
 }
@@ -54,14 +63,25 @@ const fn found(fault: Fault, certain: bool) -> Failure {
 impl<'a> Wire<'a> {
     pub(super) fn new(evidence: &'a Evidence) -> Self {
         let mut found: BTreeMap<&HostName, Vec<(Timestamp, Option<IpAddr>)>> = BTreeMap::new();
-        for lookup in evidence.lookups.iter().filter(|one| one.transport.is_server()) {
+        let mut lookups: BTreeMap<&HostName, Vec<&NameLookup>> = BTreeMap::new();
+        let servers = evidence.lookups.iter().filter(|one| one.transport.is_server());
+        for lookup in servers.filter(|one| one.in_scope) {
+            let all = lookups.entry(&lookup.name).or_default();
+            if all.len() < LOOKUPS {
+                all.push(lookup);
+            }
             let good = match &lookup.answer {
                 Answer::Addresses(all) => all.iter().any(|address| !is_sink(*address)),
                 Answer::Cut | Answer::Empty | Answer::Failed(_) | Answer::None => false,
             };
             if let (true, Some(asked)) = (good, lookup.asked) {
                 let by = lookup.resolver.map(|resolver| resolver.ip());
-                found.entry(&lookup.name).or_default().push((asked, by));
+                let times = found.entry(&lookup.name).or_default();
+                // Of many the last counts.
+                if times.len() >= LOOKUPS {
+                    times.pop();
+                }
+                times.push((asked, by));
             }
         }
         let tests = evidence.exchanges.iter().filter(|exchange| {
@@ -76,7 +96,7 @@ impl<'a> Wire<'a> {
                 Some((exchange.started()?, status == 511 || status / 100 == 3 && elsewhere))
             })
             .collect();
-        Self { evidence, found, portal }
+        Self { evidence, found, lookups, portal }
     }
 
     /// What was wrong, if anything was.
@@ -120,6 +140,10 @@ impl<'a> Wire<'a> {
         {
             return None;
         }
+        // Many names have addresses of the other version only.
+        if lookup.kind == Some(28) && !self.is_asked_for_both(lookup) {
+            return None;
+        }
         let certain = good.is_empty();
         match &lookup.answer {
             Answer::Addresses(all) if all.iter().all(|address| is_sink(*address)) => {
@@ -142,9 +166,20 @@ impl<'a> Wire<'a> {
         }
     }
 
+    fn of_name(&self, name: &HostName) -> &[&'a NameLookup] {
+        self.lookups.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether the addresses of version 4 were asked for too, and not found either.
+    fn is_asked_for_both(&self, lookup: &NameLookup) -> bool {
+        self.of_name(&lookup.name).iter().any(|one| {
+            one.kind == Some(1) && !matches!(one.answer, Answer::Addresses(_) | Answer::Cut)
+        })
+    }
+
     /// Whether the same client asked the same name server for the name again, and again in vain.
     fn is_asked_again(&self, lookup: &NameLookup) -> bool {
-        let again = |one: &&NameLookup| {
+        let again = |one: &NameLookup| {
             one.name == lookup.name
                 && one.kind == lookup.kind
                 && one.answer == lookup.answer
@@ -153,14 +188,14 @@ impl<'a> Wire<'a> {
                     .zip(lookup.asked)
                     .is_some_and(|(one, other)| one.max(other).since(one.min(other)) >= PATIENCE)
         };
-        lookup.kind != Some(28) && self.evidence.lookups.iter().any(|one| again(&one))
+        lookup.kind != Some(28) && self.of_name(&lookup.name).iter().any(|one| again(one))
     }
 
     fn is_empty_for_both(&self, lookup: &NameLookup) -> bool {
         let empty = |kind: u16| {
-            self.evidence.lookups.iter().any(|one| {
-                one.name == lookup.name && one.kind == Some(kind) && one.answer == Answer::Empty
-            })
+            self.of_name(&lookup.name)
+                .iter()
+                .any(|one| one.kind == Some(kind) && one.answer == Answer::Empty)
         };
         empty(1) && empty(28)
     }
@@ -197,8 +232,12 @@ fn of_connection(
         Opened::Unanswered { tries } => {
             // A try that another one followed was given time; the last one may have had none.
             let asked = facts.asked?;
-            let lasted = asked.length().max(waited(coverage, asked.first()));
-            let counts = tries > 2 || lasted >= PATIENCE || tries > 1 && lasted >= RETRY;
+            let counts = match tries {
+                // A client asks again: where it did not, it may have had no need to.
+                0 | 1 => waited(coverage, asked.first()) >= PATIENCE,
+                2 => asked.length() >= RETRY,
+                _ => asked.length() >= RETRY.saturating_mul(2),
+            };
             (counts && !one_sided).then(|| found(Fault::ConnectTimeout, tries > 1))
         }
         Opened::Refused => Some(found(Fault::ConnectRefused, true)),
@@ -226,6 +265,16 @@ fn of_connection(
 
 /// The client sent something that never arrived, before its TLS could be read.
 fn before_hello(facts: &Facts) -> Option<Failure> {
+    // Cut as soon as it stood, before the client said a word.
+    let [client_end, server_end] = facts.ended;
+    let reset = facts.reset.filter(|reset| reset.by == Peer::Server).map(|reset| reset.time);
+    let cut = reset.or(server_end.filter(|_| client_end.is_none_or(|at| Some(at) >= server_end)));
+    if let (Some(at), Some(asked)) = (cut, facts.asked)
+        && facts.payload == [None, None]
+        && at.since(asked.last()) < Duration::from_secs(1)
+    {
+        return Some(found(Fault::HandshakeCut, false));
+    }
     let [client, _] = facts.stall;
     let stalled = client.is_some_and(|stall| stall.tries >= TRIES);
     (stalled && facts.protocol != Protocol::Nothing).then(|| found(Fault::Stalled, false))
@@ -257,6 +306,9 @@ fn in_handshake(
             if stall.longest > SHORT && stall.passed <= SHORT && stall.bytes > stall.longest {
                 // No packet of this length ever got through: the way is too narrow for it.
                 return Some(found(Fault::Stalled, true));
+            }
+            if stall.span.length() < HELLO {
+                return None;
             }
             let certain = stall.longest > SHORT || stall.tries > TRIES;
             return Some(found(Fault::HelloLost, certain));
@@ -312,7 +364,8 @@ fn after_handshake(
         return None;
     }
     let [stall, _] = facts.stall;
-    if stall.is_some_and(|stall| stall.tries > TRIES) {
+    let open = facts.ended[0].is_none() && facts.waiting >= REQUEST;
+    if stall.is_some_and(|stall| stall.tries > TRIES && stall.span.length() >= PATIENCE) && open {
         return Some(found(Fault::Stalled, true));
     }
     if server == 0 && facts.reset.is_some_and(|reset| reset.by == Peer::Server) {
@@ -330,16 +383,27 @@ fn after_answer(
 ) -> Option<Failure> {
     let [client, server] = facts.payload;
     let (client, server) = (client?, server?);
+    let [_, torn] = facts.torn;
+    // A client that said goodbye waits for nothing, and what keeps a connection going is no request.
+    let farewell = connection.tls.as_ref().is_some_and(|tls| matches!(tls.farewell, [true, _]));
+    let [client_end, server_end] = facts.ended;
+    let closing = server_end.is_some_and(|at| at <= client.last());
+    let due = client.last() > server.last() && facts.waiting >= REQUEST && !farewell && !closing;
     let [stall, _] = facts.stall;
     if let Some(stall) = stall.filter(|stall| stall.tries > TRIES) {
-        let lasted = stall.span.length() >= PATIENCE;
-        return lasted.then(|| found(Fault::Stalled, true));
+        let counts = due && client_end.is_none() && stall.span.length() >= PATIENCE;
+        return counts.then(|| found(Fault::Stalled, true));
     }
-    let [_, torn] = facts.torn;
-    // A client that said goodbye waits for nothing.
-    let farewell = connection.tls.as_ref().is_some_and(|tls| matches!(tls.farewell, [true, _]));
-    let due = client.last() > server.last() && !farewell;
-    let [client_end, server_end] = facts.ended;
+    let gone = client_end.or(facts.reset.map(|reset| reset.time));
+    if let Some(asked) = facts.last_request.filter(|asked| *asked > server.last()) {
+        let ignored = match gone {
+            Some(at) => at.since(asked),
+            None => waited(coverage, asked),
+        };
+        if ignored >= KEPT_ALIVE && facts.waiting >= REQUEST && !closing {
+            return Some(found(Fault::Timeout, torn));
+        }
+    }
     if let Some(reset) = facts.reset.filter(|reset| reset.by == Peer::Server) {
         let soon = reset.time.since(client.last()) < KEPT_ALIVE && client_end.is_none();
         return (torn || due && soon).then(|| found(Fault::Reset, true));

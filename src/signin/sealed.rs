@@ -7,19 +7,28 @@
 //! Invariant: a failure stands only if nothing got through to the same host, or to one that stands in
 //! for it, at that time or later.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use super::failure::{Failure, FailureSide};
+use super::failure::{Failure, FailureKind, FailureSide};
 use super::{
     AttemptId, Blockage, Flow, MfaState, Outcome, Phase, Side, SignInAttempt, Step, StepKind,
     StepResult, Veil,
 };
-use crate::entra::{self, ConcealerKind, HostRole, hosts};
+use crate::entra::{self, ConcealerKind, Fault, HostRole, hosts};
 use crate::evidence::{
     Connection, Evidence, EvidenceRef, Exchange, ExchangeId, HostName, Opened, Tunnel,
 };
 use crate::time::Timestamp;
 
+/// A client that needs a host tries again after this time at the earliest.
+const AGAIN: Duration = Duration::from_secs(1);
+/// A page that goes on so long after its scripts failed has them from elsewhere.
+const GOES_ON: Duration = Duration::from_secs(3);
+/// Packets in a tunnel above which it carries more than its own upkeep.
+const BUSY: u64 = 50;
+/// Failures cited of one attempt.
+const CITED: usize = 200;
 /// Steps shown of one attempt.
 const STEPS: usize = 64;
 
@@ -28,6 +37,10 @@ const STEPS: usize = 64;
 struct Host<'a> {
     name: &'a HostName,
     role: HostRole,
+    /// Whether the table names the host itself, and not all hosts of its domain.
+    is_exact: bool,
+    /// When connections that worked began, and when they were of use last.
+    began: Vec<Timestamp>,
     good: Vec<Timestamp>,
     bad: Vec<Bad<'a>>,
     order: ExchangeId,
@@ -57,10 +70,27 @@ impl Host<'_> {
     }
 
     /// Its failures that nothing made good.
-    fn standing(&self) -> impl Iterator<Item = &Bad<'_>> {
-        self.bad
+    ///
+    /// One that is not certain, or at a host that had answered before, must have come twice: a client
+    /// that needs the host tries again. A lookup that fails where the host was reached before says
+    /// nothing of the way to it.
+    fn standing(&self) -> Vec<&Bad<'_>> {
+        let known = self.good.iter().min().copied();
+        let all: Vec<&Bad<'_>> = self
+            .bad
             .iter()
             .filter(|bad| bad.failure.side == FailureSide::Network && !self.is_good_after(bad.at))
+            .filter(|bad| bad.exchange.lookup.is_none() || known.is_none_or(|good| good > bad.at))
+            .collect();
+        // What looks like an alert in place of the client's last word leaves little doubt.
+        let refused = FailureKind::Fault(Fault::CertUntrusted);
+        let sure = known.is_none()
+            && all.iter().any(|bad| bad.failure.certain || bad.failure.kind == refused);
+        let first = all.iter().filter_map(|bad| bad.exchange.started()).min();
+        let last = all.iter().filter_map(|bad| bad.exchange.started()).max();
+        let apart = first.zip(last).is_some_and(|(first, last)| last.since(first) >= AGAIN);
+        let again = apart || known.is_none() && all.len() > 1;
+        if sure || again { all } else { Vec::new() }
     }
 }
 
@@ -70,10 +100,19 @@ pub(super) fn attempt(
     failures: &BTreeMap<ExchangeId, Failure>,
 ) -> Option<SignInAttempt> {
     let hosts = seen(evidence, failures);
-    let standing = |host: &&Host<'_>| host.standing().next().is_some();
+    let standing = |host: &&Host<'_>| !host.standing().is_empty();
+    let carried = evidence.coverage.inputs.iter().filter_map(|one| one.wire.as_ref()).any(|wire| {
+        wire.tunnels.iter().any(|(tunnel, count, _)| *tunnel == Tunnel::Vpn && *count > BUSY)
+    });
+    if carried && hosts.iter().all(|host| host.good.is_empty()) {
+        // What leaks beside a VPN is not what the client uses.
+        return None;
+    }
     let services = || hosts.iter().filter(|host| host.is_service());
     // A name of the service that only some programs use is stood in for by the others.
-    let main: Vec<&Host<'_>> = services().filter(|host| host.role == HostRole::Sts).collect();
+    let exact = services().any(|host| host.role == HostRole::Sts && host.is_exact);
+    let main: Vec<&Host<'_>> =
+        services().filter(|host| host.role == HostRole::Sts && (host.is_exact || !exact)).collect();
     let mut stopped: Vec<&Host<'_>> = main.iter().copied().filter(standing).collect();
     if stopped.is_empty() && main.is_empty() {
         let all: Vec<&Host<'_>> = services().collect();
@@ -87,9 +126,10 @@ pub(super) fn attempt(
         let scripts: Vec<&Host<'_>> = hosts.iter().filter(|host| host.is_script()).collect();
         let dead = scripts.iter().filter(|host| standing(host)).count();
         let last = scripts.iter().flat_map(|host| host.standing()).map(|bad| bad.at).max();
+        let goes_on = last.is_some_and(|last| asked_after(evidence, last.plus(GOES_ON)));
         let stood_in = last.is_some_and(|last| scripts.iter().any(|host| host.is_good_after(last)));
         let runs = last.is_some_and(|last| polls_after(evidence, last));
-        if dead > 0 && dead == scripts.len() && !stood_in && !runs {
+        if dead > 0 && dead == scripts.len() && !stood_in && !runs && !goes_on {
             if scripts.len() == 1 {
                 doubts.push("the other host that has the same scripts was not asked");
             }
@@ -99,7 +139,14 @@ pub(super) fn attempt(
     if stopped.is_empty() {
         let with_service = services().any(|host| !host.good.is_empty());
         let providers = hosts.iter().filter(|host| host.role == HostRole::Federation);
-        let dead: Vec<&Host<'_>> = providers.filter(standing).collect();
+        let reached = services().flat_map(|host| &host.began).min().copied();
+        let after = |host: &&Host<'_>| {
+            let bad = host.standing();
+            let last = bad.iter().map(|bad| bad.at).max();
+            let first = bad.iter().map(|bad| bad.at).min();
+            first >= reached && !last.is_some_and(|at| asked_after(evidence, at.plus(GOES_ON)))
+        };
+        let dead: Vec<&Host<'_>> = providers.filter(standing).filter(after).collect();
         if with_service && !dead.is_empty() {
             doubts.push(
                 "whether the user was sent there is not seen: the service's answer is encrypted",
@@ -114,6 +161,7 @@ pub(super) fn attempt(
     stopped.sort_by_key(|host| host.order);
     let mut bad: Vec<&Bad<'_>> = stopped.iter().flat_map(|host| host.standing()).collect();
     bad.sort_by_key(|bad| bad.id);
+    bad.truncate(CITED);
     if bad.iter().all(|bad| !bad.failure.certain) {
         doubts.push("the capture does not name the fault exactly");
     }
@@ -128,6 +176,21 @@ pub(super) fn attempt(
     };
     let decided_by = bad.iter().map(|bad| bad.exchange.at).collect();
     Some(made(evidence, failures, blockage, decided_by, doubts))
+}
+
+/// Whether the service was sent something as long as a request after a time, and answered it.
+fn asked_after(evidence: &Evidence, at: Timestamp) -> bool {
+    evidence.connections.iter().any(|connection| {
+        let service = connection
+            .server_name
+            .as_ref()
+            .is_some_and(|name| hosts::is_sign_in_service(name.as_str()));
+        let wire = connection.wire.as_ref().filter(|_| service);
+        let asked = wire.and_then(|wire| wire.last_request).filter(|asked| *asked > at);
+        let answered = wire.and_then(|wire| wire.payload[1]).map(|span| span.last());
+        asked.is_some_and(|asked| answered.is_some_and(|answered| answered > asked))
+            && connection.tls.as_ref().is_some_and(|tls| tls.completed == Some(true))
+    })
 }
 
 /// Whether the page of a sign-in was at work after a time: it asked the service again and again.
@@ -213,13 +276,14 @@ pub(super) fn veils(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
 fn seen<'a>(evidence: &'a Evidence, failures: &BTreeMap<ExchangeId, Failure>) -> Vec<Host<'a>> {
     let mut found: BTreeMap<&HostName, Host<'_>> = BTreeMap::new();
     for (id, exchange) in evidence.numbered().filter(|(_, exchange)| exchange.is_hidden()) {
-        let Some(role) = hosts::host(exchange.host().as_str()).map(|row| row.role) else {
-            continue;
-        };
+        let Some(row) = hosts::host(exchange.host().as_str()) else { continue };
+        let role = row.role;
         let Some((start, end)) = exchange.started().zip(exchange.ended()) else { continue };
         let host = found.entry(exchange.host()).or_insert_with(|| Host {
             name: exchange.host(),
             role,
+            is_exact: !row.pattern.starts_with('*'),
+            began: Vec::new(),
             good: Vec::new(),
             bad: Vec::new(),
             order: id,
@@ -229,7 +293,10 @@ fn seen<'a>(evidence: &'a Evidence, failures: &BTreeMap<ExchangeId, Failure>) ->
                 let at = if exchange.is_answered() { end } else { start };
                 host.bad.push(Bad { id, exchange, failure: *failure, at });
             }
-            None if exchange.is_answered() => host.good.push(end),
+            None if exchange.is_answered() => {
+                host.began.push(start);
+                host.good.push(end);
+            }
             None => {}
         }
     }
@@ -243,11 +310,12 @@ fn made(
     decided_by: Vec<EvidenceRef>,
     doubts: Vec<&'static str>,
 ) -> SignInAttempt {
+    let deciding: BTreeSet<ExchangeId> = blockage.exchanges.iter().copied().collect();
     let mut steps: Vec<Step> = Vec::new();
     let mut times: Vec<Timestamp> = Vec::new();
     for (id, exchange) in evidence.numbered().filter(|(_, exchange)| exchange.is_hidden()) {
         let failure = failures.get(&id);
-        let counts = blockage.exchanges.contains(&id);
+        let counts = deciding.contains(&id);
         let service = hosts::is_sign_in_service(exchange.host().as_str());
         if !(counts || service && exchange.is_answered()) {
             continue;
@@ -271,7 +339,9 @@ fn made(
                     && last.detail == detail =>
             {
                 last.count = last.count.saturating_add(1);
-                last.refs.push(exchange.at);
+                if last.refs.len() < CITED {
+                    last.refs.push(exchange.at);
+                }
             }
             _ if is_room => steps.push(Step {
                 kind,

@@ -6,7 +6,7 @@
 
 use std::num::NonZeroU64;
 
-use super::content::Context;
+use super::content::{Context, Fate};
 use crate::capture::Want;
 use crate::evidence::{
     Author, Body, EvidenceRef, Exchange, Headers, HostName, Locator, Missing, NoResponse, Request,
@@ -47,8 +47,11 @@ pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) -> Option<
     let address = url.to_string();
     let response = match exchange.response {
         Some(response) => Ok(answer(&response, &host, &url.path, &address, in_scope, context)),
-        // Whether the answer failed or was not captured is told by the connection.
-        None => Err(NoResponse::NotCaptured),
+        None => Err(match context.fate {
+            Fate::Cut if is_connect => failed("CONNECTION_CUT"),
+            Fate::Silent if is_connect => failed("NO_ANSWER"),
+            _ => NoResponse::NotCaptured,
+        }),
     };
     let at = place(first.frame, last.frame, context);
     let is_proxied = is_connect || asked.target.contains("://");
@@ -74,6 +77,11 @@ pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) -> Option<
         at,
     });
     (!is_proxied).then_some(host)
+}
+
+/// A tunnel that the proxy neither granted nor denied.
+fn failed(code: &str) -> NoResponse {
+    NoResponse::Failed { stage: Stage::Proxy, code: code.into() }
 }
 
 fn place(first: NonZeroU64, last: NonZeroU64, context: &Context<'_>) -> EvidenceRef {

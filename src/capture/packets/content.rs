@@ -45,6 +45,19 @@ pub(super) struct Context<'a> {
     pub(super) client: SocketAddr,
     pub(super) server: SocketAddr,
     pub(super) stream: Option<StreamNumber>,
+    pub(super) fate: Fate,
+}
+
+/// How a connection ended, for what was asked in it and never answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The server cut it.
+    Cut,
+    /// It was open, or nothing is known yet.
+    #[default]
+    Open,
+    /// The server said nothing for long.
+    Silent,
 }
 
 /// What is spoken.

@@ -350,6 +350,8 @@ impl Live {
             icmp: None,
             reset: None,
             ended: [None; 2],
+            waiting: 0,
+            last_request: None,
             payload: [client.map(span), server.map(span)],
             dropped: None,
             stall: [None; 2],

@@ -127,6 +127,8 @@ impl Maker<'_> {
                 at: place.at(reset.mark),
             }),
             ended: [0, 1].map(|place| pick(place).and_then(|side| side.fin).map(|mark| mark.at)),
+            waiting: pick(0).map_or(0, |side| side.since_other),
+            last_request: pick(0).and_then(|side| side.last_request).map(|mark| mark.at),
             payload: [0, 1].map(|place| pick(place).and_then(|side| side.payload).map(span)),
             dropped: flow.dropped.map(|(count, mark)| (count, place.at(mark))),
             stall: [0, 1].map(|place| pick(place).and_then(stall)),

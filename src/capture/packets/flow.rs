@@ -71,6 +71,10 @@ pub(super) struct Side {
     pub(super) track: Track,
     pub(super) payload: Option<Run>,
     pub(super) fin: Option<Mark>,
+    /// Bytes of payload since the other side sent some, and when a segment of the size of a request
+    /// came last.
+    pub(super) since_other: u32,
+    pub(super) last_request: Option<Mark>,
     pub(super) hop_limit: Option<u8>,
 }
 
@@ -127,6 +131,9 @@ pub(super) struct Flow {
     pub(super) told: Option<Box<Told>>,
 }
 
+/// Bytes of the shortest segment that may hold a request inside TLS: what HTTP/2 sends to keep a
+/// connection going is shorter (RFC 9113 sections 6.5, 6.7 and 6.9).
+const REQUEST: u32 = 90;
 /// Ports below this are those of services (RFC 6335 section 6).
 const SYSTEM_PORTS: u16 = 1024;
 /// Ports at which proxies and other servers listen above those.
@@ -236,6 +243,11 @@ impl Flow {
         }
         if kind != Kind::Repeated {
             Run::add(&mut side.payload, mark);
+            side.since_other = side.since_other.saturating_add(segment.length);
+            if segment.length >= REQUEST {
+                side.last_request = Some(mark);
+            }
+            self.side_mut(peer.other()).since_other = 0;
             self.beats(peer, segment);
         }
         true

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::content::{Content, Context, Told};
+use super::content::{Content, Context, Fate, Told};
 use super::finish::{Maker, Why, is_one_sided};
 use super::flow::{Flow, Icmp, Segment, flag};
 use super::lookups::Lookups;
@@ -18,6 +18,7 @@ use super::stream_number::{Entry, Header, NONE, Numbers, Pair};
 use crate::capture::Scope;
 use crate::evidence::{EvidenceBuilder, InputId, StreamNumber};
 use crate::limits;
+use crate::proto::Peer;
 use crate::proto::tcp::{Pool, Sequence};
 use crate::time::Timestamp;
 
@@ -189,6 +190,7 @@ impl Table {
                 client: flow.client,
                 server: flow.server,
                 stream,
+                fate: Fate::Open,
             };
             flow.look(segment, &mut self.pool, &mut context);
             if flow.content.as_ref().is_some_and(|content| content.is_settled()) {
@@ -240,6 +242,7 @@ impl Table {
             client: flow.client,
             server: flow.server,
             stream: flow.number.map(StreamNumber),
+            fate: fate(flow),
         };
         Some(inside.finish(&mut self.pool, &mut context))
     }
@@ -324,7 +327,7 @@ impl Table {
 
     /// Makes room: of all flows the eighth part that was quiet for the longest time ends.
     fn evict(&mut self, around: &mut Around<'_>) {
-        let mut all: Vec<(bool, std::num::NonZeroU64, u32)> = self
+        let mut all: Vec<(bool, NonZeroU64, u32)> = self
             .flows
             .iter()
             .enumerate()
@@ -357,6 +360,27 @@ impl Table {
                 self.end(slot, Why::CaptureEnd, around);
             }
         }
+    }
+}
+
+/// A server that has a request and says nothing for so long does not answer it.
+const SILENCE: Duration = Duration::from_secs(8);
+
+/// How a flow ended for what its client had asked last.
+fn fate(flow: &Flow) -> Fate {
+    let [client, server] = &flow.sides;
+    let asked = client.payload.map(|run| run.last.at);
+    let answered = server.payload.map(|run| run.last.at);
+    if asked.is_none() || answered > asked {
+        return Fate::Open;
+    }
+    let cut = flow.reset.is_some_and(|reset| reset.by == Peer::Server)
+        || server.fin.is_some()
+            && client.fin.is_none_or(|fin| server.fin.is_some_and(|at| at <= fin));
+    match asked {
+        Some(_) if cut => Fate::Cut,
+        Some(asked) if flow.seen.last.at.since(asked) >= SILENCE => Fate::Silent,
+        _ => Fate::Open,
     }
 }
 
