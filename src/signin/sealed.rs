@@ -19,7 +19,7 @@ use crate::entra::{self, ConcealerKind, Fault, HostRole, hosts};
 use crate::evidence::{
     Connection, Evidence, EvidenceRef, Exchange, ExchangeId, HostName, Opened, Tunnel,
 };
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// A client that needs a host tries again after this time at the earliest.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -187,7 +187,7 @@ fn asked_after(evidence: &Evidence, at: Timestamp) -> bool {
             .is_some_and(|name| hosts::is_sign_in_service(name.as_str()));
         let wire = connection.wire.as_ref().filter(|_| service);
         let asked = wire.and_then(|wire| wire.last_request).filter(|asked| *asked > at);
-        let answered = wire.and_then(|wire| wire.payload[1]).map(|span| span.last());
+        let answered = wire.and_then(|wire| wire.payload[1]).map(Span::last);
         asked.is_some_and(|asked| answered.is_some_and(|answered| answered > asked))
             && connection.tls.as_ref().is_some_and(|tls| tls.completed == Some(true))
     })

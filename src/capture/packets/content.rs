@@ -96,6 +96,7 @@ impl std::fmt::Debug for Content {
     }
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 struct Inside {
     layer: Layer,
     /// Whether what is still to come tells nothing that anyone needs.
