@@ -84,7 +84,10 @@ fn compare(plan: Plan, alone: bool) {
     if run(&tcpdump).is_some() {
         let theirs = best(RUNS, || assert!(run(&tcpdump).is_some()));
         show("tcpdump -w /dev/null", size, theirs);
-        println!("    mfatrace takes {:.2} times as long", ours.as_secs_f64() / theirs.as_secs_f64());
+        println!(
+            "    mfatrace takes {:.2} times as long",
+            ours.as_secs_f64() / theirs.as_secs_f64()
+        );
     } else {
         println!("  tcpdump: not installed, not compared");
     }
@@ -256,7 +259,8 @@ fn by_tshark(output: &[u8], want: &Facts) -> Facts {
     facts.streams = u32::try_from(open.len()).unwrap();
     let kept: std::collections::BTreeSet<u32> = facts.names.iter().map(|(one, _)| *one).collect();
     facts.alerts.retain(|(stream, _)| kept.contains(stream));
-    facts.unanswered = open.iter().filter(|(_, answered)| !**answered).map(|(one, _)| *one).collect();
+    facts.unanswered =
+        open.iter().filter(|(_, answered)| !**answered).map(|(one, _)| *one).collect();
     facts.unanswered.retain(|stream| want.unanswered.binary_search(stream).is_ok());
     facts.names.sort();
     facts.alerts.sort_unstable();

@@ -7,8 +7,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 /// The head of a pcap file of Ethernet frames with microseconds.
-pub(crate) const HEAD: &[u8] =
-    b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0\x01\0\0\0";
+pub(crate) const HEAD: &[u8] = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\x04\0\x01\0\0\0";
 
 /// Flags of TCP.
 pub(crate) mod flag {
@@ -198,18 +197,17 @@ fn field(out: &mut Vec<u8>, kind: u16, body: &[u8]) {
 pub(crate) fn client_hello(host: &str, is_long: bool, random: &[u8]) -> Vec<u8> {
     let mut extensions = Vec::new();
     let length = u16::try_from(host.len()).unwrap();
-    let name = [
-        &(length + 3).to_be_bytes()[..],
-        &[0],
-        &length.to_be_bytes(),
-        host.as_bytes(),
-    ]
-    .concat();
+    let name =
+        [&(length + 3).to_be_bytes()[..], &[0], &length.to_be_bytes(), host.as_bytes()].concat();
     field(&mut extensions, 0, &name);
     field(&mut extensions, 0x17, b"");
     field(&mut extensions, 0x0a, b"\0\x08\x11\xec\0\x1d\0\x17\0\x18");
     field(&mut extensions, 0x10, b"\0\x0c\x02h2\x08http/1.1");
-    field(&mut extensions, 0x0d, b"\0\x10\x04\x03\x08\x04\x04\x01\x05\x03\x08\x05\x05\x01\x08\x06\x06\x01");
+    field(
+        &mut extensions,
+        0x0d,
+        b"\0\x10\x04\x03\x08\x04\x04\x01\x05\x03\x08\x05\x05\x01\x08\x06\x06\x01",
+    );
     field(&mut extensions, 0x2b, b"\x04\x03\x04\x03\x03");
     field(&mut extensions, 0x2d, b"\x01\x01");
     let mut shares = Vec::new();
@@ -601,13 +599,25 @@ impl Traffic {
 
     fn client(&mut self, place: usize, payload: &[u8]) {
         let one = &mut self.open[place];
-        self.writer.tcp(one.client, one.server, (one.sent, one.got), flag::PSH | flag::ACK, payload);
+        self.writer.tcp(
+            one.client,
+            one.server,
+            (one.sent, one.got),
+            flag::PSH | flag::ACK,
+            payload,
+        );
         one.sent = one.sent.wrapping_add(u32::try_from(payload.len()).unwrap());
     }
 
     fn server(&mut self, place: usize, payload: &[u8]) {
         let one = &mut self.open[place];
-        self.writer.tcp(one.server, one.client, (one.got, one.sent), flag::PSH | flag::ACK, payload);
+        self.writer.tcp(
+            one.server,
+            one.client,
+            (one.got, one.sent),
+            flag::PSH | flag::ACK,
+            payload,
+        );
         one.got = one.got.wrapping_add(u32::try_from(payload.len()).unwrap());
     }
 

@@ -125,6 +125,8 @@ pub(super) struct Flow {
     /// Whether its content was given up for want of room, and what it told until then.
     pub(super) is_blind: bool,
     pub(super) told: Option<Box<Told>>,
+    /// Bytes that its content holds, or that what it told takes, as far as they are counted.
+    pub(super) weight: usize,
 }
 
 /// Ports below this are those of services (RFC 6335 section 6).
@@ -169,6 +171,7 @@ impl Flow {
             content: None,
             is_blind: false,
             told: None,
+            weight: 0,
         }
     }
 
