@@ -112,14 +112,18 @@ pub const BLOCK_OPTIONS: usize = 512 << 10;
 pub const FRAME_OPTIONS: usize = 64;
 /// Interfaces kept of one section of a capture.
 pub const INTERFACES: usize = 4096;
-/// Bytes that wait for holes to be filled, of all streams of packets together.
-pub const REASSEMBLY: usize = 32 << 20;
+/// Bytes that wait for holes to be filled, of all streams of packets together: those of 32 streams
+/// that wait for as much as one may.
+pub const REASSEMBLY: usize = 16 << 20;
 /// Bytes that wait so on one side of one stream: the largest window that is usual.
 pub const HELD_BYTES: usize = 512 << 10;
 /// Segments that wait so on one side of one stream.
 pub const HELD_SEGMENTS: usize = 256;
-/// Streams whose numbers are remembered: a table of this many entries is full before it would double.
+/// Streams of TCP whose numbers are remembered: a table of this many entries, which takes 35 MiB, is
+/// full before it would double.
 pub const STREAM_NUMBERS: usize = 900_000;
+/// The same of UDP; its numbers are asked for less.
+pub const DATAGRAM_STREAM_NUMBERS: usize = 450_000;
 /// Flows followed at once.
 pub const LIVE_FLOWS: usize = 32_768;
 /// Flows of them that came to their end and wait for stragglers: on a busy link that is about a second.
@@ -128,6 +132,9 @@ pub const LINGERING_FLOWS: usize = 2_048;
 pub const LIVE_CONTENTS: usize = 8_192;
 /// Connections of QUIC followed at once.
 pub const QUIC_FLOWS: usize = 4_096;
+/// Bytes that all of them hold of messages that are not whole, and what was read of handshakes: those
+/// of 256 connections that hold as much as one may, or of some 15 000 usual ones.
+pub const CONTENT_BYTES: usize = 24 << 20;
 /// Addresses whose names are remembered.
 pub const NAMED_ADDRESSES: usize = 50_000;
 /// Lookups that wait for their answers.

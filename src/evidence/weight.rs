@@ -222,7 +222,8 @@ impl Connection {
             let texts = wire.ja4.as_ref().map_or(0, |text| text.len());
             size_of_val(&**wire).saturating_add(wire.community_id.len()).saturating_add(texts)
         });
-        wide(size_of::<Self>().saturating_add(tls).saturating_add(wire))
+        let name = self.server_name.as_ref().map_or(0, |name| name.as_str().len());
+        wide(size_of::<Self>().saturating_add(tls).saturating_add(wire).saturating_add(name))
     }
 }
 
@@ -236,7 +237,13 @@ impl NameLookup {
             | super::Answer::Failed(_)
             | super::Answer::None => 0,
         };
-        let aliases = self.aliases.capacity().saturating_mul(size_of::<super::HostName>());
-        wide(size_of::<Self>().saturating_add(answers).saturating_add(aliases))
+        // A name may be its own only: its text, and the two counters before it.
+        let name = |name: &super::HostName| {
+            name.as_str()
+                .len()
+                .saturating_add(2 * size_of::<usize>() + size_of::<super::HostName>())
+        };
+        let names = self.aliases.iter().map(name).fold(name(&self.name), usize::saturating_add);
+        wide(size_of::<Self>().saturating_add(answers).saturating_add(names))
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod exchange;
 pub(crate) mod json;
 pub(crate) mod memory;
 pub(crate) mod random;
+pub(crate) mod traffic;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;

@@ -20,7 +20,7 @@ use crate::proto::dns::{self, DnsOverTcp};
 use crate::proto::http1_stream::{HttpEvent, HttpStream, probe_request, probe_response};
 use crate::proto::socks::{Socks, SocksHost, SocksState};
 use crate::proto::tcp::{Piece, Pool, Reassembly, Sequence};
-use crate::proto::tls::{TlsFacts, TlsStream};
+use crate::proto::tls::{CertificateFacts, ClientHello, TlsFacts, TlsStream};
 use crate::proto::{Mark, Peer, Probe};
 use crate::time::Timestamp;
 
@@ -108,6 +108,38 @@ struct Inside {
     is_mid_stream: bool,
     name: Option<(HostName, NamedBy)>,
     is_proxied: bool,
+    /// How many hellos and certificates were read, and the bytes they take.
+    known: (usize, usize),
+}
+
+impl Told {
+    /// Bytes that it takes beside itself.
+    pub(super) fn weight(&self) -> usize {
+        self.tls.as_deref().map_or(0, |facts| size_of::<TlsFacts>().saturating_add(weight(facts)))
+    }
+}
+
+/// Bytes that facts about a handshake take beside themselves: what a hostile peer can make long.
+fn weight(facts: &TlsFacts) -> usize {
+    let hello = |hello: &ClientHello| {
+        let names =
+            hello.alpn.iter().map(|name| name.capacity().saturating_add(size_of::<String>()));
+        let lists = [&hello.versions, &hello.groups, &hello.shares];
+        let numbers = lists.into_iter().map(|list| list.capacity().saturating_mul(2));
+        let own = size_of::<ClientHello>().saturating_add(hello.session_id.capacity());
+        names.chain(numbers).fold(own, usize::saturating_add)
+    };
+    let certificate = |one: &CertificateFacts| {
+        let names =
+            one.names.iter().map(|name| name.capacity().saturating_add(size_of::<String>()));
+        let own = size_of::<CertificateFacts>()
+            .saturating_add(one.subject.capacity())
+            .saturating_add(one.issuer.capacity());
+        // The parts of names that are kept once more are no longer than those.
+        names.fold(own.saturating_mul(2), usize::saturating_add)
+    };
+    let hellos = facts.client_hellos.iter().map(hello);
+    hellos.chain(facts.certificates.iter().map(certificate)).fold(0, usize::saturating_add)
 }
 
 impl Content {
@@ -124,6 +156,7 @@ impl Content {
                 is_mid_stream: false,
                 name: None,
                 is_proxied: false,
+                known: (0, 0),
             },
         }
     }
@@ -151,6 +184,31 @@ impl Content {
     /// connection that are encrypted, or that nobody reads.
     pub(super) const fn is_settled(&self) -> bool {
         self.inside.is_settled
+    }
+
+    /// Bytes that are held of it, but for those that wait for holes to be filled.
+    pub(super) fn held(&mut self) -> usize {
+        let Inside { layer, known, .. } = &mut self.inside;
+        match layer {
+            Layer::Dns(sides) => {
+                let [client, server] = &**sides;
+                client.held().saturating_add(server.held())
+            }
+            Layer::Http(stream) => stream.held(),
+            Layer::Other => 0,
+            Layer::Socks(_) => limits::SOCKS_HELD.saturating_add(limits::EARLY_BYTES),
+            Layer::Tls(stream) => {
+                let facts = stream.facts();
+                let count = facts.client_hellos.len().saturating_add(facts.certificates.len());
+                if known.0 != count {
+                    *known = (count, weight(facts));
+                }
+                stream.held().saturating_add(known.1)
+            }
+            Layer::Undecided(sides, _) => {
+                sides.iter().map(Vec::capacity).fold(0, usize::saturating_add)
+            }
+        }
     }
 
     /// The name that was read so far.

@@ -129,6 +129,8 @@ pub(super) struct Flow {
     /// Whether its content was given up for want of room, and what it told until then.
     pub(super) is_blind: bool,
     pub(super) told: Option<Box<Told>>,
+    /// Bytes that its content holds, or that what it told takes, as far as they are counted.
+    pub(super) weight: usize,
 }
 
 /// Bytes of the shortest segment that may hold a request inside TLS: what HTTP/2 sends to keep a
@@ -176,6 +178,7 @@ impl Flow {
             content: None,
             is_blind: false,
             told: None,
+            weight: 0,
         }
     }
 

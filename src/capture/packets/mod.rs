@@ -187,13 +187,23 @@ impl Packets {
         let heard = around.lookups.answered > 0 || sides.heard > 0;
         coverage.is_one_sided =
             table.two_sided == 0 && (table.one_sided > 0 || sides.client.is_some() && !heard);
+        if table.unread > 0 {
+            into.diagnose(
+                crate::evidence::DiagnosticCode::LimitReached,
+                Some(*input),
+                &format!(
+                    "more payload at once than is held: that of {} connections was not read to its end",
+                    table.unread
+                ),
+            );
+        }
         if table.evicted > 0 {
             into.diagnose(
                 crate::evidence::DiagnosticCode::LimitReached,
-                Some(self.input),
+                Some(*input),
                 &format!(
                     "more connections at once than are followed: {} were given up before their end",
-                    self.table.evicted
+                    table.evicted
                 ),
             );
         }

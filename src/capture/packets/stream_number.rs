@@ -81,8 +81,9 @@ impl Numbers {
         table: &'a mut HashTable<Entry>,
         next: &mut u32,
         hash: u64,
+        most: usize,
     ) -> Option<&'a mut Entry> {
-        let is_full = table.len() >= limits::STREAM_NUMBERS;
+        let is_full = table.len() >= most;
         match table.entry(hash, |entry| entry.hash == hash, |entry| entry.hash) {
             hash_table::Entry::Occupied(known) => Some(known.into_mut()),
             hash_table::Entry::Vacant(vacant) => {
@@ -100,7 +101,7 @@ impl Numbers {
     /// The conversation of a UDP datagram.
     pub(super) fn datagram(&mut self, pair: &Pair) -> Option<&mut Entry> {
         let hash = self.hash(pair);
-        Self::entry(&mut self.table, &mut self.next, hash)
+        Self::entry(&mut self.table, &mut self.next, hash, limits::DATAGRAM_STREAM_NUMBERS)
     }
 
     /// The conversation of a TCP segment, and whether it has just begun on addresses and ports that
@@ -108,7 +109,7 @@ impl Numbers {
     pub(super) fn segment(&mut self, pair: &Pair, header: &Header) -> Option<(&mut Entry, bool)> {
         let own = usize::from(header.source != pair.low);
         let hash = self.hash(pair);
-        let entry = Self::entry(&mut self.table, &mut self.next, hash)?;
+        let entry = Self::entry(&mut self.table, &mut self.next, hash, limits::STREAM_NUMBERS)?;
         let mut reused = false;
         let opens = header.is_syn && header.acknowledgement.is_none();
         let base = entry.base.get(own).copied().zip(entry.known.get(own).copied());

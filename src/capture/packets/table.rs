@@ -50,6 +50,8 @@ pub(super) struct Table {
     /// Places of flows with content, the oldest first; some may have lost it since.
     contents: VecDeque<u32>,
     with_content: usize,
+    /// The sum of the weights of all flows.
+    weight: usize,
     /// Flows that came to their end, in that order, each with the frame that it began in: its place
     /// may hold another one by now.
     over: VecDeque<(u32, NonZeroU64)>,
@@ -60,8 +62,9 @@ pub(super) struct Table {
     /// Connections that began in the capture, and that were there before.
     pub(super) opened: u64,
     pub(super) mid_stream: u64,
-    /// Connections that were given up for want of room.
+    /// Connections that were given up for want of room, and whose payload was.
     pub(super) evicted: u64,
+    pub(super) unread: u64,
     /// Connections of which only one side was captured although the other sent, and of both.
     pub(super) one_sided: u64,
     pub(super) two_sided: u64,
@@ -193,30 +196,46 @@ impl Table {
                 fate: Fate::Open,
             };
             flow.look(segment, &mut self.pool, &mut context);
-            if flow.content.as_ref().is_some_and(|content| content.is_settled()) {
+            let (is_settled, held) = flow
+                .content
+                .as_mut()
+                .map_or((false, 0), |content| (content.is_settled(), content.held()));
+            if is_settled {
                 self.close_content(slot, around);
+            } else {
+                self.weight = self.weight.saturating_sub(flow.weight).saturating_add(held);
+                flow.weight = held;
             }
         }
-        if self.with_content > limits::LIVE_CONTENTS {
+        if self.with_content > limits::LIVE_CONTENTS || self.weight > limits::CONTENT_BYTES {
             self.close_contents(around);
         }
     }
 
     /// Stops looking into the connections that were looked into first; those in scope go last.
     fn close_contents(&mut self, around: &mut Around<'_>) {
-        let mut spared = 0_usize;
-        while self.with_content > limits::LIVE_CONTENTS / 2 {
+        let mut spared = self.contents.len();
+        let is_high = |table: &Self| {
+            table.with_content > limits::LIVE_CONTENTS / 2
+                || table.weight > limits::CONTENT_BYTES / 2
+        };
+        while is_high(self) {
             let Some(slot) = self.contents.pop_front() else { break };
             let Some(Some(flow)) = self.flows.get_mut(place(slot)) else { continue };
             let Some(content) = &flow.content else { continue };
             let in_scope =
                 content.name().is_some_and(|name| around.scope.covers(name.as_str(), "/"));
-            if in_scope && spared < limits::LIVE_CONTENTS {
-                spared = spared.saturating_add(1);
+            if in_scope && spared > 0 {
+                spared = spared.saturating_sub(1);
                 self.contents.push_back(slot);
                 continue;
             }
+            self.unread = self.unread.saturating_add(1);
             self.close_content(slot, around);
+        }
+        // What was told by connections takes room too.
+        if self.weight > limits::CONTENT_BYTES / 2 {
+            self.evict(around);
         }
     }
 
@@ -225,6 +244,8 @@ impl Table {
         let told = self.conclude(slot, around);
         if let Some(Some(flow)) = self.flows.get_mut(place(slot)) {
             flow.is_blind = true;
+            flow.weight = told.as_ref().map_or(0, Told::weight);
+            self.weight = self.weight.saturating_add(flow.weight);
             flow.told = told.map(Box::new);
         }
     }
@@ -234,6 +255,7 @@ impl Table {
         let Some(Some(flow)) = self.flows.get_mut(place(slot)) else { return None };
         let inside = flow.content.take()?;
         self.with_content = self.with_content.saturating_sub(1);
+        self.weight = self.weight.saturating_sub(std::mem::take(&mut flow.weight));
         let mut context = Context {
             into: around.into,
             lookups: around.lookups,
@@ -264,6 +286,7 @@ impl Table {
         let told = self.conclude(slot, around);
         let Some(mut flow) = self.flows.get_mut(place(slot)).and_then(Option::take) else { return };
         self.free.push(slot);
+        self.weight = self.weight.saturating_sub(flow.weight);
         self.numbers.release(&Pair::of(flow.client, flow.server), slot);
         let told = told.or_else(|| flow.told.take().map(|told| *told)).unwrap_or_default();
         let [client, server] = flow.sides.each_ref().map(|side| &side.track);

@@ -57,6 +57,11 @@ impl DnsOverTcp {
         *self = Self { lost: true, ..Self::new() };
     }
 
+    /// Bytes held.
+    pub const fn held(&self) -> usize {
+        self.held.capacity()
+    }
+
     /// Whether it gave up; then it does nothing any more.
     pub const fn is_lost(&self) -> bool {
         self.lost
