@@ -180,7 +180,7 @@ fn told(analysis: &Analysis, want: &Facts) -> Facts {
     }
     for one in evidence.lookups.iter().filter(|one| one.in_scope) {
         let code = match one.answer {
-            Answer::Addresses(_) | Answer::Empty => 0,
+            Answer::Addresses(_) | Answer::Cut | Answer::Empty => 0,
             Answer::Failed(code) => code,
             Answer::None => continue,
         };

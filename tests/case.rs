@@ -1,5 +1,5 @@
 //! A case of several inputs: requests of one and packets of another are joined, and both are used.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test support")]
+#![expect(clippy::unwrap_used, reason = "test support")]
 
 mod support;
 
