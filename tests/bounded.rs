@@ -295,7 +295,7 @@ fn endless_hello() -> Vec<u8> {
 
 #[expect(clippy::too_many_lines, reason = "a list")]
 fn attacks() -> Vec<Attack> {
-    let many = if is_big() { 2_000_000 } else { 200_000 };
+    let many = if is_big() { 2_000_000 } else { 40_000 };
     let hello = client_hello("login.microsoftonline.com", false, &[5; 1300]);
     let half = hello[..300].to_vec();
     let endless = endless_hello();

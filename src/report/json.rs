@@ -771,7 +771,7 @@ mod tests {
         has(evidence, "connections lookups exchanges");
         has(
             &evidence["connections"][0],
-            "transport stream client server server_name opened closed first last tls community_id \
+            "transport stream client server server_name opened rtt_us closed first last tls community_id \
              ja4 refs",
         );
         has(&evidence["connections"][0]["tls"], "version alerts certificate");

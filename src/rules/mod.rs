@@ -1019,6 +1019,7 @@ mod support {
         let span = connection.span.unwrap();
         connection.tls.as_mut().unwrap().application = [3, 0];
         let wire = connection.wire.as_mut().unwrap();
+        wire.waiting = 4_000;
         wire.stall = [Some(StallReport { tries: 5, bytes: 4_000, longest, passed, span }), None];
     }
 
