@@ -112,6 +112,39 @@ pub const BLOCK_OPTIONS: usize = 512 << 10;
 pub const FRAME_OPTIONS: usize = 64;
 /// Interfaces kept of one section of a capture.
 pub const INTERFACES: usize = 4096;
+/// Bytes that wait for holes to be filled, of all streams of packets together: those of 32 streams
+/// that wait for as much as one may.
+pub const REASSEMBLY: usize = 16 << 20;
+/// Bytes that wait so on one side of one stream: the largest window that is usual.
+pub const HELD_BYTES: usize = 512 << 10;
+/// Segments that wait so on one side of one stream.
+pub const HELD_SEGMENTS: usize = 256;
+/// Streams of TCP whose numbers are remembered: a table of this many entries, which takes 35 MiB, is
+/// full before it would double.
+pub const STREAM_NUMBERS: usize = 900_000;
+/// The same of UDP; its numbers are asked for less.
+pub const DATAGRAM_STREAM_NUMBERS: usize = 450_000;
+/// Flows followed at once.
+pub const LIVE_FLOWS: usize = 32_768;
+/// Flows of them that came to their end and wait for stragglers: on a busy link that is about a second.
+pub const LINGERING_FLOWS: usize = 2_048;
+/// Flows of them whose payload is looked into.
+pub const LIVE_CONTENTS: usize = 8_192;
+/// Connections of QUIC followed at once.
+pub const QUIC_FLOWS: usize = 4_096;
+/// Bytes that all of them hold of messages that are not whole, and what was read of handshakes: those
+/// of 256 connections that hold as much as one may, or of some 15 000 usual ones.
+pub const CONTENT_BYTES: usize = 24 << 20;
+/// Addresses whose names are remembered.
+pub const NAMED_ADDRESSES: usize = 50_000;
+/// Lookups that wait for their answers.
+pub const OPEN_LOOKUPS: usize = 20_000;
+/// Bytes that do not tell yet what they are, of one side.
+pub const UNDECIDED: usize = 64;
+/// Bytes that one body in clear may expand to.
+pub const CLEAR_EXPANDED: u64 = MIB;
+/// Proxies behind proxies on one connection.
+pub const PROXIES: usize = 8;
 /// Window of a zstd body; a sender must not need more than 8 MiB (RFC 9659 section 3).
 pub const ZSTD_WINDOW: u64 = 16 * MIB;
 /// Window of a compressed file: what `xz -9` needs, and more than `zstd -19` does.
@@ -121,6 +154,67 @@ pub const ARCHIVE_MEMBERS: usize = 1_000_000;
 /// Bytes held in memory of archives inside archives and of protected members, all that are open at
 /// once together: they can be read at random only there.
 pub const HELD: u64 = 96 * MIB;
+/// Bytes of a head read from a stream, as [`HEAD`] of one in a file: servers refuse longer ones.
+pub const STREAM_HEAD: usize = 64 << 10;
+/// Bytes kept of the target of a request in clear: servers refuse longer ones (RFC 9110 section 4.1).
+pub const STREAM_TARGET: usize = 8 << 10;
+/// Bytes kept of the name of a field read from a stream; real ones have under a hundred.
+pub const STREAM_FIELD_NAME: usize = 256;
+/// Bytes kept of one body in clear: a page that a proxy or a portal puts in the way is shorter.
+pub const STREAM_BODY: usize = 64 << 10;
+/// Requests of one connection that wait for their response; browsers sent six when they pipelined.
+pub const STREAM_WAITING: usize = 32;
+/// Bytes that such requests may hold together; above it they keep no fields.
+pub const STREAM_WAITING_BYTES: usize = 256 << 10;
+/// Bytes kept that a client sent into a tunnel before it was granted: one flight of a TLS handshake.
+pub const EARLY_BYTES: usize = 16 << 10;
+/// Pieces of such bytes, each with the frame it came in.
+pub const EARLY_PIECES: usize = 32;
+/// Bytes of SOCKS messages held until the server chose a method: all that a client may send by then.
+pub const SOCKS_HELD: usize = 1 << 10;
+
+/// Datagrams whose fragments are held at once; each is 64 KiB at most.
+pub const DATAGRAMS: usize = 64;
+/// Fragments taken of one datagram: with the smallest that IPv4 allows there are 1 366.
+pub const FRAGMENTS: u32 = 2048;
+/// How long fragments wait for the others, by the clock of the capture; Linux waits as long.
+pub const FRAGMENT_AGE: std::time::Duration = std::time::Duration::from_secs(30);
+/// Tunnels one inside the other.
+pub const TUNNELS: u8 = 8;
+/// Records kept of the answer section of one DNS message; real answers have fewer than 30.
+pub const DNS_ANSWERS: usize = 64;
+/// Bytes of a domain name (RFC 1035 section 2.3.4), and of the text that is made of one.
+pub const DNS_NAME: usize = 255;
+/// Pointers followed for one name; writers need one or two, and each costs a jump for every record.
+pub const DNS_POINTERS: usize = 32;
+/// Protocols, and addresses of each family, kept of one HTTPS record.
+pub const DNS_PARAMETERS: usize = 16;
+/// Bytes of one handshake message of TLS, held while it is incomplete; chains of certificates and
+/// post-quantum keys take a fifth of it. A longer message is passed over.
+pub const TLS_MESSAGE: u32 = 64 << 10;
+/// Hellos kept of each side of one connection: a second one follows a `HelloRetryRequest`.
+pub const TLS_HELLOS: usize = 8;
+/// Certificates read of one chain, as deep as common clients go.
+pub const TLS_CERTIFICATES: usize = 10;
+/// Host names kept of one certificate; authorities stop at 100.
+pub const TLS_CERTIFICATE_NAMES: usize = 100;
+/// Bytes of a distinguished name behind which no further attribute is written.
+pub const TLS_NAME: usize = 512;
+/// Alerts kept of one connection; real ones have up to three.
+pub const TLS_ALERTS: usize = 16;
+/// Numbers kept of each list of a ClientHello: versions, groups, key shares.
+pub const TLS_OFFERS: usize = 64;
+/// Application protocols kept of a ClientHello.
+pub const TLS_PROTOCOLS: usize = 16;
+/// Bytes kept of what stands where TLS should be: enough for the head of an HTTP answer.
+pub const TLS_FOREIGN: usize = 512;
+/// Bytes of the TLS handshake that are put together of one side of a QUIC flow: a client hello with
+/// keys for after quantum computers has about 2000, the longest message that is let through 16 KiB.
+pub const QUIC_CRYPTO: usize = 16 * 1024;
+/// Pieces of it that do not touch; browsers scatter a client hello over some 20.
+pub const QUIC_PIECES: usize = 64;
+/// Packets of one QUIC flow that are tried in vain: each costs about ten microseconds.
+pub const QUIC_FAILURES: u32 = 32;
 
 /// What may still be expanded, counted as produced: one for a whole input, through every decoder.
 ///

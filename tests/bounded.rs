@@ -11,12 +11,14 @@ use std::alloc::System;
 use std::io::Read;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use mfatrace::analyze::{Selection, conclude};
 use mfatrace::capture::Source;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
 use support::exchange::{clock, get, post, post_json};
+use support::traffic::{End, Flood, Plan, Traffic, Writer, client_hello, dns, end, flag};
 
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -208,6 +210,219 @@ fn packets_take_no_memory_of_their_own() {
             assert!(asked < 1_000, "{name}: memory was asked for {asked} times");
         }
     }
+}
+
+/// SPEC section 8 for packets: 256 MiB in all, of which the program itself is given 32.
+const MOST_PACKETS: usize = 224 << 20;
+/// No time is quadratic: an unoptimised build takes some tens of microseconds for a frame.
+const SLOW: Duration = Duration::from_mins(1);
+
+/// Notes the most memory in use while another reader is read.
+struct Watched<R> {
+    inner: R,
+    peak: Arc<AtomicUsize>,
+}
+
+impl<R: Read> Read for Watched<R> {
+    fn read(&mut self, space: &mut [u8]) -> std::io::Result<usize> {
+        self.peak.fetch_max(live(), Ordering::Relaxed);
+        self.inner.read(space)
+    }
+}
+
+/// Analyses a packet capture as a whole; gives its frames, the most bytes in use, and the time.
+#[expect(clippy::disallowed_methods, reason = "a test looks at a clock")]
+fn run_traffic(name: &str, made: impl Read + Send + 'static) -> (u64, usize, Duration) {
+    let peak = Arc::new(AtomicUsize::new(0));
+    let (before, begun) = (live(), Instant::now());
+    let source = Source::stream(Box::new(Watched { inner: made, peak: Arc::clone(&peak) }));
+    let evidence = support::memory::read("capture", source, &[]);
+    peak.fetch_max(live(), Ordering::Relaxed);
+    let frames = evidence.inputs[0].records;
+    let (facts, read) = (live().saturating_sub(before), begun.elapsed());
+    let analysis = conclude(evidence, &Selection::default());
+    peak.fetch_max(live(), Ordering::Relaxed);
+    drop(analysis);
+    let (peak, took) = (peak.load(Ordering::Relaxed).saturating_sub(before), begun.elapsed());
+    println!(
+        "{name}: {} MiB at most, {} MiB of facts, {frames} frames in {:.1} s, {:.1} s in all",
+        peak >> 20,
+        facts >> 20,
+        read.as_secs_f64(),
+        took.as_secs_f64()
+    );
+    (frames, peak, took)
+}
+
+#[test]
+fn traffic_stays_below_the_ceiling() {
+    let _alone = alone();
+    // Also what is long and made of many connections: 2 million of them in 8 GiB.
+    let (size, connections) = if is_big() { (8 << 30, 2_000_000) } else { (256 << 20, 12_000) };
+    let (frames, peak, _) =
+        run_traffic("usual traffic", Traffic::new(Plan::new(size, connections)));
+    assert!(frames > 300_000 && peak < MOST_PACKETS / 2, "{} MiB", peak >> 20);
+    let plan = Plan { open: 40_000, ..Plan::new(size / 8, 60_000) };
+    let (_, peak, _) = run_traffic("more open at once than are followed", Traffic::new(plan));
+    assert!(peak < MOST_PACKETS, "{} MiB", peak >> 20);
+}
+
+/// A capture that somebody made in order to harm: its frames by their number.
+type Attack = (&'static str, u64, Box<dyn FnMut(u64, &mut Writer) + Send>);
+
+const SERVER: End = End::new([40, 0, 0, 1], 443);
+const PROXY: End = End::new([40, 0, 0, 1], 80);
+const NAMES: End = End::new([40, 0, 0, 1], 53);
+
+/// Opens a connection, or sends the next piece on it.
+fn on(writer: &mut Writer, (flow, turn): (u64, u64), to: End, piece: &[u8]) {
+    let from = end(flow, 1024);
+    if turn == 0 {
+        writer.tcp(from, to, (0, 0), flag::SYN, b"");
+        return writer.tcp(to, from, (0, 1), flag::SYN | flag::ACK, b"");
+    }
+    let length = u32::try_from(piece.len()).unwrap();
+    let sequence = u32::try_from(turn - 1).unwrap() * length + 1;
+    writer.tcp(from, to, (sequence, 1), flag::ACK, piece);
+}
+
+/// A ClientHello that announces more than ever comes.
+fn endless_hello() -> Vec<u8> {
+    let mut out = b"\x16\x03\x01\x40\x00\x01\x00\xf0\x00\x03\x03".to_vec();
+    out.resize(1400, 7);
+    out
+}
+
+#[expect(clippy::too_many_lines, reason = "a list")]
+fn attacks() -> Vec<Attack> {
+    let many = if is_big() { 2_000_000 } else { 40_000 };
+    let hello = client_hello("login.microsoftonline.com", false, &[5; 1300]);
+    let half = hello[..300].to_vec();
+    let endless = endless_hello();
+    let (full, long) = (hello, [7; 1400]);
+    let head =
+        [b"GET / HTTP/1.1\r\nHost: login.microsoftonline.com\r\nX: ".as_slice(), &[b'a'; 1300]]
+            .concat();
+    let lookup = |n: u64| format!("h{n}.login.microsoftonline.com");
+    let id = |n: u64| u16::try_from(n % 65_536).unwrap();
+    // So many flows at once, each of which gets its next piece in turn.
+    let turn = |n: u64, flows: u64| (n % flows, n / flows);
+    vec![
+        (
+            "only first packets",
+            many,
+            Box::new(|n, w| w.tcp(end(n, 99), SERVER, (7, 0), flag::SYN, b"")),
+        ),
+        (
+            "only data in the middle",
+            many,
+            Box::new(move |n, w| {
+                w.tcp(end(n, 99), SERVER, (7, 1), flag::ACK, b"\x17\x03\x03\x01\x00abc");
+            }),
+        ),
+        (
+            "only holes",
+            many,
+            Box::new(move |n, w| {
+                let (flow, turn) = turn(n, 3000);
+                let sequence = u32::try_from(turn).unwrap() * 3000 + u32::from(turn > 0);
+                let flags = if turn == 0 { flag::SYN } else { flag::ACK };
+                w.tcp(
+                    end(flow, 1),
+                    SERVER,
+                    (sequence, 1),
+                    flags,
+                    if turn == 0 { b"" } else { &long },
+                );
+            }),
+        ),
+        (
+            "only halves of handshakes",
+            many,
+            Box::new(move |n, w| {
+                on(w, (n / 2, n % 2), SERVER, &half);
+            }),
+        ),
+        (
+            "hellos without end",
+            many,
+            Box::new(move |n, w| {
+                let (flow, turn) = turn(n, 6000);
+                on(w, (flow, turn), SERVER, if turn < 2 { &endless } else { &long });
+            }),
+        ),
+        (
+            "handshakes of one sign-in host",
+            many,
+            Box::new(move |n, w| on(w, (n / 2, n % 2), SERVER, &full)),
+        ),
+        (
+            "heads without end",
+            many,
+            Box::new(move |n, w| {
+                let (flow, turn) = turn(n, 6000);
+                on(w, (flow, turn), PROXY, if turn < 2 { &head } else { &[b'a'; 1300] });
+            }),
+        ),
+        (
+            "lookups without end over TCP",
+            many,
+            Box::new(move |n, w| {
+                on(w, turn(n, 6000), NAMES, &[0xf0; 1400]);
+            }),
+        ),
+        (
+            "only first fragments",
+            many,
+            Box::new(|n, w| {
+                w.ip(17, end(n, 0).address, SERVER.address, 0x2000, [&[1; 1400], b"", b""]);
+            }),
+        ),
+        (
+            "only questions",
+            many,
+            Box::new(move |n, w| {
+                w.udp(end(n, 5000), NAMES, &dns(id(n), &lookup(n), None));
+            }),
+        ),
+        (
+            "only answers",
+            many,
+            Box::new(move |n, w| {
+                let answer = dns(id(n), &lookup(n), Some((0, &[end(n, 0).address])));
+                w.udp(NAMES, end(n, 5000), &answer);
+            }),
+        ),
+        ("only errors of ICMP", many, Box::new(|n, w| w.unreachable(3, end(n, 7), SERVER, 9))),
+        ("only datagrams", many, Box::new(|n, w| w.udp(end(n, 7), SERVER, &[0x41; 40]))),
+        (
+            "one address, used again and again",
+            many,
+            Box::new(|n, w| {
+                w.tcp(
+                    end(1, 7),
+                    SERVER,
+                    (u32::try_from(n * 7919 % 4_000_000_007).unwrap(), 0),
+                    flag::SYN,
+                    b"",
+                );
+            }),
+        ),
+    ]
+}
+
+#[test]
+fn attacks_stay_below_the_ceiling() {
+    let _alone = alone();
+    let mut bad = Vec::new();
+    for (name, count, make) in attacks() {
+        let (frames, peak, took) = run_traffic(name, Flood::new(count, make));
+        assert!(frames >= count, "{name}: {frames} frames");
+        if peak > MOST_PACKETS || took > SLOW && !is_big() {
+            bad.push(format!("{name}: {} MiB, {} s", peak >> 20, took.as_secs()));
+        }
+    }
+    assert!(bad.is_empty(), "{}", bad.join("\n"));
 }
 
 #[test]

@@ -51,7 +51,7 @@ fn gist(analysis: &Analysis) -> Gist {
 
 /// Every HAR of the corpus that is plain JSON, its bodies as text.
 fn corpus() -> Vec<(String, Value)> {
-    let all: Vec<_> = support::manifest()
+    let all: Vec<_> = support::sample()
         .into_iter()
         .filter_map(|row| {
             let bytes = std::fs::read(support::root().join("captures").join(&row.path)).unwrap();

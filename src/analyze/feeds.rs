@@ -72,6 +72,7 @@ fn speaking(answer: Result<FiddlerAnswer, NoResponse>) -> Vec<RuleId> {
     builder.saw(id, at);
     builder.add_exchange(Exchange {
         connection: None,
+        lookup: None,
         request: Request {
             method: "GET".into(),
             url,

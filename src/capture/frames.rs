@@ -32,9 +32,13 @@ impl LinkType {
     /// `LINKTYPE_ETHERNET`.
     pub const ETHERNET: Self = Self(1);
 
-    /// Link types that lead to the network layer here: null, Ethernet, PPP, raw IP, 802.11, Linux
-    /// cooked captures, and the like.
-    const KNOWN: [u32; 16] = [0, 1, 9, 12, 14, 50, 51, 101, 105, 108, 113, 127, 166, 228, 229, 276];
+    /// Link types that lead to the network layer here: null, Ethernet, PPP, raw IP, 802.11 with any
+    /// header before it, Linux cooked captures, the logs of packet filters, and the like. They are
+    /// those that `proto::layers` decodes.
+    const KNOWN: [u32; 25] = [
+        0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 109, 113, 117, 119, 127, 163, 166, 192, 204,
+        228, 229, 239, 258, 276,
+    ];
 
     /// Whether it is one whose frames can hold a sign-in that this program may read.
     pub fn is_known(self) -> bool {
@@ -522,6 +526,18 @@ pub(super) mod record {
         seen.iter()
             .filter_map(|one| if let Seen::Lost(loss) = one { Some(*loss) } else { None })
             .collect()
+    }
+
+    #[test]
+    fn the_link_types_known_are_those_decoded() {
+        use crate::proto::Mark;
+        use crate::proto::layers::{Layers, Seen};
+
+        let mark = Mark { frame: NonZeroU64::MIN, at: Timestamp::from_nanoseconds(0) };
+        for link in 0..400 {
+            let seen = Layers::new().frame(link, &[0; 64], 64, mark, &mut |_| {});
+            assert_eq!(seen != Seen::Undecoded, LinkType(link).is_known(), "{link}: {seen:?}");
+        }
     }
 
     #[test]

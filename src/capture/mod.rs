@@ -14,6 +14,7 @@ pub mod har;
 mod look;
 mod open;
 pub mod options;
+mod packets;
 pub mod pcap;
 pub mod pcapng;
 mod saz;

@@ -1,6 +1,6 @@
 //! Counts the frames of a packet capture and says what is worth knowing of it as a whole.
 //!
-//! It must not look into a frame.
+//! It must not look into a frame: that is for [`Packets`], to whom each is handed.
 //!
 //! Invariant: what is kept does not grow with the capture: counters, and one of them for each of a
 //! bounded number of link types and interfaces.
@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 
 use super::ReadOptions;
 use super::frames::{Fault, Item, LinkType, Loss, PacketError, Sink, walk};
+use super::packets::Packets;
 use super::source::Source;
 use crate::evidence::{
-    Diagnostic, DiagnosticCode, EvidenceBuilder, Format, InputId, Vantage, shown,
+    Diagnostic, DiagnosticCode, EvidenceBuilder, Format, InputId, Vantage, WireCoverage, shown,
 };
 use crate::limits;
 use crate::time::{Span, Timestamp};
@@ -27,10 +28,12 @@ pub(super) fn count(
     input: InputId,
     into: &mut EvidenceBuilder,
 ) -> Result<(), PacketError> {
-    let mut tally = Tally { options, input, into, counts: Counts::default() };
+    let packets = Packets::new(input);
+    let mut tally = Tally { options, input, into, packets, counts: Counts::default() };
     let outcome = walk(format, source, &mut tally);
     let is_limited = source.is_limited();
-    let Tally { counts, .. } = tally;
+    let Tally { counts, packets, .. } = tally;
+    let wire = packets.finish(options.scope, into);
     if options.is_cancelled() {
         let text = format!("stopped; the {} frames before it are read", counts.frames);
         into.add_diagnostic(Diagnostic {
@@ -45,6 +48,7 @@ pub(super) fn count(
         outcome.is_err() || is_limited || options.is_cancelled(),
         is_limited,
         input,
+        wire,
         into,
     );
     outcome
@@ -76,6 +80,7 @@ struct Tally<'a, 'o> {
     options: &'a ReadOptions<'o>,
     input: InputId,
     into: &'a mut EvidenceBuilder,
+    packets: Packets,
     counts: Counts,
 }
 
@@ -109,6 +114,7 @@ impl Sink for Tally<'_, '_> {
                         *count = count.saturating_add(1);
                     }
                 }
+                self.packets.frame(frame, self.options.scope, self.into);
             }
             Item::Listed(number) => counts.frames = number.get(),
             Item::Passed(fault) => {
@@ -168,6 +174,7 @@ impl Counts {
         is_broken: bool,
         is_limited: bool,
         input: InputId,
+        wire: WireCoverage,
         into: &mut EvidenceBuilder,
     ) {
         let frames = self.frames;
@@ -208,6 +215,7 @@ impl Counts {
         }
         if let Some(coverage) = into.coverage_mut(input) {
             coverage.vantage = Vantage::Wire;
+            coverage.wire = Some(WireCoverage { dropped: wire.dropped.max(dropped), ..wire });
             coverage.span = self.span;
             coverage.truncated |= is_broken || is_limited || self.end.is_some();
             let undescribed = self.undescribed.map_or(0, |(count, _)| count);

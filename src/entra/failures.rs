@@ -38,6 +38,8 @@ vocabulary! {
         Fiddler = "fiddler",
         /// Firefox.
         Firefox = "firefox",
+        /// Nobody: a fault that only packets show, by our own name for it.
+        Packets = "packets",
         /// Safari.
         Safari = "safari",
     }
@@ -142,6 +144,10 @@ vocabulary! {
         Failed = "failed",
         /// The connection was closed or reset in the middle of the TLS handshake.
         HandshakeCut = "handshake_cut",
+        /// The TLS handshake began and came to no end.
+        HandshakeStalled = "handshake_stalled",
+        /// The client's first TLS message, or a part of it, never got through.
+        HelloLost = "hello_lost",
         /// The HTTP/2 connection or stream broke.
         Http2 = "http2",
         /// The answer had an error status.
@@ -174,6 +180,8 @@ vocabulary! {
         ProxyRefusedConnect = "proxy_refused_connect",
         /// The proxy could not be reached.
         ProxyUnreachable = "proxy_unreachable",
+        /// The network said that the connection is forbidden.
+        Prohibited = "prohibited",
         /// QUIC failed; browsers then use TCP.
         Quic = "quic",
         /// There were too many redirects.
@@ -186,6 +194,8 @@ vocabulary! {
         Resources = "resources",
         /// The computer slept, or the page was suspended.
         Suspended = "suspended",
+        /// Data that was sent never got through, although the connection stood.
+        Stalled = "stalled",
         /// The request took too long.
         Timeout = "timeout",
         /// The TLS handshake failed.

@@ -9,6 +9,7 @@
 
 pub mod alerts;
 pub mod code_notes;
+mod concealers;
 pub mod endpoints;
 pub mod errors;
 pub mod failures;
@@ -25,6 +26,7 @@ pub mod vendors;
 
 pub use self::alerts::{AlertRow, AlertStatus, alert};
 pub use self::code_notes::{CodeNote, code_note};
+pub use self::concealers::{Concealer, ConcealerKind, concealer};
 pub use self::endpoints::{EndpointRow, StepKind, endpoint};
 pub use self::errors::{ErrorCategory, ErrorRow, Nature, code_for_name, error};
 pub use self::failures::{FailureRow, FailureStage, Fault};

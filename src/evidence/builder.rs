@@ -16,7 +16,7 @@ use super::weight::Loss;
 use super::{
     Body, Connection, ConnectionId, Coverage, Diagnostic, DiagnosticCode, Evidence, Exchange,
     Headers, HostName, HostTraffic, Input, InputCoverage, InputId, Locator, Missing, NameLookup,
-    NoResponse, Scheme, Secret, SecretKind, Url,
+    NoResponse, Opened, Scheme, Secret, SecretKind, Url, hidden,
 };
 use crate::limits;
 use crate::time::{Span, Timestamp};
@@ -94,6 +94,11 @@ impl EvidenceBuilder {
             self.hosts.insert(name.clone());
         }
         Some(name)
+    }
+
+    /// A name that was looked up, shared with its equals: a name server may be asked for anything.
+    pub fn looked_up(&mut self, text: &str) -> Option<HostName> {
+        self.host(text).or_else(|| HostName::looked_up(text))
     }
 
     /// A URL out of its absolute form, whole; `None` when it has no host.
@@ -222,6 +227,12 @@ impl EvidenceBuilder {
         Body::Kept { bytes: Secret::new(bytes.into_boxed_slice(), SecretKind::Body, number), cut }
     }
 
+    /// Wraps a few bytes as they were captured; equal values get equal labels.
+    pub fn captured(&mut self, bytes: Vec<u8>) -> Secret<Box<[u8]>> {
+        let number = self.label(SecretKind::Body, &bytes);
+        Secret::new(bytes.into_boxed_slice(), SecretKind::Body, number)
+    }
+
     fn label(&mut self, kind: SecretKind, bytes: &[u8]) -> u32 {
         let mut hasher = FixedState::default().build_hasher();
         kind.hash(&mut hasher);
@@ -343,7 +354,10 @@ impl EvidenceBuilder {
 
     /// Adds a connection; past the limits it is dropped and `None` comes back.
     pub fn add_connection(&mut self, connection: Connection) -> Option<ConnectionId> {
-        if !self.takes_wire(connection.at.input, self.connections.len(), connection.weight()) {
+        let (input, count) = (connection.at.input, self.connections.len());
+        if !self.takes_wire(input, count, connection.weight(), connection.in_scope) {
+            let failed = !matches!(connection.opened, Opened::Established { .. });
+            self.count_host_of(connection.server_name.as_ref(), failed);
             return None;
         }
         let id = ConnectionId(u32::try_from(self.connections.len()).ok()?);
@@ -351,19 +365,53 @@ impl EvidenceBuilder {
         Some(id)
     }
 
+    /// Whether a connection that is no part of a sign-in would only be counted, so that it need not
+    /// be made.
+    pub(crate) fn is_full_of_others(&self) -> bool {
+        let all = self.wire.saturating_add(self.held);
+        let least = u64::try_from(size_of::<Connection>()).unwrap_or(u64::MAX);
+        let share = limits::WIRE.saturating_sub(limits::WIRE / 4);
+        let most = limits::CONNECTIONS.saturating_sub(limits::CONNECTIONS / 4);
+        self.connections.len() >= most
+            || self.wire.saturating_add(least) > share
+            || all.saturating_add(least) > limits::EVIDENCE
+    }
+
+    /// Counts a connection that is no part of a sign-in instead of keeping it.
+    pub(crate) fn count_connection(
+        &mut self,
+        input: InputId,
+        host: Option<&HostName>,
+        failed: bool,
+    ) {
+        self.lose(input, Loss::OtherWire, 1);
+        self.count_host_of(host, failed);
+    }
+
+    fn count_host_of(&mut self, host: Option<&HostName>, failed: bool) {
+        if let Some(host) = host {
+            count_host(&mut self.background, host, failed);
+        }
+    }
+
     /// Adds a name lookup; past the limits it is dropped.
     pub fn add_lookup(&mut self, lookup: NameLookup) {
-        if self.takes_wire(lookup.at.input, self.lookups.len(), lookup.weight()) {
+        let (input, count) = (lookup.at.input, self.lookups.len());
+        if self.takes_wire(input, count, lookup.weight(), lookup.in_scope) {
             self.lookups.push(lookup);
         }
     }
 
     /// Charges a connection or a look-up, `count` of which are there.
-    fn takes_wire(&mut self, input: InputId, count: usize, weight: u64) -> bool {
+    fn takes_wire(&mut self, input: InputId, count: usize, weight: u64, in_scope: bool) -> bool {
         let wire = self.wire.saturating_add(weight);
         let all = wire.saturating_add(self.held);
-        if count >= limits::CONNECTIONS || wire > limits::WIRE || all > limits::EVIDENCE {
-            self.lose(input, Loss::Wire, 1);
+        // What is no part of a sign-in leaves a quarter to what is.
+        let share = |most: u64| if in_scope { most } else { most.saturating_sub(most / 4) };
+        let many = u64::try_from(count).unwrap_or(u64::MAX);
+        let most = u64::try_from(limits::CONNECTIONS).unwrap_or(u64::MAX);
+        if many >= share(most) || wire > share(limits::WIRE) || all > limits::EVIDENCE {
+            self.lose(input, if in_scope { Loss::Wire } else { Loss::OtherWire }, 1);
             return false;
         }
         self.wire = wire;
@@ -391,6 +439,8 @@ impl EvidenceBuilder {
 
     /// Puts everything in order and makes it immutable.
     pub fn finish(mut self) -> Evidence {
+        self.order_wire();
+        hidden::add(&mut self.exchanges, &self.connections, &self.lookups);
         // An exchange without a time keeps its place behind the one before it in its input.
         let mut last: BTreeMap<InputId, Option<Timestamp>> = BTreeMap::new();
         let mut order: Vec<(Option<Timestamp>, usize)> = Vec::with_capacity(self.exchanges.len());
@@ -431,14 +481,39 @@ impl EvidenceBuilder {
     }
 }
 
+impl EvidenceBuilder {
+    /// Puts connections and lookups in the order of their places: a reader of packets adds them when
+    /// they end.
+    fn order_wire(&mut self) {
+        let mut places: Vec<usize> = (0..self.connections.len()).collect();
+        places.sort_by_key(|index| self.connections.get(*index).map(|one| one.at));
+        let mut numbers: Vec<u32> = vec![0; places.len()];
+        for (new, old) in places.iter().enumerate() {
+            if let Some(number) = numbers.get_mut(*old) {
+                *number = u32::try_from(new).unwrap_or(u32::MAX);
+            }
+        }
+        for exchange in &mut self.exchanges {
+            if let Some(ConnectionId(old)) = exchange.connection {
+                let new = usize::try_from(old).ok().and_then(|old| numbers.get(old));
+                exchange.connection = new.map(|new| ConnectionId(*new));
+            }
+        }
+        arrange(&mut self.connections, places);
+        self.lookups.sort_by_key(|one| one.at);
+    }
+}
+
 /// Counts an exchange for its host instead of keeping it.
 fn count_only(background: &mut BTreeMap<HostName, HostTraffic>, exchange: &Exchange) {
-    let host = exchange.host();
+    count_host(background, exchange.host(), exchange.response.is_err());
+}
+
+fn count_host(background: &mut BTreeMap<HostName, HostTraffic>, host: &HostName, failed: bool) {
     if background.len() >= limits::BACKGROUND_HOSTS && !background.contains_key(host) {
         return;
     }
     let traffic = background.entry(host.clone()).or_default();
-    let failed = exchange.response.is_err();
     let counter = if failed { &mut traffic.failed } else { &mut traffic.answered };
     *counter = counter.saturating_add(1);
 }
@@ -501,6 +576,7 @@ mod tests {
         };
         Exchange {
             connection: None,
+            lookup: None,
             request,
             response: Err(NoResponse::Pending),
             span: None,
@@ -584,25 +660,15 @@ mod tests {
 
     #[test]
     fn connections_have_a_share_of_their_own() {
-        use crate::evidence::{Closed, EvidenceRef, Opened, TlsHandshake, Transport};
+        use crate::evidence::{EvidenceRef, TlsHandshake};
         let mut builder = EvidenceBuilder::new();
         let mut taken = 0;
         for _ in 0..50 {
             let cipher = Some("x".repeat(1 << 20));
             let at = EvidenceRef { input: InputId(0), at: Locator::HarEntry(0) };
             let tls = Some(Box::new(TlsHandshake { cipher, ..TlsHandshake::default() }));
-            let id = builder.add_connection(Connection {
-                transport: Transport::Tcp,
-                stream: None,
-                client: None,
-                server: None,
-                server_name: None,
-                opened: Opened::MidStream,
-                closed: Closed::CaptureEnd,
-                tls,
-                span: None,
-                at,
-            });
+            let connection = Connection { tls, in_scope: true, ..Connection::new(at) };
+            let id = builder.add_connection(connection);
             taken += u32::from(id.is_some());
         }
         assert_eq!(taken, 15);

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use super::InputId;
+use super::{EvidenceRef, InputId};
 use crate::time::{Span, Timestamp};
 
 /// Where the capture was taken.
@@ -22,6 +22,64 @@ pub enum Vantage {
     Program,
     /// On the wire.
     Wire,
+}
+
+/// What hides traffic from a capture of packets, although its packets are there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Tunnel {
+    /// Lookups inside HTTPS.
+    DnsOverHttps,
+    /// Lookups inside TLS or QUIC.
+    DnsOverTls,
+    /// A proxy on the computer itself.
+    LoopbackProxy,
+    /// A virtual private network, by its protocol or port.
+    Vpn,
+}
+
+impl Tunnel {
+    /// Its name in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::DnsOverHttps => "DNS over HTTPS",
+            Self::DnsOverTls => "DNS over TLS",
+            Self::LoopbackProxy => "a proxy on the computer itself",
+            Self::Vpn => "a VPN",
+        }
+    }
+}
+
+/// What a capture of packets could see.
+#[derive(Clone, Debug, Default)]
+pub struct WireCoverage {
+    /// Frames that carry TCP, and UDP.
+    pub segments: u64,
+    /// Frames that carry UDP.
+    pub datagrams: u64,
+    /// Whether packets of one direction only were captured: nothing may be called unanswered.
+    pub is_one_sided: bool,
+    /// Frames whose ends were not captured.
+    pub cut: u64,
+    /// Bytes that a frame was cut to at most.
+    pub cut_to: u64,
+    /// Frames that the capturing system says it lost.
+    pub dropped: u64,
+    /// Frames that are copies of others.
+    pub copies: u64,
+    /// Connections that were open when the capture began.
+    pub mid_stream: u64,
+    /// Connections that were opened while it ran.
+    pub opened: u64,
+    /// Questions to name servers.
+    pub lookups: u64,
+    /// Bytes that a receiver acknowledged and the capture does not have.
+    pub missing: u64,
+    /// What hides traffic, how many packets or connections of it there are, and the first.
+    pub tunnels: Vec<(Tunnel, u64, EvidenceRef)>,
+    /// Frames of a link type, or with contents, that are not decoded.
+    pub undecoded: u64,
+    /// The first frame, to point at.
+    pub first_frame: Option<EvidenceRef>,
 }
 
 /// What one input could see.
@@ -47,6 +105,8 @@ pub struct InputCoverage {
     pub decrypted: u32,
     /// Records that could not be read.
     pub records_lost: u64,
+    /// What a capture of packets could see.
+    pub wire: Option<WireCoverage>,
 }
 
 impl InputCoverage {
@@ -62,6 +122,7 @@ impl InputCoverage {
             blind_tunnels: 0,
             decrypted: 0,
             records_lost: 0,
+            wire: None,
         }
     }
 

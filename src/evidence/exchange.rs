@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{ConnectionId, EvidenceRef, Headers, HostName, Secret, Url};
+use super::{ConnectionId, EvidenceRef, Headers, HostName, LookupId, Secret, Url};
 use crate::time::{Span, Timestamp};
 
 /// The number of an exchange in the evidence, in order of time.
@@ -127,6 +127,12 @@ pub enum NoResponse {
         /// never free text.
         code: Box<str>,
     },
+    /// The contents are encrypted: of the request no more than its host is known, by the connection or
+    /// the lookup that it needed.
+    Hidden {
+        /// Whether both sides sent data after the handshake.
+        answered: bool,
+    },
     /// The capture does not hold the answer, and cannot say that there was none.
     NotCaptured,
     /// The capture ended first.
@@ -149,6 +155,8 @@ pub enum Via {
 pub struct Exchange {
     /// The connection it used, where the capture tells.
     pub connection: Option<ConnectionId>,
+    /// The lookup that it did not get beyond, where that is all there is of it.
+    pub lookup: Option<LookupId>,
     /// The request.
     pub request: Request,
     /// The response, or why there is none.
@@ -182,6 +190,16 @@ impl Exchange {
     /// When the response ended, or when the request failed.
     pub fn ended(&self) -> Option<Timestamp> {
         self.span.map(Span::last)
+    }
+
+    /// Whether the contents are encrypted, so that it stands for all that a connection holds.
+    pub const fn is_hidden(&self) -> bool {
+        matches!(self.response, Err(NoResponse::Hidden { .. }))
+    }
+
+    /// Whether an answer came, be it encrypted.
+    pub const fn is_answered(&self) -> bool {
+        matches!(self.response, Ok(_) | Err(NoResponse::Hidden { answered: true }))
     }
 
     /// The host asked.

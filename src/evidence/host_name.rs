@@ -28,6 +28,15 @@ impl HostName {
         }
     }
 
+    /// A name that a name server was asked for: visible ASCII, and the sign for what is none.
+    pub(super) fn looked_up(text: &str) -> Option<Self> {
+        let text = text.trim_end_matches('.');
+        let fits = !text.is_empty() && text.len() <= 1024;
+        let visible =
+            |c: char| c.is_ascii_graphic() || c == ' ' || c == char::REPLACEMENT_CHARACTER;
+        (fits && text.chars().all(visible)).then(|| Self(text.to_ascii_lowercase().into()))
+    }
+
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0

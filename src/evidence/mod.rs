@@ -13,6 +13,7 @@ mod coverage;
 mod diagnostic;
 mod exchange;
 mod headers;
+mod hidden;
 mod host_name;
 mod input;
 mod locator;
@@ -24,8 +25,13 @@ mod weight;
 
 pub use builder::EvidenceBuilder;
 pub(crate) use builder::shown;
-pub use connection::{Closed, Connection, ConnectionId, Opened, Peer, StreamNumber, Transport};
-pub use coverage::{Absence, Coverage, CoverageProof, InputCoverage, Unseen, Vantage};
+pub use connection::{
+    Closed, Connection, ConnectionId, IcmpKind, IcmpReport, NamedBy, Opened, Peer, Protocol,
+    ResetReport, StallReport, StreamNumber, Traffic, Transport, Wire,
+};
+pub use coverage::{
+    Absence, Coverage, CoverageProof, InputCoverage, Tunnel, Unseen, Vantage, WireCoverage,
+};
 pub use diagnostic::{Diagnostic, DiagnosticCode};
 pub use exchange::{
     Author, Body, Exchange, ExchangeId, Missing, NoResponse, Request, Response, Stage, Via,
@@ -33,11 +39,11 @@ pub use exchange::{
 pub use headers::Headers;
 pub use host_name::HostName;
 pub use input::{Format, Input};
-pub use locator::{EvidenceRef, InputId, Locator};
-pub use lookup::{Answer, NameLookup};
+pub use locator::{EvidenceRef, InputId, Locator, Stream};
+pub use lookup::{Answer, LookupId, LookupTransport, NameLookup};
 pub(crate) use secret::named;
 pub use secret::{Identity, Redaction, Secret, SecretKind};
-pub use tls::{Alert, CertificateSummary, TlsHandshake, TlsVersion};
+pub use tls::{Alert, CertificateSummary, Hello, PlainText, TlsHandshake, TlsVersion};
 pub(crate) use url::is_guid;
 pub use url::{APP_HOST, Relevance, Scheme, Url};
 
@@ -82,6 +88,11 @@ impl Evidence {
         self.exchanges.iter().enumerate().map(|(index, exchange)| {
             (ExchangeId(u32::try_from(index).unwrap_or(u32::MAX)), exchange)
         })
+    }
+
+    /// A lookup by its number.
+    pub fn lookup(&self, id: LookupId) -> Option<&NameLookup> {
+        self.lookups.get(usize::try_from(id.0).ok()?)
     }
 
     /// A connection by its number.

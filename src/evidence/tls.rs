@@ -1,5 +1,6 @@
 //! Facts about a TLS handshake, whoever saw it.
 
+use super::{EvidenceRef, Peer, Secret};
 use crate::time::Timestamp;
 
 /// A version of the protocol, by the name the trade uses.
@@ -61,15 +62,35 @@ pub struct CertificateSummary {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alert {
     /// Who sent it.
-    pub from: super::Peer,
+    pub from: Peer,
     /// The registered number, for example 48 for `unknown_ca`.
     pub description: u8,
     /// Whether it ended the connection.
     pub fatal: bool,
+    /// Where it stands, in packets.
+    pub at: Option<EvidenceRef>,
 }
 
+/// What the client said first, in packets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hello {
+    /// Its length in bytes.
+    pub length: u32,
+    /// In how many segments it came.
+    pub segments: u32,
+    /// Whether it offers a key share of a size that only post-quantum methods have.
+    pub is_post_quantum: bool,
+    /// Whether the true name may be hidden in it.
+    pub has_encrypted_hello: bool,
+    /// Where it stands.
+    pub at: EvidenceRef,
+}
+
+/// What came in the place of TLS: who sent it, its first bytes, and where they stand.
+pub type PlainText = (Peer, Secret<Box<[u8]>>, EvidenceRef);
+
 /// What was seen of a handshake.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct TlsHandshake {
     /// The version agreed on.
     pub version: Option<TlsVersion>,
@@ -85,6 +106,30 @@ pub struct TlsHandshake {
     pub alerts: Vec<Alert>,
     /// Whether both sides finished; `None` when the capture cannot tell.
     pub completed: Option<bool>,
+    /// What the client said first, in packets.
+    pub hello: Option<Hello>,
+    /// Where the server's first words stand, in packets.
+    pub server_hello: Option<EvidenceRef>,
+    /// Whether the server asked for another ClientHello first.
+    pub was_retried: bool,
+    /// Whether an earlier session was taken up again, so that no certificate was sent.
+    pub resumed: Option<bool>,
+    /// How many certificates the server sent.
+    pub chain: u8,
+    /// Whether the server asked for a certificate of the client.
+    pub certificate_requested: bool,
+    /// Whether the client sent one; `None` when that is not seen.
+    pub client_certificate: Option<bool>,
+    /// Records of application data that each side sent: the client, then the server. In TLS 1.3 the
+    /// rest of the handshake looks the same.
+    pub application: [u32; 2],
+    /// Whether the last record of each side has the length of an encrypted alert, as the one that ends
+    /// a connection properly has.
+    pub farewell: [bool; 2],
+    /// An alert that cannot be read, by its length and place: who sent it, and where.
+    pub inferred_alert: Option<(Peer, EvidenceRef)>,
+    /// What came in the place of TLS: the first bytes, who sent them, and where.
+    pub plain_text: Option<PlainText>,
     /// Whether the capture tool itself was the client of this handshake, as Fiddler is when it
     /// decrypts: then the certificate is the one behind the tool.
     pub by_capture_tool: bool,

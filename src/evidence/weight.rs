@@ -23,6 +23,8 @@ pub(super) enum Loss {
     BodyEnd,
     /// Connections and look-ups that are not kept.
     Wire,
+    /// Connections and look-ups of hosts that are no part of a sign-in.
+    OtherWire,
     /// Headers and bodies of exchanges with sign-in hosts.
     Content,
     /// Exchanges with sign-in hosts.
@@ -69,6 +71,13 @@ impl Loss {
                 format!(
                     "exchanges with hosts that are no part of a sign-in and are only counted, since \
                      there are too many to keep: {count}"
+                ),
+            ),
+            Self::OtherWire => (
+                DiagnosticCode::CountedOnly,
+                format!(
+                    "connections and look-ups that are no part of a sign-in and are only counted, \
+                     since there are too many to keep: {count}"
                 ),
             ),
             Self::Wire => (
@@ -204,10 +213,17 @@ impl Connection {
                 names.fold(own, usize::saturating_add)
             });
             let cipher = tls.cipher.as_ref().map_or(0, String::len);
-            size_of_val(&**tls).saturating_add(names).saturating_add(cipher)
+            let plain = tls.plain_text.as_ref().map_or(0, |(_, bytes, _)| bytes.length());
+            let alerts = tls.alerts.capacity().saturating_mul(size_of::<super::Alert>());
+            let rest = names.saturating_add(cipher).saturating_add(plain).saturating_add(alerts);
+            size_of_val(&**tls).saturating_add(rest)
+        });
+        let wire = self.wire.as_ref().map_or(0, |wire| {
+            let texts = wire.ja4.as_ref().map_or(0, |text| text.len());
+            size_of_val(&**wire).saturating_add(wire.community_id.len()).saturating_add(texts)
         });
         let name = self.server_name.as_ref().map_or(0, |name| name.as_str().len());
-        wide(size_of::<Self>().saturating_add(tls).saturating_add(name))
+        wide(size_of::<Self>().saturating_add(tls).saturating_add(wire).saturating_add(name))
     }
 }
 
@@ -216,8 +232,18 @@ impl NameLookup {
     pub(super) fn weight(&self) -> u64 {
         let answers = match &self.answer {
             super::Answer::Addresses(all) => all.len().saturating_mul(32),
-            super::Answer::Failed(_) | super::Answer::None => 0,
+            super::Answer::Cut
+            | super::Answer::Empty
+            | super::Answer::Failed(_)
+            | super::Answer::None => 0,
         };
-        wide(size_of::<Self>().saturating_add(answers).saturating_add(self.name.as_str().len()))
+        // A name may be its own only: its text, and the two counters before it.
+        let name = |name: &super::HostName| {
+            name.as_str()
+                .len()
+                .saturating_add(2 * size_of::<usize>() + size_of::<super::HostName>())
+        };
+        let names = self.aliases.iter().map(name).fold(name(&self.name), usize::saturating_add);
+        wide(size_of::<Self>().saturating_add(answers).saturating_add(names))
     }
 }

@@ -9,6 +9,10 @@
 #[doc = include_str!("decisions.md")]
 pub mod decisions {}
 
+/// How what is told of packets agrees with tshark.
+#[doc = include_str!("agreement.md")]
+pub mod agreement {}
+
 /// The rules, generated from their documentation.
 #[doc = include_str!("rules.md")]
 pub mod rules {}

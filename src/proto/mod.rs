@@ -8,11 +8,39 @@
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 pub mod body;
+pub mod community_id;
+mod defragment;
+pub mod dns;
+pub mod early;
 pub mod http1;
+pub mod http1_stream;
+mod icmp;
+mod ip;
+pub mod layers;
+mod link;
+pub mod quic;
+pub mod segment;
+pub mod socks;
+pub mod tcp;
+pub mod tcp_options;
+pub mod tls;
+mod tunnel;
+mod wlan;
 
 use std::num::NonZeroU64;
 
 use crate::time::Timestamp;
+
+/// What the first bytes of a stream say about a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Probe {
+    /// It is this protocol.
+    Certain,
+    /// It may be; more bytes will tell.
+    Unsure,
+    /// It is not.
+    No,
+}
 
 /// A side of a conversation: the client opened it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

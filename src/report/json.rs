@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::handover::Handover;
 use super::json_evidence::EvidenceJson;
-use super::model::{ReportInput, acts, place};
+use super::model::{ReportInput, acts, display_filter, place};
 use super::sign_in_log::SignInLog;
 use crate::evidence::{EvidenceRef, HostName, Input, Locator, Redaction, named, shown};
 use crate::finding::{Finding, Refs, RuleId, Text};
@@ -118,6 +118,17 @@ struct InputJson<'a> {
     utc_offset: Option<String>,
     counts: Counts,
     looks_like: Option<String>,
+    /// Inputs whose requests are seen in the packets of this one.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    joined: Vec<JoinedJson>,
+}
+
+/// Another input with the same traffic.
+#[derive(Serialize)]
+struct JoinedJson {
+    input: u32,
+    clock_ahead_ms: i64,
+    pairs: usize,
 }
 
 #[derive(Serialize)]
@@ -133,7 +144,7 @@ impl<'a> InputJson<'a> {
     fn of(report: &ReportInput<'a>, input: &'a Input) -> Self {
         let evidence = report.evidence;
         let own = |at: &EvidenceRef| at.input == input.id;
-        let exchanges = || evidence.exchanges.iter().filter(|one| own(&one.at));
+        let exchanges = || evidence.exchanges.iter().filter(|one| own(&one.at) && !one.is_hidden());
         let name = named(&input.name, report.redaction);
         Self {
             id: input.id.0,
@@ -156,6 +167,17 @@ impl<'a> InputJson<'a> {
                 connections: evidence.connections.iter().filter(|one| own(&one.at)).count(),
                 lookups: evidence.lookups.iter().filter(|one| own(&one.at)).count(),
             },
+            joined: report
+                .signin
+                .joined
+                .iter()
+                .filter(|one| one.packets == input.id)
+                .map(|one| JoinedJson {
+                    input: one.requests.0,
+                    clock_ahead_ms: one.ahead,
+                    pairs: one.pairs,
+                })
+                .collect(),
             looks_like: input.looks_like.as_deref().map(|text| captured(text, report.redaction)),
         }
     }
@@ -180,6 +202,10 @@ pub(super) struct RefJson {
     #[serde(skip_serializing_if = "Option::is_none")]
     frames: Option<[u64; 2]>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    transport: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stream: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     filter: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     byte: Option<u64>,
@@ -193,18 +219,18 @@ impl RefJson {
             entry: None,
             session: None,
             frames: None,
+            transport: None,
+            stream: None,
             filter: None,
             byte: None,
         };
         match reference.at {
             Locator::Byte(offset) => json.byte = Some(offset),
-            Locator::Frames { first, last } => {
+            Locator::Frames { first, last, stream } => {
                 json.frames = Some([first.get(), last.get()]);
-                json.filter = Some(if first == last {
-                    format!("frame.number == {first}")
-                } else {
-                    format!("frame.number >= {first} && frame.number <= {last}")
-                });
+                json.transport = stream.map(|stream| stream.transport.as_str());
+                json.stream = stream.map(|stream| stream.number.0);
+                json.filter = display_filter(reference.at);
             }
             Locator::HarEntry(index) => json.entry = Some(index),
             Locator::SazSession(number) => json.session = Some(number),
@@ -745,7 +771,7 @@ mod tests {
         has(evidence, "connections lookups exchanges");
         has(
             &evidence["connections"][0],
-            "transport stream client server server_name opened closed first last tls community_id \
+            "transport stream client server server_name opened rtt_us closed first last tls community_id \
              ja4 refs",
         );
         has(&evidence["connections"][0]["tls"], "version alerts certificate");

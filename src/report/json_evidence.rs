@@ -5,13 +5,15 @@
 //!
 //! Invariant: one element for each fact, in the order of the evidence.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::json::{RefJson, captured};
 use super::model::certificate_name;
 use crate::evidence::{
     Answer, CertificateSummary, Connection, Evidence, Exchange, HostName, NameLookup, NoResponse,
-    Peer, Redaction, Stage, TlsHandshake,
+    Opened, Peer, Redaction, Stage, TlsHandshake,
 };
 use crate::time::{Span, Timestamp};
 
@@ -26,14 +28,44 @@ pub(super) struct EvidenceJson<'a> {
 impl<'a> EvidenceJson<'a> {
     pub(super) fn of(evidence: &'a Evidence, redaction: Redaction) -> Self {
         Self {
-            connections: Each(&evidence.connections, redaction, ConnectionJson::of),
-            lookups: Each(&evidence.lookups, redaction, |one, _| LookupJson::of(one)),
-            exchanges: Each(&evidence.exchanges, redaction, |one, _| ExchangeJson::of(one)),
+            connections: Each::all(&evidence.connections, redaction, ConnectionJson::of),
+            lookups: Each::all(&evidence.lookups, redaction, |one, _| LookupJson::of(one)),
+            // What is hidden in a connection is told as that connection.
+            exchanges: Each(
+                evidence.exchanges.iter().filter(|one| !one.is_hidden()).collect(),
+                redaction,
+                |one, _| ExchangeJson::of(one),
+            ),
         }
     }
 }
 
-struct Each<'a, T, J>(&'a [T], Redaction, fn(&'a T, Redaction) -> J);
+/// The name of a type of records (IANA), or its number as RFC 3597 writes it.
+fn type_name(kind: u16) -> Cow<'static, str> {
+    Cow::Borrowed(match kind {
+        1 => "A",
+        2 => "NS",
+        5 => "CNAME",
+        6 => "SOA",
+        12 => "PTR",
+        15 => "MX",
+        16 => "TXT",
+        28 => "AAAA",
+        33 => "SRV",
+        64 => "SVCB",
+        65 => "HTTPS",
+        255 => "ANY",
+        other => return Cow::Owned(format!("TYPE{other}")),
+    })
+}
+
+struct Each<'a, T, J>(Vec<&'a T>, Redaction, fn(&'a T, Redaction) -> J);
+
+impl<'a, T, J> Each<'a, T, J> {
+    fn all(items: &'a [T], redaction: Redaction, make: fn(&'a T, Redaction) -> J) -> Self {
+        Self(items.iter().collect(), redaction, make)
+    }
+}
 
 impl<T, J: Serialize> Serialize for Each<'_, T, J> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -49,12 +81,15 @@ struct ConnectionJson<'a> {
     server: Option<String>,
     server_name: Option<&'a HostName>,
     opened: &'static str,
+    /// Time from the client's last question for the connection to the server's consent; `null` where
+    /// that is not seen.
+    rtt_us: Option<u64>,
     closed: &'static str,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
     tls: Option<TlsJson>,
-    community_id: Option<String>,
-    ja4: Option<String>,
+    community_id: Option<&'a str>,
+    ja4: Option<&'a str>,
     refs: [RefJson; 1],
 }
 
@@ -67,12 +102,16 @@ impl<'a> ConnectionJson<'a> {
             server: connection.server.map(|address| address.to_string()),
             server_name: connection.server_name.as_ref(),
             opened: connection.opened.as_str(),
+            rtt_us: match connection.opened {
+                Opened::Established { rtt: Some(rtt) } => u64::try_from(rtt.as_micros()).ok(),
+                _ => None,
+            },
             closed: connection.closed.as_str(),
             first: connection.span.map(Span::first),
             last: connection.span.map(Span::last),
             tls: connection.tls.as_deref().map(|tls| TlsJson::of(tls, redaction)),
-            community_id: None,
-            ja4: None,
+            community_id: connection.wire.as_ref().map(|wire| &*wire.community_id),
+            ja4: connection.wire.as_ref().and_then(|wire| wire.ja4.as_deref()),
             refs: [RefJson::of(connection.at)],
         }
     }
@@ -132,7 +171,7 @@ impl TlsJson {
 #[derive(Serialize)]
 struct LookupJson<'a> {
     name: &'a HostName,
-    r#type: Option<&'static str>,
+    r#type: Option<Cow<'static, str>>,
     rcode: Option<u8>,
     answers: Vec<String>,
     transport: Option<&'static str>,
@@ -143,15 +182,16 @@ impl<'a> LookupJson<'a> {
     fn of(lookup: &'a NameLookup) -> Self {
         let (rcode, answers) = match &lookup.answer {
             Answer::Addresses(all) => (Some(0), all.iter().map(ToString::to_string).collect()),
+            Answer::Cut | Answer::Empty => (Some(0), Vec::new()),
             Answer::Failed(code) => (Some(*code), Vec::new()),
             Answer::None => (None, Vec::new()),
         };
         Self {
             name: &lookup.name,
-            r#type: None,
+            r#type: lookup.kind.map(type_name),
             rcode,
             answers,
-            transport: None,
+            transport: lookup.transport.as_str(),
             refs: [RefJson::of(lookup.at)],
         }
     }
@@ -182,6 +222,7 @@ impl<'a> ErrorJson<'a> {
             NoResponse::BlockedByClient { code } => ("blocked_by_client", None, Some(code)),
             NoResponse::Cancelled => ("cancelled", None, None),
             NoResponse::Failed { stage, code } => ("failed", Some(stage_name(*stage)), Some(code)),
+            NoResponse::Hidden { .. } => ("hidden", None, None),
             NoResponse::NotCaptured => ("not_captured", None, None),
             NoResponse::Pending => ("pending", None, None),
         };

@@ -8,7 +8,9 @@
 use std::fmt::Write as _;
 
 use crate::entra;
-use crate::evidence::{DiagnosticCode, Evidence, EvidenceRef, Format, Input, Locator, Redaction};
+use crate::evidence::{
+    DiagnosticCode, Evidence, EvidenceRef, Format, Input, Locator, Redaction, Stream, Transport,
+};
 use crate::finding::{Confidence, Finding, Piece, Refs, Text};
 use crate::signin::{
     GuideCause, MfaState, Outcome, Side, SignIn, SignInAttempt, StepKind, StepResult,
@@ -300,7 +302,7 @@ pub fn places(
     for reference in refs {
         let (word, first, last) = match reference.at {
             Locator::Byte(offset) => ("byte", offset, offset),
-            Locator::Frames { first, last } => ("frame", first.get(), last.get()),
+            Locator::Frames { first, last, .. } => ("frame", first.get(), last.get()),
             Locator::HarEntry(index) => ("entry", u64::from(index), u64::from(index)),
             Locator::SazSession(number) => ("session", u64::from(number), u64::from(number)),
         };
@@ -318,6 +320,26 @@ pub fn places(
         shown.push(group.shown(several_inputs, &mut left));
     }
     shown.join("; ")
+}
+
+/// The filter by which Wireshark shows a place in a packet capture: its stream, where it has one, and
+/// always its frames.
+pub(super) fn display_filter(at: Locator) -> Option<String> {
+    let Locator::Frames { first, last, stream } = at else { return None };
+    let frames = if first == last {
+        format!("frame.number == {first}")
+    } else {
+        format!("frame.number >= {first} && frame.number <= {last}")
+    };
+    Some(match stream {
+        Some(Stream { transport: Transport::Tcp, number }) => {
+            format!("tcp.stream == {} && {frames}", number.0)
+        }
+        Some(Stream { transport: Transport::Quic | Transport::Udp, number }) => {
+            format!("udp.stream == {} && {frames}", number.0)
+        }
+        None => frames,
+    })
 }
 
 struct Group {

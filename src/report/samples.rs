@@ -12,8 +12,8 @@ use crate::entra::Fault;
 use crate::evidence::{
     Alert, Author, Body, CertificateSummary, Closed, Connection, Diagnostic, DiagnosticCode,
     Evidence, EvidenceBuilder, EvidenceRef, Exchange, ExchangeId, Format, Headers, HostName,
-    Identity, Input, InputId, Locator, NameLookup, NoResponse, Opened, Peer, Redaction, Request,
-    Response, SecretKind, Stage, StreamNumber, TlsHandshake, TlsVersion, Transport, Unseen, Via,
+    Identity, Input, InputId, Locator, NameLookup, NoResponse, Peer, Redaction, Request, Response,
+    SecretKind, Stage, StreamNumber, TlsHandshake, TlsVersion, Unseen, Via,
 };
 use crate::finding::{Confidence, Family, Finding, Piece, Refs, RuleId, RuleMeta, Severity, Text};
 use crate::signin::{
@@ -313,6 +313,7 @@ fn exchange(
     });
     builder.add_exchange(Exchange {
         connection: None,
+        lookup: None,
         request: Request {
             method: "GET".into(),
             url,
@@ -388,6 +389,8 @@ pub(crate) fn completed() -> Case {
         signin: SignIn {
             attempts: vec![silent, one],
             encrypted: Vec::new(),
+            veils: Vec::new(),
+            joined: Vec::new(),
             seen: true,
             dropped: 0,
             failures: std::collections::BTreeMap::new(),
@@ -464,6 +467,8 @@ pub(crate) fn denied() -> Case {
         signin: SignIn {
             attempts: vec![one],
             encrypted: Vec::new(),
+            veils: Vec::new(),
+            joined: Vec::new(),
             seen: true,
             dropped: 0,
             failures: std::collections::BTreeMap::new(),
@@ -475,23 +480,18 @@ pub(crate) fn denied() -> Case {
 }
 
 fn lookup_and_connection(builder: &mut EvidenceBuilder) {
-    let frames =
-        Locator::Frames { first: NonZeroU64::MIN, last: NonZeroU64::MIN.saturating_add(4) };
+    let frames = Locator::Frames {
+        first: NonZeroU64::MIN,
+        last: NonZeroU64::MIN.saturating_add(4),
+        stream: None,
+    };
     let at = EvidenceRef { input: InputId(0), at: frames };
-    builder.add_lookup(NameLookup {
-        name: host(SCRIPTS),
-        answer: crate::evidence::Answer::Addresses(vec!["192.0.2.7".parse().unwrap()]),
-        resolver: None,
-        took: None,
-        at,
-    });
+    let answer = crate::evidence::Answer::Addresses(vec!["192.0.2.7".parse().unwrap()]);
+    builder.add_lookup(NameLookup::new(host(SCRIPTS), answer, at));
     builder.add_connection(Connection {
-        transport: Transport::Tcp,
         stream: Some(StreamNumber(4)),
-        client: None,
         server: Some("192.0.2.7:443".parse().unwrap()),
         server_name: Some(host(SCRIPTS)),
-        opened: Opened::Established { rtt: None },
         closed: Closed::Reset { by: Peer::Server },
         tls: Some(Box::new(TlsHandshake {
             version: Some(TlsVersion::Tls12),
@@ -499,11 +499,11 @@ fn lookup_and_connection(builder: &mut EvidenceBuilder) {
                 issuer: "CN=Contoso\u{202e} Inspection".into(),
                 ..CertificateSummary::default()
             }),
-            alerts: vec![Alert { from: Peer::Client, description: 48, fatal: true }],
+            alerts: vec![Alert { from: Peer::Client, description: 48, fatal: true, at: None }],
             ..TlsHandshake::default()
         })),
         span: Some(Span::new(time(3), time(4))),
-        at,
+        ..Connection::new(at)
     });
 }
 
@@ -582,6 +582,8 @@ pub(crate) fn network() -> Case {
         signin: SignIn {
             attempts: vec![one],
             encrypted: Vec::new(),
+            veils: Vec::new(),
+            joined: Vec::new(),
             seen: true,
             dropped: 0,
             failures: std::collections::BTreeMap::new(),
@@ -706,6 +708,8 @@ pub(crate) fn undetermined() -> Case {
         signin: SignIn {
             attempts: vec![one],
             encrypted: Vec::new(),
+            veils: Vec::new(),
+            joined: Vec::new(),
             seen: true,
             dropped: 0,
             failures: std::collections::BTreeMap::new(),

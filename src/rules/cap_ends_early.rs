@@ -25,7 +25,7 @@ rule! {
     ///
     /// ## What looks like it
     /// A user who left the page: then the capture goes on, and the rule for a left challenge
-    /// speaks.
+    /// speaks. In packets a connection that was still open at the end says nothing of the kind.
     ///
     /// ## What to do
     /// Start the capture before the application is opened, sign in, wait until there is a result

@@ -1,14 +1,16 @@
 //! CAP004: the capture starts inside the sign-in.
 
-use super::{Case, Meta, Rule, about_attempt, deciding_refs};
-use crate::evidence::Unseen;
+use super::{Case, Meta, Rule, about_attempt, about_capture, deciding_refs};
+use crate::evidence::{Connection, Opened, Unseen};
 use crate::finding::{Confidence, Finding, Findings, Piece, Refs, Text};
-use crate::signin::{Flow, SignInAttempt, Step, StepKind};
+use crate::signin::{Flow, SignInAttempt, Step, StepKind, Veil};
 
 rule! {
     /// ## What it finds
     /// The first step that the capture has of an attempt is one from its middle: a password, the
-    /// MFA page, an MFA call. The request that began the sign-in is not there.
+    /// MFA page, an MFA call. The request that began the sign-in is not there. In packets: the
+    /// connections to sign-in hosts, or encrypted ones that nothing names, were open when the
+    /// capture began, and no other was opened in it.
     ///
     /// ## Why it breaks sign-in
     /// It breaks nothing. What was asked for, by which application and in which flow stands in
@@ -20,8 +22,9 @@ rule! {
     /// together by their ids.
     ///
     /// ## What looks like it
-    /// Flows that have no authorize request: a token request of a program, a device code,
-    /// WS-Trust, a sign-in that begins at the identity provider.
+    /// Flows that have no authorize request: a token request of a program, a device code, WS-Trust,
+    /// a sign-in that begins at the identity provider. Connections that a browser keeps open while
+    /// it opens new ones for the sign-in.
     ///
     /// ## What to do
     /// Begin with a new window, open the tools, switch on "Preserve log" (the browser drops what
@@ -39,6 +42,12 @@ rule! {
 
 impl Rule for CapStartsLate {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
+        if let Some((refs, words)) = open_before(case) {
+            out.push(Finding {
+                confidence: Confidence::Medium,
+                ..about_capture(self.meta(), refs, Text::of(words))
+            });
+        }
         for (index, attempt) in case.attempts() {
             let middle = first(attempt).filter(|step| is_middle(attempt, step));
             // A sign-in that the organisation's own page began has no request before it.
@@ -58,6 +67,27 @@ impl Rule for CapStartsLate {
             out.push(Finding { confidence: Confidence::Medium, ..finding });
         }
     }
+}
+
+/// Connections of packets that were there before the capture, where none to a sign-in host was opened
+/// in it: those that are told by name, or failing that those whose name nothing tells.
+fn open_before(case: &Case<'_>) -> Option<(Refs, &'static str)> {
+    let is_old = |connection: &Connection| connection.opened == Opened::MidStream;
+    // Browsers keep connections open: with others that were opened in the capture they say nothing.
+    if case.spares(case.sign_in_connections().any(|(_, connection, _)| !is_old(connection))) {
+        return None;
+    }
+    let named = case.sign_in_connections().filter(|(_, connection, _)| is_old(connection));
+    let unnamed = || {
+        let veils = case.signin.veils.iter().filter(|(veil, _)| *veil == Veil::MidStream);
+        let words =
+            "encrypted connections whose hosts nothing names were open before the capture began";
+        Some((Refs::all(veils.map(|(_, at)| *at))?, words))
+    };
+    let words = "the connections to sign-in hosts were open before the capture began";
+    Refs::all(named.map(|(_, connection, _)| connection.at))
+        .map(|refs| (refs, words))
+        .or_else(unnamed)
 }
 
 /// The first step that stands in an order.
@@ -118,6 +148,17 @@ mod tests {
         assert!(found[0].summary.contains("password"), "{}", found[0].summary);
         let mut capture = Capture::new();
         capture.healthy();
+        assert!(capture.found("CAP004").is_empty());
+    }
+
+    #[test]
+    fn connections_that_were_open_before() {
+        let mut capture = Capture::new();
+        capture.wired("login.microsoftonline.com", |connection| {
+            connection.opened = crate::evidence::Opened::MidStream;
+        });
+        assert_eq!(capture.found("CAP004").len(), 1);
+        capture.wired("login.microsoftonline.com", |_| {});
         assert!(capture.found("CAP004").is_empty());
     }
 }

@@ -17,7 +17,8 @@ rule! {
     /// be read.
     ///
     /// ## What looks like it
-    /// A file that ends where the recording was stopped: it is whole.
+    /// A file that ends where the recording was stopped: it is whole. Frames that were cut or
+    /// dropped while they were captured (each has its own rule).
     ///
     /// ## What to do
     /// Wait until the export is finished before the file is copied; send it packed, so that

@@ -8,7 +8,8 @@ use crate::signin::FailureKind;
 rule! {
     /// ## What it finds
     /// The client asked for the address of a sign-in host, and no name server answered in time:
-    /// `ERR_DNS_TIMED_OUT` and its like.
+    /// `ERR_DNS_TIMED_OUT` and its like. In packets: questions to name servers, repeated or waited
+    /// for, without an answer.
     ///
     /// ## Why it breaks sign-in
     /// Without an address no connection is opened. Unlike a name that does not exist, the fault
@@ -17,11 +18,13 @@ rule! {
     /// ## Evidence it needs
     /// A failed request whose error names the time-out of the look-up. It is an error only where an
     /// attempt could not go on; a host that another one stood in for, or a failure that the next
-    /// try made good, is information.
+    /// try made good, is information. From packets: no answer within three seconds, or after three
+    /// tries, in a capture that sees both directions.
     ///
     /// ## What looks like it
     /// A name that is denied (its own rule); a single look-up that was lost and repeated; a
-    /// computer that lost its network for a moment.
+    /// computer that lost its network for a moment. Lookups that travel encrypted or in a VPN,
+    /// where none is seen at all.
     ///
     /// ## What to do
     /// On the same computer run `nslookup login.microsoftonline.com`, then once more with another

@@ -9,7 +9,8 @@ rule! {
     /// ## What it finds
     /// The look-up of a sign-in host failed without an answer about the name: the server reported a
     /// failure, refused, or sent something that cannot be read (`ERR_DNS_SERVER_FAILED`,
-    /// `ERR_NAME_RESOLUTION_FAILED`, `ERR_DNS_MALFORMED_RESPONSE`, `EAI_AGAIN`).
+    /// `ERR_NAME_RESOLUTION_FAILED`, `ERR_DNS_MALFORMED_RESPONSE`, `EAI_AGAIN`). In packets: an
+    /// answer with SERVFAIL, REFUSED or another code than NXDOMAIN.
     ///
     /// ## Why it breaks sign-in
     /// Without an address no connection is opened. Resolvers of filters refuse names that they
@@ -18,11 +19,13 @@ rule! {
     /// ## Evidence it needs
     /// A failed request whose error names such a look-up. It is an error only where an attempt
     /// could not go on; a host that another one stood in for, or a failure that the next try made
-    /// good, is information.
+    /// good, is information. From packets: the response code, with no address found by any other
+    /// lookup of the name.
     ///
     /// ## What looks like it
     /// A name that does not exist, or no answer at all (each has its own rule); a secure resolver
-    /// of the browser that fails while the one of the system works.
+    /// of the browser that fails while the one of the system works. An address of version 6 that is
+    /// refused while that of version 4 is given.
     ///
     /// ## What to do
     /// Look the name up on the same computer and read the response code: REFUSED points to a policy

@@ -11,7 +11,8 @@ use crate::finding::{Confidence, Finding, Findings, Piece, Refs, Severity, Text}
 rule! {
     /// ## What it finds
     /// The name of a sign-in host led to an address that belongs to a filter, to 0.0.0.0 or to the
-    /// computer itself, and the request failed there.
+    /// computer itself, and the request failed there. In packets the answer of the name server
+    /// itself holds that address.
     ///
     /// ## Why it breaks sign-in
     /// A DNS filter answers with an address of its own. There a block page, a wrong certificate or
@@ -20,7 +21,7 @@ rule! {
     /// ## Evidence it needs
     /// A failed request whose server address is in the table of filter addresses (high confidence),
     /// or is unspecified or loopback (medium). It is an error only where an attempt could not go
-    /// on.
+    /// on. From packets: a lookup all of whose addresses are such ones.
     ///
     /// ## What looks like it
     /// A local proxy or VPN client, which answers for all hosts on a loopback address and passes
@@ -99,7 +100,7 @@ struct Led {
 }
 
 /// Whether no server of the service can have this address.
-fn is_sink(address: IpAddr) -> bool {
+pub(super) fn is_sink(address: IpAddr) -> bool {
     let address = address.to_canonical();
     address.is_unspecified()
         || address.is_loopback()

@@ -14,7 +14,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::entra::{self, HostRole, ResultClass, Side, StepKind, hosts};
-use crate::evidence::{Absence, Evidence, EvidenceRef, Exchange, ExchangeId, HostName, InputId};
+use crate::evidence::{
+    Absence, Connection, Evidence, EvidenceRef, Exchange, ExchangeId, HostName, InputCoverage,
+    InputId, Locator, Wire, WireCoverage,
+};
 use crate::finding::{Confidence, Finding, Findings, Piece, Refs, RuleMeta, Severity, Text};
 use crate::signin::{
     Failure, FailureKind, MfaState, Outcome, SignIn, SignInAttempt, StepResult, Traffic,
@@ -59,14 +62,21 @@ mod cap_bodies_missing;
 mod cap_capture_tool_decrypts;
 mod cap_clock_jump;
 mod cap_clock_skew;
+mod cap_copies;
+mod cap_encrypted_dns;
 mod cap_ends_early;
 mod cap_failure_unnamed;
+mod cap_frames_cut;
+mod cap_frames_dropped;
 mod cap_local_proxy;
+mod cap_one_sided;
 mod cap_route_changed;
 mod cap_sanitised;
 mod cap_starts_late;
+mod cap_traffic_hidden;
 mod cap_truncated;
 mod cap_tunnels_only;
+mod dns_answers_differ;
 mod dns_name_missing;
 mod dns_no_answer;
 mod dns_server_failed;
@@ -76,6 +86,7 @@ mod mfa_left;
 mod mfa_no_answer;
 mod mfa_not_begun;
 mod mfa_not_registered;
+mod mfa_poll_shape;
 mod mfa_prompt_impossible;
 mod mfa_result;
 mod mfa_traffic_missing;
@@ -99,11 +110,16 @@ mod tcp_blocked_locally;
 mod tcp_connect_refused;
 mod tcp_connect_unanswered;
 mod tcp_connection_cut;
+mod tcp_data_stalled;
+mod tcp_loss;
 mod tcp_unreachable;
 mod tls_certificate_refused;
+mod tls_certificate_wrong;
 mod tls_client_certificate;
 mod tls_handshake_cut;
 mod tls_handshake_failed;
+mod tls_handshake_stalled;
+mod tls_hello_lost;
 mod tls_interception;
 mod tls_plain_text;
 mod tls_version_too_old;
@@ -144,15 +160,24 @@ pub static RULES: &[&dyn Rule] = &[
     &cap_local_proxy::CapLocalProxy,
     &cap_route_changed::CapRouteChanged,
     &cap_clock_jump::CapClockJump,
+    &cap_frames_cut::CapFramesCut,
+    &cap_frames_dropped::CapFramesDropped,
+    &cap_one_sided::CapOneSided,
+    &cap_copies::CapCopies,
+    &cap_traffic_hidden::CapTrafficHidden,
+    &cap_encrypted_dns::CapEncryptedDns,
     &dns_name_missing::DnsNameMissing,
     &dns_no_answer::DnsNoAnswer,
     &dns_server_failed::DnsServerFailed,
     &dns_sinkhole::DnsSinkhole,
+    &dns_answers_differ::DnsAnswersDiffer,
     &tcp_connect_unanswered::TcpConnectUnanswered,
     &tcp_connect_refused::TcpConnectRefused,
     &tcp_connection_cut::TcpConnectionCut,
     &tcp_unreachable::TcpUnreachable,
     &tcp_blocked_locally::TcpBlockedLocally,
+    &tcp_data_stalled::TcpDataStalled,
+    &tcp_loss::TcpLoss,
     &proxy_refused_connect::ProxyRefusedConnect,
     &proxy_auth_required::ProxyAuthRequired,
     &proxy_upstream_failed::ProxyUpstreamFailed,
@@ -168,6 +193,9 @@ pub static RULES: &[&dyn Rule] = &[
     &tls_plain_text::TlsPlainText,
     &tls_version_too_old::TlsVersionTooOld,
     &tls_handshake_cut::TlsHandshakeCut,
+    &tls_hello_lost::TlsHelloLost,
+    &tls_handshake_stalled::TlsHandshakeStalled,
+    &tls_certificate_wrong::TlsCertificateWrong,
     &net_blocked_by_client::NetBlockedByClient,
     &net_offline::NetOffline,
     &net_page_script_failed::NetPageScriptFailed,
@@ -184,10 +212,14 @@ pub static RULES: &[&dyn Rule] = &[
     &mfa_no_answer::MfaNoAnswer,
     &mfa_traffic_missing::MfaTrafficMissing,
     &mfa_hand_off_broken::MfaHandOffBroken,
+    &mfa_poll_shape::MfaPollShape,
 ];
 
 /// Findings that one rule makes at most: a capture can name as many hosts as it likes.
 pub(crate) const FINDINGS: usize = 200;
+
+/// Places cited of one host and kind of failure.
+const PLACES: usize = 200;
 
 /// Ids that were used once and must not be used again.
 pub const RETIRED: &[&str] = &[];
@@ -300,7 +332,9 @@ impl<'a> Case<'a> {
             });
             let decisive = stopped.is_some_and(|index| !self.is_overridden(index));
             entry.exchanges.push(*id);
-            entry.refs.add(exchange.at);
+            if entry.exchanges.len() <= PLACES {
+                entry.refs.add(exchange.at);
+            }
             entry.decisive |= !self.spares(!decisive);
             entry.unneeded &= unneeded;
             entry.attempt = entry.attempt.or(stopped);
@@ -342,8 +376,41 @@ impl<'a> Case<'a> {
             later > id
                 && exchange.host() == failed.host()
                 && exchange.process == failed.process
-                && exchange.response.is_ok()
+                && exchange.is_answered()
                 && self.failure(later).is_none()
+        })
+    }
+
+    /// The connections that exchanges travelled in, where packets show them.
+    pub(crate) fn connections_of(
+        &self,
+        exchanges: &[ExchangeId],
+    ) -> impl Iterator<Item = (&'a Connection, &'a Wire)> {
+        exchanges.iter().filter_map(|id| {
+            let connection = self.evidence.connection(self.evidence.exchange(*id)?.connection?)?;
+            Some((connection, connection.wire.as_deref()?))
+        })
+    }
+
+    /// What each capture of packets could see, with its first frame to point at.
+    pub(crate) fn wires(
+        &self,
+    ) -> impl Iterator<Item = (&'a InputCoverage, &'a WireCoverage, Refs)> {
+        self.evidence.coverage.inputs.iter().filter_map(|coverage| {
+            let wire = coverage.wire.as_ref()?;
+            let start = EvidenceRef { input: coverage.input, at: Locator::Byte(0) };
+            Some((coverage, wire, Refs::one(wire.first_frame.unwrap_or(start))))
+        })
+    }
+
+    /// Connections of one capture of packets to hosts that a step of a sign-in is served from.
+    pub(crate) fn sign_in_connections(
+        &self,
+    ) -> impl Iterator<Item = (&'a HostName, &'a Connection, &'a Wire)> {
+        self.evidence.connections.iter().filter_map(|connection| {
+            let host = connection.server_name.as_ref()?;
+            let wire = connection.wire.as_deref()?;
+            is_sign_in_host(host.as_str()).then_some((host, connection, wire))
         })
     }
 
@@ -397,44 +464,55 @@ pub(crate) fn report_failed_hosts_by_kind(
     out: &mut Findings,
 ) {
     for one in failed {
-        let times = one.exchanges.len();
-        let passed = one.exchanges.last().is_some_and(|last| case.answered_after(*last));
-        let mut summary = Text::default().with(one.host).with(words(one.kind));
-        if let Some(vendor) = one.vendor {
-            summary = summary.with(" (").with(Piece::Literal(vendor)).with(")");
-        }
-        if times > 1 {
-            summary = summary.with(", ").with(count(times)).with(" requests");
-        }
-        if !one.decisive {
-            summary = summary.with(if one.unneeded {
-                "; no step of a sign-in needs this host"
-            } else if passed {
-                "; a later request got through"
-            } else {
-                "; the sign-in did not stop there"
-            });
-        }
-        let confidence = if one.certain { Confidence::High } else { Confidence::Medium };
-        let attempt = one.attempt.and_then(|index| case.signin.attempts.get(index));
-        let open = attempt.is_some_and(|attempt| attempt.side == Side::CannotTell);
-        out.push(Finding {
-            meta,
-            severity: match (one.decisive, open) {
-                (true, false) => meta.severity,
-                // What cannot be told is no error of the network.
-                (true, true) => meta.severity.min(Severity::Warning),
-                (false, _) => Severity::Info,
-            },
-            confidence,
-            host: Some(one.host.clone()),
-            summary,
-            advice: None,
-            refs: one.refs,
-            attempt: one.attempt,
-            decisive: false,
-            masked_by: None,
+        let said = Text::of(words(one.kind));
+        out.push(failed_host(meta, case, one, &said));
+    }
+}
+
+/// The finding about one failed host, which says what failed and what that meant for the sign-in.
+pub(crate) fn failed_host(
+    meta: &'static RuleMeta,
+    case: &Case<'_>,
+    one: FailedHost<'_>,
+    said: &Text,
+) -> Finding {
+    let times = one.exchanges.len();
+    let passed = one.exchanges.last().is_some_and(|last| case.answered_after(*last));
+    let mut summary = Text::default().with(one.host).with_text(said);
+    if let Some(vendor) = one.vendor {
+        summary = summary.with(" (").with(Piece::Literal(vendor)).with(")");
+    }
+    if times > 1 {
+        summary = summary.with(", ").with(count(times)).with(" requests");
+    }
+    if !one.decisive {
+        summary = summary.with(if one.unneeded {
+            "; no step of a sign-in needs this host"
+        } else if passed {
+            "; a later request got through"
+        } else {
+            "; the sign-in did not stop there"
         });
+    }
+    let confidence = if one.certain { Confidence::High } else { Confidence::Medium };
+    let attempt = one.attempt.and_then(|index| case.signin.attempts.get(index));
+    let open = attempt.is_some_and(|attempt| attempt.side == Side::CannotTell);
+    Finding {
+        meta,
+        severity: match (one.decisive, open) {
+            (true, false) => meta.severity,
+            // What cannot be told is no error of the network.
+            (true, true) => meta.severity.min(Severity::Warning),
+            (false, _) => Severity::Info,
+        },
+        confidence,
+        host: Some(one.host.clone()),
+        summary,
+        advice: None,
+        refs: one.refs,
+        attempt: one.attempt,
+        decisive: false,
+        masked_by: None,
     }
 }
 
@@ -544,9 +622,10 @@ mod support {
 
     use super::{Case, check};
     use crate::evidence::{
-        Author, Body, Closed, Connection, EvidenceBuilder, EvidenceRef, Exchange, Headers, Input,
-        InputId, Locator, Missing, NoResponse, Opened, Redaction, Request, Response, Scheme, Stage,
-        TlsHandshake, Transport, Url, Vantage, Via,
+        Author, Body, Connection, EvidenceBuilder, EvidenceRef, Exchange, Headers, Hello, Input,
+        InputId, Locator, LookupTransport, Missing, NameLookup, NamedBy, NoResponse, Protocol,
+        Redaction, Request, Response, Scheme, Stage, StallReport, TlsHandshake, TlsVersion,
+        Traffic, Url, Vantage, Via, Wire, WireCoverage,
     };
     use crate::signin::reconstruct;
     use crate::time::{Span, Timestamp};
@@ -574,6 +653,16 @@ mod support {
         now: i64,
         blind: u32,
         lost: u64,
+        wired: Vec<Wired>,
+        lookups: Vec<(i64, &'static str, &'static str, crate::evidence::Answer)>,
+        wire: Option<WireCoverage>,
+    }
+
+    /// A connection of packets in the making.
+    struct Wired {
+        at: i64,
+        host: &'static str,
+        change: fn(&mut Connection),
     }
 
     struct Made {
@@ -689,6 +778,30 @@ mod support {
             self.connections.push((host.to_owned(), issuer.to_owned(), by_tool));
         }
 
+        /// A connection of packets on which all went well, changed as told.
+        pub(super) fn wired(&mut self, host: &'static str, change: fn(&mut Connection)) {
+            self.wired.push(Wired { at: self.now, host, change });
+            self.wire.get_or_insert_default();
+            self.now += 10;
+        }
+
+        /// A lookup in packets, of an address of version 4.
+        pub(super) fn lookup(
+            &mut self,
+            host: &'static str,
+            resolver: &'static str,
+            answer: crate::evidence::Answer,
+        ) {
+            self.lookups.push((self.now, host, resolver, answer));
+            self.wire.get_or_insert_default();
+            self.now += 1;
+        }
+
+        /// What the capture of packets could see.
+        pub(super) fn wire(&mut self) -> &mut WireCoverage {
+            self.wire.get_or_insert_default()
+        }
+
         pub(super) fn blind(&mut self, tunnels: u32) {
             self.blind = tunnels;
         }
@@ -713,8 +826,35 @@ mod support {
                 let connection = connection(&mut builder, host, issuer, *by_tool, input, place);
                 builder.add_connection(connection);
             }
+            let seconds = |at: i64| Timestamp::from_nanoseconds(at * 1_000_000_000);
+            for (index, made) in (1..).zip(&self.wired) {
+                let at = EvidenceRef { input, at: frames(index * 10, index * 10 + 9) };
+                let mut connection = wired(&mut builder, made.host, seconds(made.at), at);
+                (made.change)(&mut connection);
+                builder.add_connection(connection);
+            }
+            for (index, (at, host, resolver, answer)) in (1000..).zip(&self.lookups) {
+                let place = EvidenceRef { input, at: frames(index, index) };
+                let name = builder.host(host).unwrap();
+                builder.add_lookup(NameLookup {
+                    kind: Some(1),
+                    transport: LookupTransport::Udp,
+                    resolver: Some(format!("{resolver}:53").parse().unwrap()),
+                    asked: Some(seconds(*at)),
+                    asked_last: Some(seconds(*at)),
+                    took: Some(Duration::from_millis(20)),
+                    in_scope: true,
+                    ..NameLookup::new(name, answer.clone(), place)
+                });
+            }
             let coverage = builder.coverage_mut(input).unwrap();
             coverage.vantage = Vantage::Browser;
+            if let Some(wire) = &self.wire {
+                coverage.vantage = Vantage::Wire;
+                coverage.span = Some(Span::new(seconds(1_700_000_000), seconds(self.now + 60)));
+                let at = EvidenceRef { input, at: frames(1, 1) };
+                coverage.wire = Some(WireCoverage { first_frame: Some(at), ..wire.clone() });
+            }
             coverage.bodies_missing = missing;
             coverage.blind_tunnels = self.blind;
             coverage.records_lost = self.lost;
@@ -774,6 +914,7 @@ mod support {
         let response = response(builder, &made.answer, &url);
         Exchange {
             connection: None,
+            lookup: None,
             request: Request { method: made.method.into(), url, headers, body, body_length: None },
             response,
             span: Some(Span::new(start, start.plus(Duration::from_millis(200)))),
@@ -813,6 +954,75 @@ mod support {
         Ok(Response { status, headers, body, location, author: Author::Network, reason: None })
     }
 
+    fn frames(first: u64, last: u64) -> Locator {
+        let number = |frame| std::num::NonZeroU64::new(frame).unwrap();
+        Locator::Frames { first: number(first), last: number(last), stream: None }
+    }
+
+    /// A healthy connection as packets show it: TLS 1.3, and data both ways.
+    fn wired(
+        builder: &mut EvidenceBuilder,
+        host: &str,
+        start: Timestamp,
+        at: EvidenceRef,
+    ) -> Connection {
+        let span = Span::new(start, start.plus(Duration::from_secs(5)));
+        let side = Traffic { segments: 40, with_payload: 30, bytes: 20_000, ..Traffic::default() };
+        let hello = Hello {
+            length: 517,
+            segments: 1,
+            is_post_quantum: false,
+            has_encrypted_hello: false,
+            at,
+        };
+        Connection {
+            client: Some("10.0.0.8:50000".parse().unwrap()),
+            server: Some("20.190.128.1:443".parse().unwrap()),
+            server_name: builder.host(host),
+            named_by: Some(NamedBy::ServerName),
+            tls: Some(Box::new(TlsHandshake {
+                version: Some(TlsVersion::Tls13),
+                completed: Some(true),
+                hello: Some(hello),
+                server_hello: Some(at),
+                application: [12, 12],
+                ..TlsHandshake::default()
+            })),
+            wire: Some(Box::new(Wire {
+                traffic: [side; 2],
+                tries: 1,
+                asked: Some(Span::new(start, start)),
+                is_one_sided: false,
+                icmp: None,
+                reset: None,
+                ended: [None; 2],
+                payload: [Some(span); 2],
+                dropped: None,
+                stall: [None; 2],
+                waiting: 0,
+                last_request: None,
+                torn: [false; 2],
+                is_proxied: false,
+                protocol: Protocol::Tls,
+                polls: None,
+                community_id: "1:x".into(),
+                ja4: None,
+            })),
+            in_scope: true,
+            span: Some(span),
+            ..Connection::new(at)
+        }
+    }
+
+    /// A client whose data never gets through after the handshake.
+    pub(super) fn stalled(connection: &mut Connection, longest: u32, passed: u32) {
+        let span = connection.span.unwrap();
+        connection.tls.as_mut().unwrap().application = [3, 0];
+        let wire = connection.wire.as_mut().unwrap();
+        wire.waiting = 4_000;
+        wire.stall = [Some(StallReport { tries: 5, bytes: 4_000, longest, passed, span }), None];
+    }
+
     fn connection(
         builder: &mut EvidenceBuilder,
         host: &str,
@@ -824,20 +1034,13 @@ mod support {
         let certificate =
             crate::evidence::CertificateSummary { issuer: issuer.to_owned(), ..Default::default() };
         Connection {
-            transport: Transport::Tcp,
-            stream: None,
-            client: None,
-            server: None,
             server_name: builder.host(host),
-            opened: Opened::Established { rtt: None },
-            closed: Closed::CaptureEnd,
             tls: Some(Box::new(TlsHandshake {
                 certificate: Some(certificate),
                 by_capture_tool,
                 ..TlsHandshake::default()
             })),
-            span: None,
-            at: EvidenceRef { input, at },
+            ..Connection::new(EvidenceRef { input, at })
         }
     }
 }

@@ -16,8 +16,8 @@ rule! {
     /// although a browser on the same computer gets through.
     ///
     /// ## Evidence it needs
-    /// A 407, or the browser's word for a failed sign-in at the proxy. It is an error only where
-    /// an attempt could not go on.
+    /// A 407, or the browser's word for a failed sign-in at the proxy. It is an error only where an
+    /// attempt could not go on. From packets: the 407 between the client and the proxy.
     ///
     /// ## What looks like it
     /// A first 407 that is followed by a request with credentials is the normal way to sign in at

@@ -16,9 +16,10 @@ rule! {
     ///
     /// ## Evidence it needs
     /// An answer that lacks every mark of the sign-in service, or that names a product, or HTML
-    /// where a script was asked for. Confidence is high where the product is known. It is an
-    /// error only where an attempt could not go on; a failure that a later try or another host
-    /// made good is information.
+    /// where a script was asked for. Confidence is high where the product is known. It is an error
+    /// only where an attempt could not go on; a failure that a later try or another host made good
+    /// is information. From packets: a page in clear, in answer to CONNECT, to plain HTTP, or in
+    /// the place of TLS; a page inside TLS is not seen.
     ///
     /// ## What looks like it
     /// An error page of the service itself (it has the service's headers); a 401 challenge; a

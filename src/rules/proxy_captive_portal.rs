@@ -17,7 +17,8 @@ rule! {
     /// ## Evidence it needs
     /// Status 511, or a redirect that the service did not write and that leads to a page whose
     /// address speaks of a log-in. Confidence is high for 511 and for an address without TLS. It is
-    /// an error only where an attempt could not go on.
+    /// an error only where an attempt could not go on. From packets: the redirect or status 511 in
+    /// clear; where the portal answers on port 443 in plain text, the rule for plain text speaks.
     ///
     /// ## What looks like it
     /// The browser's own test for a portal, which is meant to be redirected, when the sign-in comes

@@ -15,9 +15,10 @@ rule! {
     /// a host that is down.
     ///
     /// ## Evidence it needs
-    /// The answer to the CONNECT request, or the fault that the browser names. It is an error
-    /// only where an attempt could not go on; a failure that a later try or another host made
-    /// good is information.
+    /// The answer to the CONNECT request, or the fault that the browser names. It is an error only
+    /// where an attempt could not go on; a failure that a later try or another host made good is
+    /// information. From packets: the CONNECT request and its answer, which travel in clear between
+    /// the client and the proxy; for a SOCKS proxy its refusal.
     ///
     /// ## What looks like it
     /// A proxy that first asks for credentials (that is 407 and has its own rule) and then lets

@@ -1,9 +1,9 @@
 //! PRX005: the proxy itself cannot be used.
 
-use super::{Case, Meta, Rule, report_failed_hosts_by_kind};
+use super::{Case, Meta, Rule, about_capture, report_failed_hosts_by_kind};
 use crate::entra::{Fault, GuideCause, Side};
-use crate::finding::Findings;
-use crate::signin::FailureKind;
+use crate::finding::{Finding, Findings, Refs, Severity, Text};
+use crate::signin::{FailureKind, Veil};
 
 rule! {
     /// ## What it finds
@@ -15,8 +15,10 @@ rule! {
     /// a move to another network or when a VPN is off.
     ///
     /// ## Evidence it needs
-    /// The fault that the browser or Fiddler names. It is an error only where an attempt could
-    /// not go on; a failure that a later try or another host made good is information.
+    /// The fault that the browser or Fiddler names. It is an error only where an attempt could not
+    /// go on; a failure that a later try or another host made good is information. A capture of
+    /// packets shows a proxy that does not answer as a connection that was never made; which host
+    /// was wanted behind it is not seen.
     ///
     /// ## What looks like it
     /// A proxy that refuses a single host or asks for credentials (each has its own rule); a
@@ -46,6 +48,13 @@ impl Rule for ProxyUnreachable {
             )
         });
         report_failed_hosts_by_kind(self.meta(), case, failed, words, out);
+        // What was to be asked through it is not seen.
+        let hidden = case.signin.veils.iter().filter(|(veil, _)| *veil == Veil::Proxy);
+        if let Some(refs) = Refs::all(hidden.map(|(_, at)| *at)) {
+            let text = Text::of("the proxy that the computer uses could not be reached");
+            let finding = about_capture(self.meta(), refs, text);
+            out.push(Finding { severity: Severity::Warning, ..finding });
+        }
     }
 }
 

@@ -16,7 +16,8 @@ rule! {
     /// ## Evidence it needs
     /// An answer with one of these codes to a CONNECT request, or one that bears no mark of the
     /// sign-in service. It is an error only where an attempt could not go on; a failure that a
-    /// later try or another host made good is information.
+    /// later try or another host made good is information. From packets: the answer between the
+    /// client and the proxy.
     ///
     /// ## What looks like it
     /// The service's own 503 carries the service's headers and has its own rule; a single 502

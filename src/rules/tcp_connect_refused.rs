@@ -7,17 +7,18 @@ use crate::signin::FailureKind;
 
 rule! {
     /// ## What it finds
-    /// The connection to a sign-in host was refused at once, or the name led to an address to
-    /// which nothing can connect, such as 0.0.0.0.
+    /// The connection to a sign-in host was refused at once, or the name led to an address to which
+    /// nothing can connect, such as 0.0.0.0. In packets: a RST in answer to the SYN, or ICMP "port
+    /// unreachable".
     ///
     /// ## Why it breaks sign-in
     /// The real service does not refuse port 443. A refusal means that the name leads somewhere
     /// else, or that something on the way or on the computer answers in place of the service.
     ///
     /// ## Evidence it needs
-    /// A failed request with a refusal or an unusable address. It is an error only where an
-    /// attempt could not go on; a failure that a later try or another host made good is
-    /// information.
+    /// A failed request with a refusal or an unusable address. It is an error only where an attempt
+    /// could not go on; a failure that a later try or another host made good is information. From
+    /// packets: the reset or the ICMP message itself; its TTL tells how far away its sender is.
     ///
     /// ## What looks like it
     /// A local proxy that is not running refuses as well, on an address of the computer itself;

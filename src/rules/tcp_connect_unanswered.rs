@@ -9,7 +9,8 @@ rule! {
     /// ## What it finds
     /// The client tried to open a connection to a sign-in host, or waited for its answer, until
     /// time ran out: `ERR_CONNECTION_TIMED_OUT`, `ERR_TIMED_OUT`, `NS_ERROR_NET_TIMEOUT`, or
-    /// `TimedOut` in Fiddler's words.
+    /// `TimedOut` in Fiddler's words. In packets: SYN segments, mostly repeated, to which nothing
+    /// came back.
     ///
     /// ## Why it breaks sign-in
     /// No connection, no page. A firewall that drops packets gives no sign of itself, so the user
@@ -19,7 +20,9 @@ rule! {
     /// A failed request to a host of the sign-in service, of its scripts, of the device
     /// certificate, of registration or of the identity provider. It is an error only where an
     /// attempt could not go on; a failure that a later try or another host made good is
-    /// information.
+    /// information. From packets: more than one SYN, or one that was waited for, of a capture that
+    /// sees both directions; the name of the host is that of the lookup before it. One try alone
+    /// lowers the confidence.
     ///
     /// ## What looks like it
     /// One dead address among several; IPv6 tried first and IPv4 used in the end; a server that

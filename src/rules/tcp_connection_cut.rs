@@ -8,7 +8,8 @@ use crate::signin::FailureKind;
 rule! {
     /// ## What it finds
     /// A connection to a sign-in host was made and then broke before the whole answer had come:
-    /// reset, closed, aborted, cut short, or broken inside HTTP/2 or QUIC.
+    /// reset, closed, aborted, cut short, or broken inside HTTP/2 or QUIC. In packets: a RST from
+    /// the side of the server while an answer was due.
     ///
     /// ## Why it breaks sign-in
     /// The page or the MFA poll is lost. Filters that go by the name of the host let the
@@ -16,9 +17,12 @@ rule! {
     /// this.
     ///
     /// ## Evidence it needs
-    /// A failed request with such a fault. It is an error only where an attempt could not go on;
-    /// a failure that a later try or another host made good is information. A fault of QUIC is
-    /// told only where an attempt was stopped by it, because clients go on over TCP.
+    /// A failed request with such a fault. It is an error only where an attempt could not go on; a
+    /// failure that a later try or another host made good is information. A fault of QUIC is told
+    /// only where an attempt was stopped by it, because clients go on over TCP. From packets: a
+    /// reset by the server's side after the handshake, soon after a request that got no answer. A
+    /// reset by the client after the data came, and the end of an idle connection, are normal and
+    /// not told.
     ///
     /// ## What looks like it
     /// An idle connection that closed between two requests and was tried again; a page that was

@@ -8,8 +8,10 @@ use crate::signin::FailureKind;
 rule! {
     /// ## What it finds
     /// The client broke off because it did not accept the certificate it was shown for a sign-in
-    /// host: unknown issuer, wrong name, out of date, revoked, weak, not in the public logs, or
-    /// not the pinned one.
+    /// host: unknown issuer, wrong name, out of date, revoked, weak, not in the public logs, or not
+    /// the pinned one. In packets: an alert of the client that names the certificate
+    /// (`bad_certificate`, `unknown_ca`, `certificate_expired` and their like), or a client that
+    /// leaves with an encrypted alert right after the server's part of the handshake.
     ///
     /// ## Why it breaks sign-in
     /// The real certificates of these hosts are good. A refused one is most often that of a TLS
@@ -17,13 +19,15 @@ rule! {
     /// wrong clock or an old list of roots.
     ///
     /// ## Evidence it needs
-    /// The fault that the browser or Fiddler names. It is an error only where an attempt could
-    /// not go on; a failure that a later try or another host made good is information.
+    /// The fault that the browser or Fiddler names. It is an error only where an attempt could not
+    /// go on; a failure that a later try or another host made good is information. From packets:
+    /// the alert in clear, up to TLS 1.2 and from some clients in TLS 1.3. An alert that is
+    /// encrypted is told by its length and place only, so that confidence is medium at most.
     ///
     /// ## What looks like it
     /// A wrong clock makes good certificates look out of date, at every host; a system without
-    /// `DigiCert Global Root G2` refuses the real certificate; blocked status servers make a
-    /// check of revocation fail.
+    /// `DigiCert Global Root G2` refuses the real certificate; blocked status servers make a check
+    /// of revocation fail. A client that leaves a connection for which it has no use any more.
     ///
     /// ## What to do
     /// Open the address in the same browser and read the issuer. Inspection: exempt the host, or

@@ -7,16 +7,19 @@ use crate::signin::FailureKind;
 
 rule! {
     /// ## What it finds
-    /// A sign-in host asked the client for a certificate, and none was sent, it was refused, or
-    /// its key could not be used.
+    /// A sign-in host asked the client for a certificate, and none was sent, it was refused, or its
+    /// key could not be used. In packets: an alert of the server about the client's certificate, or
+    /// a connection that the server closed after it had asked for one.
     ///
     /// ## Why it breaks sign-in
     /// Device sign-in and certificate sign-in prove themselves in the TLS handshake. Without the
     /// certificate the device claim is missing, and a policy that wants a managed device refuses.
     ///
     /// ## Evidence it needs
-    /// The fault that the browser or Fiddler names. It is an error only where an attempt could
-    /// not go on; a failure that a later try or another host made good is information.
+    /// The fault that the browser or Fiddler names. It is an error only where an attempt could not
+    /// go on; a failure that a later try or another host made good is information. From packets:
+    /// the request for a certificate, which TLS 1.3 hides, and an alert or an end by the server
+    /// after it.
     ///
     /// ## What looks like it
     /// A user who closed the choice of certificates; a server that asks but does not insist; a

@@ -8,7 +8,8 @@ use crate::signin::FailureKind;
 rule! {
     /// ## What it finds
     /// The connection to a sign-in host was made, and it was reset or closed before the TLS
-    /// handshake was done.
+    /// handshake was done. In packets: a RST or FIN from the side of the server after the
+    /// ClientHello and before the end of the handshake.
     ///
     /// ## Why it breaks sign-in
     /// A filter that reads the host name in the ClientHello cuts in this place; so do devices that
@@ -18,11 +19,13 @@ rule! {
     /// An account of the handshake by the capture tool that names a reset or an end. A browser's
     /// HAR does not tell in which phase a reset came; there the rule for cut connections speaks. It
     /// is an error only where an attempt could not go on; a host that another one stood in for, or
-    /// a failure that the next try made good, is information.
+    /// a failure that the next try made good, is information. From packets: the reset or the end
+    /// itself. One whose TTL differs from that of the server's other packets was sent by something
+    /// on the way.
     ///
     /// ## What looks like it
     /// A server that refuses the client and closes without an alert; a reset after the handshake
-    /// (its own rule); an idle connection that was closed.
+    /// (its own rule); an idle connection that was closed. A client that leaves by itself.
     ///
     /// ## What to do
     /// Compare with another network, and with another host at the same address range: a cut that

@@ -7,18 +7,19 @@ use crate::signin::FailureKind;
 
 rule! {
     /// ## What it finds
-    /// The connection was made, and the TLS handshake with a sign-in host did not finish: a
-    /// message against the protocol, a refused Encrypted ClientHello, or a failure without a
-    /// stated reason.
+    /// The connection was made, and the TLS handshake with a sign-in host did not finish: a message
+    /// against the protocol, a refused Encrypted ClientHello, or a failure without a stated reason.
+    /// In packets: a fatal alert of either side, such as `handshake_failure` or
+    /// `unrecognized_name`.
     ///
     /// ## Why it breaks sign-in
     /// No request is sent before the handshake is done. Devices on the way that cannot read a
     /// modern ClientHello, or that change it, end here.
     ///
     /// ## Evidence it needs
-    /// The fault that the browser or Fiddler names. Where no reason is given, confidence is
-    /// lower. It is an error only where an attempt could not go on; a failure that a later try or
-    /// another host made good is information.
+    /// The fault that the browser or Fiddler names. Where no reason is given, confidence is lower.
+    /// It is an error only where an attempt could not go on; a failure that a later try or another
+    /// host made good is information. From packets: the alert, with the side that sent it.
     ///
     /// ## What looks like it
     /// A handshake that failed once and worked at the next try; a refused certificate, a client

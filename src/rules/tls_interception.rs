@@ -23,10 +23,10 @@ rule! {
     /// policy that wants a managed device refuses the sign-in.
     ///
     /// ## Evidence it needs
-    /// The issuer of a certificate, from the connection of a browser or from the text that
-    /// Fiddler keeps of the connection behind it. It is information; an error only where an
-    /// attempt was stopped at that host by TLS or by a lost connection. An issuer that is in no
-    /// list has low confidence.
+    /// The issuer of a certificate, from the connection of a browser or from the text that Fiddler
+    /// keeps of the connection behind it. It is information; an error only where an attempt was
+    /// stopped at that host by TLS or by a lost connection. An issuer that is in no list has low
+    /// confidence. From packets: a certificate in clear, which TLS up to 1.2 has.
     ///
     /// ## What looks like it
     /// The root of the capture tool itself, which has its own rule. A host of an identity
@@ -276,6 +276,7 @@ mod tests {
     use super::super::support::Found;
     use super::super::support::*;
 
+    const DIGICERT: &str = "CN=DigiCert SHA2 Secure Server CA,O=DigiCert Inc,C=US";
     const ZSCALER: &str = "CN=Zscaler Root CA, O=Zscaler Inc., C=US";
 
     fn found(host: &str, issuer: &str, by_tool: bool) -> Vec<Found> {
@@ -310,5 +311,28 @@ mod tests {
         assert!(found("login.microsoftonline.com", right, true).is_empty());
         let tool = "CN=DO_NOT_TRUST_FiddlerRoot, O=DO_NOT_TRUST";
         assert!(found("login.microsoftonline.com", tool, false).is_empty());
+    }
+
+    fn in_packets(change: fn(&mut crate::evidence::Connection)) -> Vec<Found> {
+        let mut capture = Capture::new();
+        capture.wired("login.microsoftonline.com", change);
+        capture.found("TLS002")
+    }
+
+    fn issued(connection: &mut crate::evidence::Connection, issuer: &str) {
+        let tls = connection.tls.as_mut().unwrap();
+        tls.version = Some(crate::evidence::TlsVersion::Tls12);
+        let issuer = issuer.to_owned();
+        let names = vec!["login.microsoftonline.com".to_owned()];
+        tls.certificate =
+            Some(crate::evidence::CertificateSummary { issuer, names, ..Default::default() });
+    }
+
+    #[test]
+    fn certificates_in_packets_are_read_alike() {
+        let found = in_packets(|connection| issued(connection, ZSCALER));
+        assert_eq!((found.len(), found[0].severity), (1, "info"));
+        assert!(found[0].summary.contains("Zscaler"), "{}", found[0].summary);
+        assert!(in_packets(|connection| issued(connection, DIGICERT)).is_empty());
     }
 }

@@ -8,7 +8,8 @@ use crate::signin::FailureKind;
 rule! {
     /// ## What it finds
     /// The client sent its ClientHello to a sign-in host, and what came back was no TLS:
-    /// `SSL_ERROR_RX_RECORD_TOO_LONG`, or Fiddler's `unexpected packet format`.
+    /// `SSL_ERROR_RX_RECORD_TOO_LONG`, or Fiddler's `unexpected packet format`. In packets: the
+    /// first bytes of the server are text, mostly HTTP, where a TLS record belongs.
     ///
     /// ## Why it breaks sign-in
     /// The handshake cannot begin. Mostly a proxy, a captive portal or a filter answers with a page
@@ -17,6 +18,8 @@ rule! {
     /// ## Evidence it needs
     /// An error that says so in terms. It is an error only where an attempt could not go on; a host
     /// that another one stood in for, or a failure that the next try made good, is information.
+    /// From packets: these bytes themselves. Where they name a product, the rule for block pages
+    /// speaks in its place.
     ///
     /// ## What looks like it
     /// A handshake that breaks a rule of TLS (its own rule); a host whose port 443 serves plain

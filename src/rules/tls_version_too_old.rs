@@ -9,7 +9,8 @@ rule! {
     /// ## What it finds
     /// Client and server found no version of TLS, or no cipher, that both accept:
     /// `ERR_SSL_VERSION_OR_CIPHER_MISMATCH`, `SSL_ERROR_UNSUPPORTED_VERSION`,
-    /// `SSL_ERROR_NO_CYPHER_OVERLAP`, `SChannel`'s `common algorithm`.
+    /// `SSL_ERROR_NO_CYPHER_OVERLAP`, `SChannel`'s `common algorithm`. In packets: the alerts
+    /// `protocol_version`, `insufficient_security` and `inappropriate_fallback`.
     ///
     /// ## Why it breaks sign-in
     /// The service refuses TLS 1.0 and 1.1 and old ciphers. Old systems, old .NET programs and old
@@ -18,6 +19,7 @@ rule! {
     /// ## Evidence it needs
     /// An error that says so in terms. It is an error only where an attempt could not go on; a host
     /// that another one stood in for, or a failure that the next try made good, is information.
+    /// From packets: the alert, with the side that sent it.
     ///
     /// ## What looks like it
     /// An inspecting proxy that is the old one of the two while the computer is modern; a handshake

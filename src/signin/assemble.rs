@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::clock;
 use super::correlate::{self, Group};
 use super::failure;
+use super::join;
 use super::outcome::{self, Judgement};
+use super::sealed;
 use super::sighting::{FoundCode, Grant, Sighting};
 use super::traffic::{self, is_mfa_page};
 use super::{
-    AttemptId, Carrier, Flow, Guid, GuideCause, MfaState, Outcome, SignIn, SignInAttempt, Step,
-    StepKind, StepResult, StsError,
+    AttemptId, Blockage, Carrier, Flow, Guid, GuideCause, MfaState, Outcome, Phase, SignIn,
+    SignInAttempt, Step, StepKind, StepResult, StsError,
 };
 use crate::entra::{self, HostRole, Nature, ResultClass, hosts};
-use crate::evidence::{Evidence, Exchange, ExchangeId, Identity, Scheme};
+use crate::evidence::{Evidence, Exchange, ExchangeId, Identity, Scheme, Unseen};
 use crate::time::Timestamp;
 
 /// Error codes kept of one attempt.
@@ -25,7 +27,9 @@ const REQUEST_IDS: usize = 64;
 
 /// Rebuilds all sign-ins of a case.
 pub fn reconstruct(evidence: &Evidence) -> SignIn {
-    let failures = failure::all(evidence);
+    let mut failures = failure::all(evidence);
+    let joined = join::joined(evidence);
+    let named = join::name_failures(evidence, &joined, &mut failures);
     let correlate::Groups { list: groups, dropped, .. } = correlate::group(evidence, &failures);
     let mut users: BTreeMap<String, u32> = BTreeMap::new();
     let mut attempts: Vec<SignInAttempt> = Vec::new();
@@ -47,11 +51,76 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
         made.expected = traffic::expected(&group.members, evidence);
         attempts.push(made);
     }
+    if attempts.is_empty() {
+        attempts.extend(sealed::attempt(evidence, &failures));
+    } else if !joined.is_empty() {
+        for attempt in &mut attempts {
+            cite_packets(attempt, &named, evidence);
+        }
+        if let (Some(attempt), Some(found)) =
+            (attempts.last_mut(), sealed::attempt(evidence, &failures))
+        {
+            go_on_in_packets(attempt, found, &joined, evidence);
+        }
+    }
     override_attempts(&mut attempts);
-    let encrypted = encrypted(evidence);
+    let encrypted = encrypted(evidence, &failures);
     let seen = !attempts.is_empty() || !encrypted.is_empty();
     let clocks = clock::readings(evidence);
-    SignIn { attempts, encrypted, failures, clocks, seen, dropped }
+    let veils = sealed::veils(evidence);
+    SignIn { attempts, encrypted, veils, joined, failures, clocks, seen, dropped }
+}
+
+/// Adds to what stopped an attempt what packets show of the same requests.
+fn cite_packets(
+    attempt: &mut SignInAttempt,
+    named: &BTreeMap<ExchangeId, ExchangeId>,
+    evidence: &Evidence,
+) {
+    let Some(blockage) = &mut attempt.blockage else { return };
+    let others: BTreeSet<ExchangeId> =
+        blockage.exchanges.iter().filter_map(|id| named.get(id).copied()).collect();
+    for id in others {
+        if !blockage.exchanges.contains(&id) {
+            blockage.exchanges.push(id);
+            attempt.decided_by.extend(evidence.exchange(id).map(|exchange| exchange.at));
+        }
+    }
+}
+
+/// Ends an attempt whose trace tells no end by what packets of the same time show to have failed.
+fn go_on_in_packets(
+    attempt: &mut SignInAttempt,
+    found: SignInAttempt,
+    joined: &[join::Joined],
+    evidence: &Evidence,
+) {
+    let open = attempt.outcome == Outcome::Undetermined
+        && attempt.unseen.iter().all(|one| matches!(one, Unseen::CaptureEnded | Unseen::NotShown));
+    let Some(blockage) = found.blockage.filter(|_| open) else { return };
+    let Some(last) = attempt.last else { return };
+    let is_later = |id: &ExchangeId| {
+        let Some(exchange) = evidence.exchange(*id) else { return false };
+        let ahead = joined.iter().find(|one| one.packets == exchange.at.input);
+        let shift = ahead.map_or(0, |one| one.ahead.saturating_mul(1_000_000));
+        exchange.ended().is_some_and(|at| {
+            at.as_nanoseconds().saturating_sub(shift)
+                >= last.as_nanoseconds().saturating_sub(5_000_000_000)
+        })
+    };
+    if !blockage.exchanges.iter().all(is_later) {
+        return;
+    }
+    let asked = attempt.was_asked();
+    attempt.outcome =
+        if asked { Outcome::MfaPreventedByNetwork } else { Outcome::SignInPreventedByNetwork };
+    attempt.side = found.side;
+    attempt.unseen.clear();
+    attempt.decided_by = found.decided_by;
+    attempt.doubts.extend(found.doubts);
+    attempt.doubts.push("the end of the sign-in is told by the packets alone");
+    let phase = if asked { Phase::AfterChallenge } else { Phase::BeforeChallenge };
+    attempt.blockage = Some(Blockage { phase, ..blockage });
 }
 
 /// A group of nothing but look-ups, scripts and telemetry that worked is no attempt.
@@ -143,7 +212,10 @@ fn is_essential(one: &Sighting) -> bool {
 }
 
 /// Tunnels to sign-in hosts whose contents nobody decrypted: no exchange inside them is in the capture.
-fn encrypted(evidence: &Evidence) -> Vec<ExchangeId> {
+fn encrypted(
+    evidence: &Evidence,
+    failures: &BTreeMap<ExchangeId, super::Failure>,
+) -> Vec<ExchangeId> {
     let tunnel = |exchange: &Exchange| exchange.request.url.scheme == Scheme::Authority;
     let readable: BTreeSet<_> = evidence
         .exchanges
@@ -153,9 +225,11 @@ fn encrypted(evidence: &Evidence) -> Vec<ExchangeId> {
         .collect();
     evidence
         .numbered()
-        .filter(|(_, exchange)| {
+        .filter(|(id, exchange)| {
+            let open = exchange.status().is_some_and(|status| status < 300)
+                || exchange.is_hidden() && exchange.is_answered() && !failures.contains_key(id);
             tunnel(exchange)
-                && exchange.status().is_some_and(|status| status < 300)
+                && open
                 && hosts::is_sign_in_service(exchange.host().as_str())
                 && !readable.contains(&(exchange.at.input, exchange.host()))
         })

@@ -339,6 +339,25 @@ impl SignInAttempt {
     }
 }
 
+/// Why encrypted traffic does not tell whether there was a sign-in, or how it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Veil {
+    /// Lookups or connections of the sign-in service are there, and none came so far that it tells.
+    Begun,
+    /// A proxy on the computer itself takes the requests.
+    LoopbackProxy,
+    /// Encrypted connections were open when the capture began, and none names its host.
+    MidStream,
+    /// Packets of one direction only were captured.
+    OneSided,
+    /// The proxy that the computer uses could not be reached.
+    Proxy,
+    /// A VPN or relay, by its name where that is known.
+    Vpn(Option<&'static str>),
+    /// The client of a zero-trust service.
+    ZeroTrust(&'static str),
+}
+
 /// All attempts of a case.
 #[derive(Clone, Debug, Default)]
 pub struct SignIn {
@@ -346,6 +365,10 @@ pub struct SignIn {
     pub attempts: Vec<SignInAttempt>,
     /// Traffic to sign-in hosts that is encrypted and cannot be read.
     pub encrypted: Vec<ExchangeId>,
+    /// What hides a sign-in from a capture of packets, and where that stands.
+    pub veils: Vec<(Veil, EvidenceRef)>,
+    /// Inputs that show the same traffic, and how far their clocks differ.
+    pub joined: Vec<super::Joined>,
     /// What was wrong with exchanges, for those where something was.
     pub failures: BTreeMap<ExchangeId, Failure>,
     /// How far the computer's clock is off the service's, by input.

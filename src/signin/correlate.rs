@@ -211,7 +211,8 @@ pub(super) struct Groups {
 /// Groups everything of a sign-in that the evidence holds.
 pub(super) fn group(evidence: &Evidence, failures: &BTreeMap<ExchangeId, Failure>) -> Groups {
     let mut groups = Groups::default();
-    for (id, exchange) in evidence.numbered() {
+    // What is encrypted has steps of its own (`sealed`).
+    for (id, exchange) in evidence.numbered().filter(|(_, exchange)| !exchange.is_hidden()) {
         let failure = failures.get(&id).copied();
         if let Some(sighting) = wire::sight(id, exchange, failure) {
             groups.place(sighting);

@@ -23,6 +23,12 @@ pub(super) fn body(body: &Body) -> Option<Cow<'_, str>> {
     }
 }
 
+/// The text of bytes that were captured, for parsing only.
+#[expect(clippy::disallowed_methods, reason = "parsed into typed values, never kept or shown")]
+pub(super) fn bytes(secret: &Secret<Box<[u8]>>) -> Cow<'_, str> {
+    String::from_utf8_lossy(secret.expose())
+}
+
 /// The first value of a header field, for parsing only.
 pub(super) fn header<'a>(headers: &'a Headers, name: &'a str) -> Option<&'a str> {
     headers.first(name).map(text)

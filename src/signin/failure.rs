@@ -8,11 +8,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::expose;
+use super::{expose, hidden};
 use crate::entra::{self, Fault, HostRole, StepKind, failures, hosts, service, vendors};
 use crate::evidence::{
-    Author, Body, Connection, Evidence, Exchange, ExchangeId, InputId, NoResponse, Response,
-    Scheme, Stage,
+    Author, Body, Connection, Evidence, Exchange, ExchangeId, HostName, InputId, NoResponse,
+    Response, Scheme, Stage,
 };
 
 /// What went wrong.
@@ -85,17 +85,39 @@ pub(super) fn all(evidence: &Evidence) -> BTreeMap<ExchangeId, Failure> {
     };
     let marked = inputs(has_service_marks);
     // Where the service's pages have lost its fields, the exporter took them away.
+    let hidden = hidden::Wire::new(evidence);
+    // A proxy asks each connection for credentials, and lets those through that give them.
+    let through: BTreeSet<(InputId, &HostName)> = evidence
+        .exchanges
+        .iter()
+        .filter(|exchange| exchange.request.url.scheme == Scheme::Authority)
+        .filter(|exchange| exchange.status().is_some_and(|status| status / 100 == 2))
+        .map(|exchange| (exchange.at.input, exchange.host()))
+        .filter(|(id, _)| evidence.coverage.of(*id).is_some_and(|one| one.wire.is_some()))
+        .collect();
+    let is_first_round = |exchange: &Exchange| {
+        exchange.status() == Some(407)
+            && through.contains(&(exchange.at.input, exchange.host()))
+            && !exchange.request.headers.has("proxy-authorization")
+    };
     let stripped = inputs(|response| speaks_for_service(response) && !has_service_marks(response));
     evidence
         .numbered()
         .filter_map(|(id, exchange)| {
             let input = exchange.at.input;
+            if is_first_round(exchange) {
+                return None;
+            }
             let fields = match (stripped.contains(&input), marked.contains(&input)) {
                 (true, _) => Fields::Stripped,
                 (false, true) => Fields::Kept,
                 (false, false) => Fields::Unknown,
             };
-            Some((id, failure_of(exchange, fields)?))
+            let failure = match exchange.response {
+                Err(NoResponse::Hidden { .. }) => hidden.failure(exchange)?,
+                _ => failure_of(exchange, fields)?,
+            };
+            Some((id, failure))
         })
         .collect()
 }
@@ -114,7 +136,12 @@ enum Fields {
 fn failure_of(exchange: &Exchange, fields: Fields) -> Option<Failure> {
     match &exchange.response {
         Ok(response) => answered(exchange, response, fields),
-        Err(NoResponse::Cancelled | NoResponse::NotCaptured | NoResponse::Pending) => None,
+        Err(
+            NoResponse::Cancelled
+            | NoResponse::Hidden { .. }
+            | NoResponse::NotCaptured
+            | NoResponse::Pending,
+        ) => None,
         Err(NoResponse::BlockedByClient { code }) => Some(failures::browser(code).map_or_else(
             || Failure::new(FailureKind::Fault(Fault::BlockedByClient), FailureSide::Client, true),
             by_row,
@@ -127,6 +154,15 @@ fn failure_of(exchange: &Exchange, fields: Fields) -> Option<Failure> {
 fn named(stage: Stage, code: &str) -> Failure {
     if let Some(row) = failures::browser(code) {
         return by_row(row);
+    }
+    let by_proxy = match (stage, code) {
+        (Stage::Proxy, "SOCKS_CREDENTIALS") => Some(FailureKind::ProxyAuthentication),
+        (Stage::Proxy, "SOCKS_NOT_ALLOWED") => Some(FailureKind::ProxyRefused),
+        (Stage::Proxy, "SOCKS_UPSTREAM") => Some(FailureKind::ProxyUpstream),
+        _ => None,
+    };
+    if let Some(kind) = by_proxy {
+        return Failure::new(kind, FailureSide::Network, true);
     }
     let (fault, certain) = match (stage, code) {
         (_, "OFFLINE") => (Fault::Offline, true),

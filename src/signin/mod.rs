@@ -16,10 +16,13 @@ mod conclude;
 mod correlate;
 mod expose;
 mod failure;
+mod hidden;
+mod join;
 mod markup;
 mod outcome;
 mod request;
 mod script_object;
+mod sealed;
 mod sighting;
 mod traffic;
 mod wire;
@@ -28,9 +31,10 @@ pub use crate::entra::{GuideCause, MfaState, Outcome, Side, StepKind};
 pub use assemble::reconstruct;
 pub use attempt::{
     AttemptId, Blockage, Carrier, Flow, Guid, Phase, SignIn, SignInAttempt, Step, StepResult,
-    StsError,
+    StsError, Veil,
 };
 pub use client::{Browser, Client, System, client, failure_name, proxy};
 pub use clock::ClockReading;
 pub use failure::{Failure, FailureKind, FailureSide, interceptor};
+pub use join::Joined;
 pub use traffic::{Expected, Traffic, TrafficKind};

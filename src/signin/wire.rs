@@ -13,7 +13,7 @@ use super::answers::{CodeText, CredentialAnswer, Page, SasAnswer, TokenAnswer, c
 use super::expose::{self, value};
 use super::request::read_request;
 use super::sighting::{FoundCode, Grant, Sighting};
-use super::{Carrier, Failure, Guid, answers, markup};
+use super::{Carrier, Failure, FailureKind, Guid, answers, markup};
 use crate::entra::{self, HostRole, StepKind, hosts};
 use crate::evidence::{Body, Exchange, ExchangeId, HostName, NoResponse, Response, Scheme, Url};
 
@@ -610,15 +610,10 @@ fn read_hidden_form(sighting: &mut Sighting, exchange: &Exchange, html: &markup:
     read_return(sighting, &html.fields, Carrier::FormPost, Grant::Issued);
 }
 
-fn describe_failure(sighting: &mut Sighting) {
+/// A failure in words of ours.
+pub(super) fn failure_words(kind: FailureKind) -> String {
     use super::FailureKind as Kind;
-    let Some(failure) = sighting.failure else {
-        if sighting.cancelled {
-            "cancelled".clone_into(&mut sighting.detail);
-        }
-        return;
-    };
-    let words = match failure.kind {
+    match kind {
         Kind::CaptivePortal => "the network asks for a log-in of its own".to_owned(),
         Kind::BlockPage => "page of a proxy or filter in place of the answer".to_owned(),
         Kind::Fault(fault) => fault_words(fault),
@@ -627,7 +622,17 @@ fn describe_failure(sighting: &mut Sighting) {
         Kind::ProxyUpstream => "the proxy could not reach the server".to_owned(),
         Kind::Service { status } => format!("status {status} from the service"),
         Kind::Unnamed => "failed, no reason given".to_owned(),
+    }
+}
+
+fn describe_failure(sighting: &mut Sighting) {
+    let Some(failure) = sighting.failure else {
+        if sighting.cancelled {
+            "cancelled".clone_into(&mut sighting.detail);
+        }
+        return;
     };
+    let words = failure_words(failure.kind);
     let script =
         sighting.role == Some(HostRole::SigninCdn) && hosts::is_script_cdn(sighting.host.as_str());
     let words = if script { format!("script of the page: {words}") } else { words };
@@ -642,6 +647,7 @@ fn fault_words(fault: entra::Fault) -> String {
     let word = |part| match part {
         "cert" => "certificate",
         "dns" => "DNS",
+        "hello" => "ClientHello",
         "http2" => "HTTP/2",
         "pac" => "PAC",
         "quic" => "QUIC",

@@ -62,8 +62,9 @@ fn answers_of_the_host(
         .numbered()
         .filter(|(id, exchange)| {
             exchange.host() == host
-                && exchange.response.is_ok()
-                && exchange.request.url.scheme != crate::evidence::Scheme::Authority
+                && exchange.is_answered()
+                && (exchange.request.url.scheme != crate::evidence::Scheme::Authority
+                    || exchange.is_hidden())
                 && !signin.failures.contains_key(id)
         })
         .map(|(id, exchange)| (id > *first, exchange.at))

@@ -36,8 +36,10 @@ pub(super) const fn is_success(attempt: &SignInAttempt) -> bool {
 /// The attempt that counts: the last failed one that no later one made unimportant; failing that, one
 /// that MFA was asked in and whose end is not seen; failing that, the last success.
 pub(super) fn choose<'a>(signin: &'a SignIn, selection: &Selection) -> Option<&'a SignInAttempt> {
-    let allowed: Vec<&SignInAttempt> =
+    let mut allowed: Vec<&SignInAttempt> =
         signin.attempts.iter().filter(|attempt| selection.allows(attempt)).collect();
+    // Attempts of several inputs may begin at the same time: their order must not be that of the inputs.
+    allowed.sort_by_key(|attempt| (attempt.first, attempt.last));
     if selection.attempt.is_some() {
         return allowed.first().copied();
     }

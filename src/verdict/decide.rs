@@ -2,9 +2,9 @@
 
 use super::choose::{Selection, choose};
 use super::{Statement, Verdict, argue, confidence, guide, next_capture, summary};
-use crate::evidence::{DiagnosticCode, Evidence, EvidenceRef, Format, Input, Unseen};
+use crate::evidence::{DiagnosticCode, Evidence, EvidenceRef, Exchange, Format, Input, Unseen};
 use crate::finding::{self, Confidence, Family, Finding, Piece, Refs, RuleMeta, Severity, Text};
-use crate::signin::{AttemptId, GuideCause, Outcome, Side, SignIn, SignInAttempt};
+use crate::signin::{AttemptId, GuideCause, Outcome, Side, SignIn, SignInAttempt, Veil};
 
 /// Decides a case, and marks the findings that its outcome rests on.
 pub fn decide(
@@ -195,7 +195,8 @@ fn challenge(attempt: &SignInAttempt) -> Option<Statement> {
 }
 
 fn unseen(attempt: &SignInAttempt) -> Vec<Text> {
-    let mut unseen: Vec<Text> = attempt.unseen.iter().map(|one| Text::of(words(*one))).collect();
+    let mut unseen: Vec<Text> =
+        attempt.unseen.iter().map(|one| Text::of(unseen_words(*one))).collect();
     let open = matches!(
         attempt.outcome,
         Outcome::MfaAbandoned | Outcome::MfaNoAnswer | Outcome::Undetermined
@@ -208,7 +209,7 @@ fn unseen(attempt: &SignInAttempt) -> Vec<Text> {
     unseen
 }
 
-const fn words(unseen: Unseen) -> &'static str {
+const fn unseen_words(unseen: Unseen) -> &'static str {
     match unseen {
         Unseen::BodiesMissing => "answers of the sign-in service that the capture does not hold",
         Unseen::CaptureEnded => "what came after the end of the capture",
@@ -225,7 +226,7 @@ const fn words(unseen: Unseen) -> &'static str {
 pub(super) enum Seen {
     /// Nothing that is a capture.
     NoCapture,
-    /// Packets, which are counted and not looked into, and requests of other captures.
+    /// Packets, none of which belong to a sign-in, and requests of other captures.
     Packets { frames: u64, requests: u64 },
     /// Only the part before the damage.
     Part,
@@ -233,8 +234,12 @@ pub(super) enum Seen {
     Protected,
     /// Requests, none of them of a sign-in.
     Requests(u64),
+    /// Connections to the sign-in service that work and cannot be read.
+    Sealed,
     /// Tunnels to the sign-in service.
     Tunnels,
+    /// Packets that something hides a sign-in from.
+    Veiled(Veil),
 }
 
 /// The verdict when no attempt was found.
@@ -246,24 +251,45 @@ fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding
     let (frames, requests) = (records(&packets), records(&others));
     let closed = evidence.diagnostics.iter().any(|one| one.code == DiagnosticCode::Encrypted);
     let cut = evidence.coverage.inputs.iter().any(|one| one.truncated);
+    let sealed = || {
+        let mut all = signin.encrypted.iter().filter_map(|id| evidence.exchange(*id));
+        all.all(Exchange::is_hidden)
+    };
     let seen = if !signin.encrypted.is_empty() {
-        Seen::Tunnels
+        if sealed() { Seen::Sealed } else { Seen::Tunnels }
     } else if !any_capture {
         Seen::NoCapture
     } else if closed && evidence.exchanges.is_empty() {
         Seen::Protected
-    } else if !packets.is_empty() {
-        Seen::Packets { frames, requests }
+    } else if let Some((veil, _)) = signin.veils.first() {
+        Seen::Veiled(*veil)
     } else if cut {
         Seen::Part
+    } else if !packets.is_empty() {
+        Seen::Packets { frames, requests }
     } else {
         Seen::Requests(requests)
     };
     let (outcome, confidence) = match seen {
-        Seen::Tunnels if cut => (Outcome::Unreadable, Confidence::Medium),
-        Seen::Tunnels => (Outcome::Unreadable, Confidence::High),
-        Seen::NoCapture | Seen::Packets { .. } | Seen::Part | Seen::Protected => {
+        Seen::Sealed | Seen::Tunnels if cut => (Outcome::Unreadable, Confidence::Medium),
+        Seen::Sealed | Seen::Tunnels => (Outcome::Unreadable, Confidence::High),
+        Seen::NoCapture | Seen::Part | Seen::Protected | Seen::Veiled(_) => {
             (Outcome::Undetermined, Confidence::Low)
+        }
+        // What was open before the capture may have been anything.
+        Seen::Packets { .. } => {
+            let wires = evidence.coverage.inputs.iter().filter_map(|one| one.wire.as_ref());
+            let (mut opened, mut before) = (0_u64, 0_u64);
+            for wire in wires {
+                opened = opened.saturating_add(wire.opened);
+                before = before.saturating_add(wire.mid_stream);
+            }
+            let confidence = match (opened, before) {
+                (0, _) => Confidence::Low,
+                (_, 0) => Confidence::High,
+                _ => Confidence::Medium,
+            };
+            (Outcome::NoSignIn, confidence)
         }
         Seen::Requests(0) => (Outcome::NoSignIn, Confidence::Low),
         Seen::Requests(_) => (Outcome::NoSignIn, Confidence::High),
@@ -274,13 +300,22 @@ fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding
     let refs = Refs::all(
         signin.encrypted.iter().filter_map(|id| evidence.exchange(*id)).map(|exchange| exchange.at),
     );
-    let evidence_for = refs
-        .map(|refs| Statement {
-            text: Text::of("tunnels to the sign-in service were opened and not decrypted"),
-            refs: Some(refs),
-        })
+    let words = match seen {
+        Seen::Sealed => {
+            "connections to the sign-in service were made and used: the network let them through"
+        }
+        _ => "tunnels to the sign-in service were opened and not decrypted",
+    };
+    let mut evidence_for: Vec<Statement> = refs
+        .map(|refs| Statement { text: Text::of(words), refs: Some(refs) })
         .into_iter()
         .collect();
+    if let Seen::Veiled(_) = seen {
+        evidence_for.extend(signin.veils.iter().map(|(veil, at)| Statement {
+            text: summary::veil(*veil),
+            refs: Some(Refs::one(*at)),
+        }));
+    }
     Verdict {
         side: Side::CannotTell,
         outcome,
@@ -295,9 +330,9 @@ fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding
         ruled_out: argue::not_decisive(evidence, signin, findings),
         guide: guide::answers(evidence, None),
         unseen: match seen {
-            Seen::Tunnels => vec![Text::of(words(Unseen::Encrypted))],
-            Seen::Packets { .. } => {
-                vec![Text::of("what the packets hold: this version does not look into them yet")]
+            Seen::Sealed | Seen::Tunnels => vec![Text::of(unseen_words(Unseen::Encrypted))],
+            Seen::Veiled(_) => {
+                vec![Text::of("what travels where this capture does not reach")]
             }
             _ => Vec::new(),
         },

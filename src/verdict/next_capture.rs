@@ -26,8 +26,16 @@ pub(super) fn wanted(
     match attempt.side {
         Side::CannotTell => Some(next_capture(evidence, signin, Some(attempt))),
         Side::Network if confidence < Confidence::High => {
-            let missing = "the proof of what failed on the way, which this capture does not hold";
-            Some(from(CaptureKind::Packets, missing, &client(evidence, Some(attempt)), evidence))
+            let client = client(evidence, Some(attempt));
+            let is_there = evidence.inputs.iter().any(|input| input.format.is_packets());
+            let (kind, missing) = if is_there {
+                (CaptureKind::Browser, "what the browser itself says of the failure")
+            } else {
+                let missing =
+                    "the proof of what failed on the way, which this capture does not hold";
+                (CaptureKind::Packets, missing)
+            };
+            Some(from(kind, missing, &client, evidence))
         }
         _ => None,
     }
@@ -55,6 +63,9 @@ pub(super) fn next_capture(
             ),
             Some(Unseen::Encrypted) => (CaptureKind::Decrypted, ENCRYPTED),
             _ if attempt.is_none() && tunnels => (CaptureKind::Decrypted, ENCRYPTED),
+            _ if stopped && evidence.inputs.iter().any(|input| input.format.is_packets()) => {
+                (usual, "what the browser itself says of the failure")
+            }
             _ if stopped => (
                 CaptureKind::Packets,
                 "the reason why the request failed, which this capture does not name",
@@ -71,8 +82,8 @@ pub(super) fn next_capture(
             }
             None if evidence.inputs.iter().any(|input| input.format.is_packets()) => (
                 usual,
-                "the requests of the same sign-in, as a HAR or Fiddler trace: packets are counted by \
-                 this version and not looked into yet",
+                "the requests of the same sign-in, as a HAR or Fiddler trace: the packets do not show \
+                 them",
             ),
             None => match evidence.coverage.inputs.first().map(|one| one.vantage) {
                 Some(Vantage::Program) => {

@@ -3,7 +3,7 @@
 use super::decide::Seen;
 use crate::finding::{Confidence, Family, Finding, Piece, Text};
 use crate::signin::{
-    MfaState, Outcome, Phase, Side, SignInAttempt, StepKind, Traffic, TrafficKind,
+    MfaState, Outcome, Phase, Side, SignInAttempt, StepKind, Traffic, TrafficKind, Veil,
 };
 
 /// The result value that a fraud report and a failed method.
@@ -285,14 +285,16 @@ fn counted(number: u64, one: &'static str, many: &'static str) -> Text {
 pub(super) fn without_attempt(seen: Seen) -> Text {
     match seen {
         Seen::NoCapture => Text::of("No capture was found that can be read."),
-        Seen::Packets { frames, requests: 0 } => Text::of("The packet capture was read (")
-            .with_text(&counted(frames, " frame", " frames"))
-            .with("); this version does not look into packets yet."),
-        Seen::Packets { frames, requests } => Text::of("Of ")
+        Seen::Packets { frames, requests: 0 } => {
+            Text::of("None of the connections and lookups in the ")
+                .with_text(&counted(frames, " frame", " frames"))
+                .with(" of the capture has to do with the sign-in service.")
+        }
+        Seen::Packets { frames, requests } => Text::of("Neither the ")
             .with_text(&counted(requests, " request", " requests"))
-            .with(" none went to the sign-in service; the packet capture beside was read (")
+            .with(" nor the ")
             .with_text(&counted(frames, " frame", " frames"))
-            .with("), and this version does not look into packets yet."),
+            .with(" of the packet capture have to do with the sign-in service."),
         Seen::Part => {
             Text::of("The readable part of the capture holds no sign-in; the rest is lost.")
         }
@@ -306,8 +308,36 @@ pub(super) fn without_attempt(seen: Seen) -> Text {
         Seen::Requests(records) => Text::of("None of the ")
             .with(records)
             .with(" requests in the capture went to the sign-in service."),
+        Seen::Sealed => Text::of(
+            "The sign-in service was reached and the network under it is healthy; what was said is encrypted, so that it cannot be read.",
+        ),
+        Seen::Veiled(veil) => {
+            Text::of("This capture cannot show a sign-in: ").with_text(&self::veil(veil)).with(".")
+        }
         Seen::Tunnels => Text::of(
             "A sign-in is in this capture, but its connections were not decrypted, so it cannot be read.",
         ),
+    }
+}
+
+/// What hides a sign-in.
+pub(super) fn veil(veil: Veil) -> Text {
+    match veil {
+        Veil::Begun => {
+            Text::of("the sign-in service was asked for, and nothing tells whether it was reached")
+        }
+        Veil::LoopbackProxy => Text::of("a proxy on the computer itself takes the requests"),
+        Veil::MidStream => Text::of(
+            "its encrypted connections were open before it began, so that their hosts have no names",
+        ),
+        Veil::OneSided => Text::of("it holds packets of one direction only"),
+        Veil::Proxy => Text::of("the proxy that the computer uses could not be reached"),
+        Veil::Vpn(None) => Text::of("a VPN carries the traffic"),
+        Veil::Vpn(Some(name)) => {
+            Text::default().with(Piece::Literal(name)).with(" carries the traffic")
+        }
+        Veil::ZeroTrust(name) => {
+            Text::of("the client of ").with(Piece::Literal(name)).with(" carries the traffic")
+        }
     }
 }

@@ -16,10 +16,9 @@ use super::failure;
 use crate::capture::saz::tunnel::is_failure as is_failed_handshake;
 use crate::capture::{ReadOptions, Want};
 use crate::evidence::{
-    Author, Body, CertificateSummary, Closed, Connection, ConnectionId, DiagnosticCode,
-    EvidenceBuilder, EvidenceRef, Exchange, Headers, HostName, InputId, Locator, Missing,
-    NoResponse, Opened, Request, Response, Scheme, Stage, TlsHandshake, TlsVersion, Transport, Url,
-    Via, shown,
+    Author, Body, CertificateSummary, Connection, ConnectionId, DiagnosticCode, EvidenceBuilder,
+    EvidenceRef, Exchange, Headers, HostName, InputId, Locator, Missing, NoResponse, Request,
+    Response, Scheme, Stage, TlsHandshake, TlsVersion, Url, Via, shown,
 };
 use crate::limits::{self, Budget};
 use crate::time::{Span, Timestamp};
@@ -123,6 +122,7 @@ impl<'a> Mapper<'a> {
         self.count(&place, response.as_ref().ok());
         let exchange = Exchange {
             connection: self.connection(entry, &url, span, at),
+            lookup: None,
             response,
             span,
             server: address(entry.server),
@@ -391,16 +391,11 @@ impl<'a> Mapper<'a> {
             return Some(*known);
         }
         let connection = Connection {
-            transport: Transport::Tcp,
-            stream: None,
-            client: None,
             server: address(entry.server).map(|address| SocketAddr::new(address, url.port)),
             server_name: Some(url.host.clone()),
-            opened: Opened::Established { rtt: None },
-            closed: Closed::CaptureEnd,
             tls: Some(Box::new(handshake(security, subject, issuer))),
             span,
-            at,
+            ..Connection::new(at)
         };
         let id = self.into.add_connection(connection)?;
         if self.connections.len() < REMEMBERED {

@@ -18,9 +18,9 @@ use super::target::{absolute, method};
 use super::tunnel::{self, ClientText, ServerText};
 use crate::capture::{ReadOptions, Want};
 use crate::evidence::{
-    Answer, Author, Body, Closed, Connection, Diagnostic, DiagnosticCode, EvidenceBuilder,
-    EvidenceRef, Exchange, Headers, HostName, InputId, Locator, Missing, NameLookup, NoResponse,
-    Opened, Request, Response, Scheme, TlsHandshake, Transport, Url, Via,
+    Answer, Author, Body, Connection, Diagnostic, DiagnosticCode, EvidenceBuilder, EvidenceRef,
+    Exchange, Headers, HostName, InputId, Locator, Missing, NameLookup, NoResponse, Opened,
+    Request, Response, Scheme, TlsHandshake, Url, Via,
 };
 use crate::limits::{self, Budget};
 use crate::proto::http1;
@@ -532,7 +532,7 @@ impl<'a, 'o> Sessions<'a, 'o> {
             let answer = Answer::Addresses(vec![address]);
             let took = Some(took);
             let name = host.clone();
-            self.into.add_lookup(NameLookup { name, answer, resolver: None, took, at });
+            self.into.add_lookup(NameLookup { took, ..NameLookup::new(name, answer, at) });
         }
         let opened = answered.response.as_ref().is_ok_and(|r| (200..300).contains(&r.status));
         let mut connection = None;
@@ -542,16 +542,13 @@ impl<'a, 'o> Sessions<'a, 'o> {
             let port = asked.request.url.port;
             let rtt = metadata.and_then(|metadata| metadata.length("tcpconnecttime"));
             connection = self.into.add_connection(Connection {
-                transport: Transport::Tcp,
-                stream: None,
                 client: metadata.and_then(Metadata::client),
                 server: server.map(|address| SocketAddr::new(address, port)),
                 server_name: Some(host.clone()),
                 opened: Opened::Established { rtt },
-                closed: Closed::CaptureEnd,
                 tls,
                 span,
-                at,
+                ..Connection::new(at)
             });
             if !decrypting || about.has(bit::BLIND_TUNNEL) {
                 let blind = about.has(bit::BLIND_TUNNEL);
@@ -567,6 +564,7 @@ impl<'a, 'o> Sessions<'a, 'o> {
         }
         self.into.add_exchange(Exchange {
             connection,
+            lookup: None,
             request: asked.request,
             response: answered.response,
             span,
@@ -602,8 +600,8 @@ fn handshake(
         cipher: text.cipher,
         offered_ciphers: hello.ciphers,
         certificate: text.certificate,
-        alerts: Vec::new(),
         completed,
         by_capture_tool: text.decrypted || about.has(bit::DECRYPTING_TUNNEL),
+        ..TlsHandshake::default()
     }))
 }

@@ -259,6 +259,7 @@ pub(super) fn failure(row: &'static FailureRow, books: &Books<'_>) -> Entry {
         Producer::Chromium => "Chrome, Edge and their family",
         Producer::Fiddler => "Fiddler",
         Producer::Firefox => "Firefox",
+        Producer::Packets => "this program, for what packets show",
         Producer::Safari => "Safari",
     };
     let kind = note(NoteSubject::Producer, row.producer.as_str());

@@ -188,6 +188,7 @@ fn by_inspection(fault: &str) -> bool {
         Fault::ClientCert,
         Fault::Ech,
         Fault::HandshakeCut,
+        Fault::HandshakeStalled,
         Fault::TlsHandshake,
         Fault::TlsPlainText,
         Fault::TlsProtocol,

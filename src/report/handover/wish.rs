@@ -74,6 +74,7 @@ pub(super) fn request(handover: &NetworkHandover, attempt: &SignInAttempt) -> St
             _,
             Some(
                 Fault::HandshakeCut
+                | Fault::HandshakeStalled
                 | Fault::TlsHandshake
                 | Fault::TlsProtocol
                 | Fault::TlsVersion
@@ -103,10 +104,28 @@ pub(super) fn request(handover: &NetworkHandover, attempt: &SignInAttempt) -> St
         (_, Some(Fault::ConnectRefused | Fault::Unreachable | Fault::ConnectFailed)) => {
             format!("find out what refuses connections to {hosts} and let them through")
         }
-        _ => format!("find out why requests to {hosts} fail and let them through"),
+        (_, fault) => of_packets(fault, &hosts),
     };
     let harm = harm(attempt);
     format!("Please {wish}. {harm}")
+}
+
+/// What is wanted where packets show the fault, or where it has no wish of its own.
+fn of_packets(fault: Option<Fault>, hosts: &str) -> String {
+    match fault {
+        Some(Fault::HelloLost) => format!(
+            "find out what drops the first TLS message of the clients (ClientHello, mostly in several \
+             packets) to {hosts} and let it through"
+        ),
+        Some(Fault::Prohibited) => format!(
+            "find the rule that forbids connections to {hosts} (an ICMP message says so) and change it"
+        ),
+        Some(Fault::Stalled) => format!(
+            "find out where data to {hosts} is lost (MTU of the VPN or link, dropped ICMP messages about \
+             too long packets) and let it through"
+        ),
+        _ => format!("find out why requests to {hosts} fail and let them through"),
+    }
 }
 
 /// What users cannot do as long as the wish is open.

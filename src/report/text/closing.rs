@@ -14,7 +14,7 @@ use crate::report::model::{
     ReportInput, clock, counted, format_words, is_unread, record_words, sentence, size,
 };
 use crate::report::sign_in_log::SignInLog;
-use crate::signin::{Guid, Side};
+use crate::signin::{Guid, Joined, Side};
 use crate::verdict::{CaptureKind, NextCapture};
 
 /// The line around what is to be pasted.
@@ -228,6 +228,9 @@ fn inputs(page: &mut Page, report: &ReportInput<'_>) {
         if let Some((first, last)) = input.first.zip(input.last) {
             page.text(5, &format!("{} to {}", clock(first), clock(last)), Tone::Plain);
         }
+        for one in report.signin.joined.iter().filter(|one| one.packets == input.id) {
+            page.text(5, &same_traffic(one), Tone::Plain);
+        }
         for (label, hash) in [
             ("SHA-256:", &input.sha256),
             ("SHA-256 of the file it came in:", &input.container_sha256),
@@ -238,6 +241,21 @@ fn inputs(page: &mut Page, report: &ReportInput<'_>) {
             }
         }
     }
+}
+
+/// That the requests of another input are in the packets of this one, and how far the clocks differ.
+fn same_traffic(one: &Joined) -> String {
+    let ahead = one.ahead.unsigned_abs();
+    let by = format!("{}.{:03} s", ahead / 1_000, ahead % 1_000);
+    let clock = match one.ahead {
+        0 => "both clocks agree".to_owned(),
+        1.. => format!("its clock is {by} ahead"),
+        _ => format!("its clock is {by} behind"),
+    };
+    format!(
+        "shows the traffic of input {} ({} connections found); {clock}",
+        one.requests.0, one.pairs
+    )
 }
 
 fn described(report: &ReportInput<'_>, input: &Input) -> String {

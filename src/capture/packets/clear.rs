@@ -1,0 +1,216 @@
+//! HTTP in clear as exchanges.
+//!
+//! It must not know what a host or a page means: what is kept of a body is for the scope to say.
+//!
+//! Invariant: whatever may be a secret goes through the builder, which wraps it.
+
+use std::num::NonZeroU64;
+
+use super::content::{Context, Fate};
+use crate::capture::Want;
+use crate::evidence::{
+    Author, Body, EvidenceRef, Exchange, Headers, HostName, Locator, Missing, NoResponse, Request,
+    Response, Stage, Stream, Transport, Via,
+};
+use crate::limits::{self, Budget};
+use crate::proto::body;
+use crate::proto::http1_stream::{ClearExchange, ClearRequest, ClearResponse};
+use crate::proto::socks::SocksFacts;
+use crate::time::Span;
+
+/// The host of an authority.
+pub(super) fn authority(text: &str, context: &mut Context<'_>) -> Option<HostName> {
+    context.into.authority(text).map(|url| url.host)
+}
+
+/// Adds an exchange, and gives the host that it was with.
+pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) -> Option<HostName> {
+    let asked = exchange.request?;
+    let is_connect = asked.method.eq_ignore_ascii_case("CONNECT");
+    let url = if is_connect {
+        context.into.authority(&asked.target)
+    } else {
+        let address = absolute(&asked, context);
+        context.into.url_within(&address, context.scope).map(|(url, _)| url)
+    }?;
+    let in_scope = context.scope.covers(url.host.as_str(), &url.path);
+    let mut headers = Headers::default();
+    for (name, value) in &asked.headers {
+        context.into.header(&mut headers, name, value, in_scope);
+    }
+    let (first, mut last) = (asked.extent.first, asked.extent.last);
+    if let Some(response) = &exchange.response {
+        last = response.extent.last;
+    }
+    let host = url.host.clone();
+    let kept = request_body(&asked, &host, &url.path, context);
+    let address = url.to_string();
+    let response = match exchange.response {
+        Some(response) => Ok(answer(&response, &host, &url.path, &address, in_scope, context)),
+        None => Err(match context.fate {
+            Fate::Cut if is_connect => failed("CONNECTION_CUT"),
+            Fate::Silent if is_connect => failed("NO_ANSWER"),
+            _ => NoResponse::NotCaptured,
+        }),
+    };
+    let at = place(first.frame, last.frame, context);
+    let is_proxied = is_connect || asked.target.contains("://");
+    context.into.add_exchange(Exchange {
+        connection: None,
+        lookup: None,
+        request: Request {
+            method: method(&asked.method),
+            url,
+            headers,
+            body: kept,
+            body_length: Some(asked.body_length),
+        },
+        response,
+        span: Some(Span::new(first.at, last.at)),
+        server: (!is_proxied).then(|| context.server.ip()),
+        via: if is_proxied { Via::Proxy } else { Via::Direct },
+        process: None,
+        page: None,
+        from_cache: false,
+        rerouted: false,
+        in_scope,
+        at,
+    });
+    (!is_proxied).then_some(host)
+}
+
+/// A tunnel that the proxy neither granted nor denied.
+fn failed(code: &str) -> NoResponse {
+    NoResponse::Failed { stage: Stage::Proxy, code: code.into() }
+}
+
+fn place(first: NonZeroU64, last: NonZeroU64, context: &Context<'_>) -> EvidenceRef {
+    let stream = context.stream.map(|number| Stream { transport: Transport::Tcp, number });
+    let (first, last) = (first.min(last), first.max(last));
+    EvidenceRef { input: context.input, at: Locator::Frames { first, last, stream } }
+}
+
+fn method(text: &str) -> Box<str> {
+    let upper = text.to_ascii_uppercase();
+    if !upper.is_empty() && upper.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        upper.into()
+    } else {
+        "?".into()
+    }
+}
+
+/// The address that was asked for: as a proxy is asked, or by the host that the request names.
+fn absolute(asked: &ClearRequest, context: &Context<'_>) -> String {
+    if asked.target.contains("://") {
+        return asked.target.clone();
+    }
+    let target = if asked.target.starts_with('/') { asked.target.as_str() } else { "/" };
+    match &asked.host {
+        Some(host) => format!("http://{host}{target}"),
+        None => format!("http://{}{target}", context.server),
+    }
+}
+
+fn request_body(
+    asked: &ClearRequest,
+    host: &HostName,
+    path: &str,
+    context: &mut Context<'_>,
+) -> Body {
+    if asked.body_length == 0 {
+        return Body::Empty;
+    }
+    match context.scope.request_body(host.as_str(), path, &asked.body) {
+        Want::Nothing => Body::Skipped,
+        Want::UpTo(_) if asked.body.is_empty() => Body::Missing(Missing::Limit),
+        Want::UpTo(most) => {
+            let most = usize::try_from(most).unwrap_or(usize::MAX);
+            let mut bytes = asked.body.clone();
+            let cut = bytes.len() > most || !asked.complete;
+            bytes.truncate(most);
+            context.into.body(bytes, cut)
+        }
+    }
+}
+
+fn answer(
+    given: &ClearResponse,
+    host: &HostName,
+    path: &str,
+    base: &str,
+    in_scope: bool,
+    context: &mut Context<'_>,
+) -> Response {
+    let mut headers = Headers::default();
+    for (name, value) in &given.headers {
+        context.into.header(&mut headers, name, value, in_scope);
+    }
+    let location = given
+        .header("location")
+        .and_then(|target| context.into.target(target, base, context.scope, in_scope));
+    let kind = given.header("content-type");
+    let wanted = context.scope.response_body(host.as_str(), path, given.status, kind);
+    let body = match wanted {
+        _ if given.body_length == 0 => Body::Empty,
+        Want::Nothing => Body::Skipped,
+        Want::UpTo(_) if given.body.is_empty() => Body::Missing(Missing::Limit),
+        Want::UpTo(most) => decoded(given, most, context),
+    };
+    Response {
+        status: given.status,
+        headers,
+        body,
+        location,
+        author: Author::Network,
+        reason: None,
+    }
+}
+
+/// The body without its content codings.
+fn decoded(given: &ClearResponse, most: u64, context: &mut Context<'_>) -> Body {
+    let codings = given.header("content-encoding").unwrap_or_default();
+    // A body in clear is short: what it may expand to is bounded by its own limit.
+    let mut budget = Budget::new(limits::CLEAR_EXPANDED, 1_000);
+    let decoded = body::decode(&given.body, codings, most, &mut budget);
+    if decoded.damaged && given.complete {
+        return Body::Missing(Missing::Undecodable);
+    }
+    let cut = decoded.cut || !given.complete;
+    context.into.body(decoded.bytes, cut)
+}
+
+/// Adds the request for a tunnel that a SOCKS proxy did not grant (RFC 1928 section 6).
+pub(super) fn socks(facts: &SocksFacts, context: &mut Context<'_>) {
+    let Some(target) = &facts.target else { return };
+    let code = match (facts.reply, facts.authenticated) {
+        (Some(0 | 90), _) => return,
+        (Some(2), _) => "SOCKS_NOT_ALLOWED",
+        (Some(_), _) => "SOCKS_UPSTREAM",
+        (None, Some(false)) => "SOCKS_CREDENTIALS",
+        (None, _) => return,
+    };
+    let Some((first, last)) = facts.first.zip(facts.answer.or(facts.request)) else { return };
+    let Some(url) = context.into.authority(&target.to_string()) else { return };
+    let in_scope = context.scope.covers(url.host.as_str(), &url.path);
+    context.into.add_exchange(Exchange {
+        connection: None,
+        lookup: None,
+        request: Request {
+            method: "CONNECT".into(),
+            url,
+            headers: Headers::default(),
+            body: Body::Empty,
+            body_length: None,
+        },
+        response: Err(NoResponse::Failed { stage: Stage::Proxy, code: code.into() }),
+        span: Some(Span::new(first.at, last.at)),
+        server: None,
+        via: Via::Proxy,
+        process: None,
+        page: None,
+        from_cache: false,
+        rerouted: false,
+        in_scope,
+        at: place(first.frame, last.frame, context),
+    });
+}

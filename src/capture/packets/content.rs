@@ -1,0 +1,528 @@
+//! What is inside a TCP connection: found out from its first bytes, then read as it comes.
+//!
+//! A protocol may hold another one: a proxy that grants a tunnel is followed by what travels in the
+//! tunnel. Nothing here knows a host.
+//!
+//! Invariant: what is held is bounded by the readers in `proto` and by the pool of the reassembly.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::clear;
+use super::flow::{Segment, flag};
+use super::lookups::{Lookups, Talk};
+use crate::capture::Scope;
+use crate::evidence::{
+    EvidenceBuilder, HostName, InputId, LookupTransport, NamedBy, Protocol, StreamNumber,
+};
+use crate::limits;
+use crate::proto::dns::{self, DnsOverTcp};
+use crate::proto::http1_stream::{HttpEvent, HttpStream, probe_request, probe_response};
+use crate::proto::socks::{Socks, SocksHost, SocksState};
+use crate::proto::tcp::{Piece, Pool, Reassembly, Sequence};
+use crate::proto::tls::{CertificateFacts, ClientHello, TlsFacts, TlsStream};
+use crate::proto::{Mark, Peer, Probe};
+use crate::time::Timestamp;
+
+/// How long a hole is waited for after its receiver acknowledged it: a capture may hold packets a
+/// little out of order.
+const LATE: Duration = Duration::from_millis(50);
+/// Ports of name servers, and of those that are asked over the link.
+const DNS: [u16; 2] = [53, 5353];
+/// Ports at which TLS is spoken from the first byte.
+const TLS: [u16; 4] = [443, 853, 993, 8443];
+
+/// Records of application data from each side behind which a connection of TLS is in full swing: in
+/// TLS 1.3 the end of the handshake looks like them.
+const SETTLED: u64 = 2;
+
+/// What reading a connection needs from around it.
+pub(super) struct Context<'a> {
+    pub(super) into: &'a mut EvidenceBuilder,
+    pub(super) lookups: &'a mut Lookups,
+    pub(super) scope: &'a Scope,
+    pub(super) input: InputId,
+    pub(super) client: SocketAddr,
+    pub(super) server: SocketAddr,
+    pub(super) stream: Option<StreamNumber>,
+    pub(super) fate: Fate,
+}
+
+/// How a connection ended, for what was asked in it and never answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// The server cut it.
+    Cut,
+    /// It was open, or nothing is known yet.
+    #[default]
+    Open,
+    /// The server said nothing for long.
+    Silent,
+}
+
+/// What is spoken.
+enum Layer {
+    Dns(Box<[DnsOverTcp; 2]>),
+    Http(Box<HttpStream>),
+    Other,
+    Socks(Box<Socks>),
+    Tls(Box<TlsStream>),
+    /// Not known yet: the first bytes of each side, with their frames.
+    Undecided([Vec<u8>; 2], Option<Mark>),
+}
+
+/// What a connection was found to hold.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Told {
+    pub(super) protocol: Protocol,
+    pub(super) tls: Option<Box<TlsFacts>>,
+    pub(super) name: Option<(HostName, NamedBy)>,
+    pub(super) is_proxied: bool,
+    /// Whether the last record of TLS of each side is there in part only.
+    pub(super) torn: [bool; 2],
+}
+
+/// The inside of a connection.
+pub(super) struct Content {
+    streams: [Reassembly; 2],
+    is_open: bool,
+    inside: Inside,
+}
+
+impl std::fmt::Debug for Content {
+    /// No byte of the connection is shown.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Content").field("protocol", &self.inside.protocol).finish_non_exhaustive()
+    }
+}
+
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
+struct Inside {
+    layer: Layer,
+    /// Whether what is still to come tells nothing that anyone needs.
+    is_settled: bool,
+    /// Whether that was asked.
+    was_asked: bool,
+    depth: usize,
+    protocol: Protocol,
+    is_mid_stream: bool,
+    name: Option<(HostName, NamedBy)>,
+    is_proxied: bool,
+    /// How many hellos and certificates were read, and the bytes they take.
+    known: (usize, usize),
+}
+
+impl Told {
+    /// Bytes that it takes beside itself.
+    pub(super) fn weight(&self) -> usize {
+        self.tls.as_deref().map_or(0, |facts| size_of::<TlsFacts>().saturating_add(weight(facts)))
+    }
+}
+
+/// Bytes that facts about a handshake take beside themselves: what a hostile peer can make long.
+fn weight(facts: &TlsFacts) -> usize {
+    let hello = |hello: &ClientHello| {
+        let names =
+            hello.alpn.iter().map(|name| name.capacity().saturating_add(size_of::<String>()));
+        let lists = [&hello.versions, &hello.groups, &hello.shares];
+        let numbers = lists.into_iter().map(|list| list.capacity().saturating_mul(2));
+        let own = size_of::<ClientHello>().saturating_add(hello.session_id.capacity());
+        names.chain(numbers).fold(own, usize::saturating_add)
+    };
+    let certificate = |one: &CertificateFacts| {
+        let names =
+            one.names.iter().map(|name| name.capacity().saturating_add(size_of::<String>()));
+        let own = size_of::<CertificateFacts>()
+            .saturating_add(one.subject.capacity())
+            .saturating_add(one.issuer.capacity());
+        // The parts of names that are kept once more are no longer than those.
+        names.fold(own.saturating_mul(2), usize::saturating_add)
+    };
+    let hellos = facts.client_hellos.iter().map(hello);
+    hellos.chain(facts.certificates.iter().map(certificate)).fold(0, usize::saturating_add)
+}
+
+impl Content {
+    pub(super) fn new() -> Self {
+        Self {
+            streams: [Reassembly::default(), Reassembly::default()],
+            is_open: false,
+            inside: Inside {
+                layer: Layer::Undecided([Vec::new(), Vec::new()], None),
+                is_settled: false,
+                was_asked: false,
+                depth: 0,
+                protocol: Protocol::Nothing,
+                is_mid_stream: false,
+                name: None,
+                is_proxied: false,
+                known: (0, 0),
+            },
+        }
+    }
+
+    /// Says where the streams begin, as far as that was seen.
+    pub(super) fn open(&mut self, first: [Option<Sequence>; 2], has_syn: bool) {
+        if self.is_open {
+            return;
+        }
+        self.is_open = true;
+        self.inside.is_mid_stream = !has_syn;
+        for (stream, first) in self.streams.iter_mut().zip(first) {
+            if let Some(first) = first {
+                stream.start(first.plus(1));
+            }
+        }
+    }
+
+    /// Whether bytes wait for a hole to be filled.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.streams.iter().any(Reassembly::is_waiting)
+    }
+
+    /// Whether what is still to come tells nothing that anyone needs: data of another host's
+    /// connection that are encrypted, or that nobody reads.
+    pub(super) const fn is_settled(&self) -> bool {
+        self.inside.is_settled
+    }
+
+    /// Bytes that are held of it, but for those that wait for holes to be filled.
+    pub(super) fn held(&mut self) -> usize {
+        let Inside { layer, known, .. } = &mut self.inside;
+        match layer {
+            Layer::Dns(sides) => {
+                let [client, server] = &**sides;
+                client.held().saturating_add(server.held())
+            }
+            Layer::Http(stream) => stream.held(),
+            Layer::Other => 0,
+            Layer::Socks(_) => limits::SOCKS_HELD.saturating_add(limits::EARLY_BYTES),
+            Layer::Tls(stream) => {
+                let facts = stream.facts();
+                let count = facts.client_hellos.len().saturating_add(facts.certificates.len());
+                if known.0 != count {
+                    *known = (count, weight(facts));
+                }
+                stream.held().saturating_add(known.1)
+            }
+            Layer::Undecided(sides, _) => {
+                sides.iter().map(Vec::capacity).fold(0, usize::saturating_add)
+            }
+        }
+    }
+
+    /// The name that was read so far.
+    pub(super) fn name(&self) -> Option<&HostName> {
+        self.inside.name.as_ref().map(|(name, _)| name)
+    }
+
+    pub(super) fn segment(
+        &mut self,
+        peer: Peer,
+        segment: &Segment<'_>,
+        pool: &mut Pool,
+        context: &mut Context<'_>,
+    ) {
+        let Self { streams: [client, server], inside, .. } = self;
+        let (own, other) = match peer {
+            Peer::Client => (client, server),
+            Peer::Server => (server, client),
+        };
+        let mark = segment.mark;
+        if segment.length > 0 {
+            let sequence = segment.sequence.plus(u32::from(segment.has(flag::SYN)));
+            own.segment(sequence, segment.payload, segment.length, mark, pool, &mut |piece| {
+                inside.piece(peer, piece, context);
+            });
+        }
+        let is_late = |since: Timestamp| mark.at.since(since) >= LATE;
+        if let Some(ack) = segment.ack()
+            && other.waits_since().is_some_and(is_late)
+        {
+            other.acknowledged(ack, pool, &mut |piece| inside.piece(peer.other(), piece, context));
+        }
+        if segment.has(flag::FIN) && !own.is_waiting() {
+            inside.end(peer, mark, context);
+        }
+    }
+
+    /// Ends it: what waits is read without what is missing.
+    pub(super) fn finish(mut self, pool: &mut Pool, context: &mut Context<'_>) -> Told {
+        let Self { streams: [client, server], inside, .. } = &mut self;
+        client.finish(pool, &mut |piece| inside.piece(Peer::Client, piece, context));
+        server.finish(pool, &mut |piece| inside.piece(Peer::Server, piece, context));
+        self.inside.finish(context)
+    }
+}
+
+impl Inside {
+    fn piece(&mut self, peer: Peer, piece: Piece<'_>, context: &mut Context<'_>) {
+        match piece {
+            Piece::Data(bytes, mark) => self.data(peer, bytes, mark, context),
+            Piece::Gap(length, mark) => self.gap(peer, length, mark, context),
+        }
+    }
+
+    fn data(&mut self, peer: Peer, bytes: &[u8], mark: Mark, context: &mut Context<'_>) {
+        let mut rest = bytes;
+        // Each round either takes all or enters a tunnel, of which there are few.
+        for _ in 0..=limits::PROXIES {
+            let taken = match &mut self.layer {
+                Layer::Dns(sides) => {
+                    let [client, server] = &mut **sides;
+                    let (reader, talk) = match peer {
+                        Peer::Client => (client, Talk::from_client(context)),
+                        Peer::Server => (server, Talk::from_server(context)),
+                    };
+                    let Context { into, lookups, scope, .. } = context;
+                    reader.data(rest, mark, &mut |message, first, last| {
+                        if let Some(message) = dns::parse_at_port(message) {
+                            lookups.message(&message, &talk, (first, last), into, scope);
+                        }
+                    });
+                    rest.len()
+                }
+                Layer::Http(stream) => {
+                    let mut named = None;
+                    let taken = stream.data(peer, rest, mark, &mut |event| {
+                        if let HttpEvent::Exchange(exchange) = event {
+                            named = clear::add(*exchange, context).or(named.take());
+                        }
+                    });
+                    if let Some(name) = named {
+                        self.name = Some((name, NamedBy::Request));
+                    }
+                    taken
+                }
+                Layer::Other => rest.len(),
+                Layer::Socks(socks) => socks.data(peer, rest, mark),
+                Layer::Tls(stream) => {
+                    stream.data(peer, rest, mark);
+                    self.read_name(context);
+                    self.settle(context);
+                    rest.len()
+                }
+                Layer::Undecided(..) => {
+                    self.decide(peer, rest, mark, context);
+                    rest.len()
+                }
+            };
+            rest = rest.get(taken..).unwrap_or_default();
+            if rest.is_empty() || !self.enter(context) {
+                return;
+            }
+        }
+    }
+
+    /// Finds out what is spoken, by the first bytes.
+    fn decide(&mut self, peer: Peer, bytes: &[u8], mark: Mark, context: &mut Context<'_>) {
+        let Layer::Undecided(held, first) = &mut self.layer else { return };
+        let earliest = *first.get_or_insert(mark);
+        let [client, server] = held;
+        let own = match peer {
+            Peer::Client => client,
+            Peer::Server => server,
+        };
+        let joined = (!own.is_empty()).then(|| {
+            own.extend_from_slice(bytes.get(..limits::UNDECIDED).unwrap_or(bytes));
+            std::mem::take(own)
+        });
+        let start = joined.as_deref().unwrap_or(bytes);
+        let port = context.server.port();
+        let by_http = match peer {
+            Peer::Client => probe_request(start),
+            Peer::Server => probe_response(start),
+        };
+        let by_tls = TlsStream::probe(start);
+        let (layer, protocol) = if DNS.contains(&port) && self.depth == 0 {
+            let sides = Box::new([DnsOverTcp::new(), DnsOverTcp::new()]);
+            (Layer::Dns(sides), Protocol::Dns)
+        } else if by_tls == Probe::Certain {
+            let mut stream = Box::new(TlsStream::new());
+            if self.is_mid_stream {
+                stream.start_mid_stream();
+            }
+            (Layer::Tls(stream), Protocol::Tls)
+        } else if by_http == Probe::Certain {
+            (Layer::Http(Box::default()), Protocol::Http)
+        } else if peer == Peer::Client && is_socks(start, port) && !self.is_mid_stream {
+            (Layer::Socks(Box::default()), Protocol::Socks)
+        } else if (by_tls == Probe::Unsure || by_http == Probe::Unsure)
+            && start.len() < limits::UNDECIDED
+        {
+            let kept = start.to_vec();
+            if let Layer::Undecided([client, server], _) = &mut self.layer {
+                match peer {
+                    Peer::Client => *client = kept,
+                    Peer::Server => *server = kept,
+                }
+            }
+            return;
+        } else if self.is_mid_stream && TLS.contains(&port) {
+            let mut stream = Box::new(TlsStream::new());
+            stream.start_mid_stream();
+            (Layer::Tls(stream), Protocol::Tls)
+        } else {
+            (Layer::Other, Protocol::Unknown)
+        };
+        self.layer = layer;
+        // Inside a tunnel that holds nothing known the proxy stays what was spoken.
+        if self.depth == 0 || protocol != Protocol::Unknown {
+            self.protocol = protocol;
+        }
+        if matches!(self.layer, Layer::Other) {
+            self.is_settled = self.depth == 0;
+        } else {
+            let mark = if joined.is_some() { earliest } else { mark };
+            self.data(peer, start, mark, context);
+        }
+    }
+
+    /// Enters the tunnel that was granted; `false` where there is none.
+    fn enter(&mut self, context: &mut Context<'_>) -> bool {
+        let (name, early) = match &mut self.layer {
+            Layer::Http(stream) => {
+                let authority = stream.tunnel().map(str::to_owned);
+                let early = stream.take_early();
+                (authority.and_then(|text| clear::authority(&text, context)), early)
+            }
+            Layer::Socks(socks) if socks.state() == SocksState::Granted => {
+                let name = socks.facts().target.as_ref().and_then(|target| match &target.host {
+                    SocksHost::Name(name) => context.into.host(name),
+                    SocksHost::Address(address) => context.into.host(&address.to_string()),
+                });
+                (name, socks.take_early())
+            }
+            _ => return false,
+        };
+        if self.depth >= limits::PROXIES {
+            self.layer = Layer::Other;
+            return false;
+        }
+        self.depth = self.depth.saturating_add(1);
+        self.is_proxied = true;
+        if let Some(name) = name {
+            self.name = Some((name, NamedBy::Request));
+        }
+        self.layer = Layer::Undecided([Vec::new(), Vec::new()], None);
+        for (bytes, mark) in early.pieces() {
+            self.data(Peer::Client, bytes, mark, context);
+        }
+        true
+    }
+
+    fn read_name(&mut self, context: &mut Context<'_>) {
+        let Layer::Tls(stream) = &self.layer else { return };
+        if matches!(self.name, Some((_, NamedBy::ServerName))) {
+            return;
+        }
+        let sni = stream.facts().client_hellos.iter().find_map(|hello| hello.sni.as_deref());
+        if let Some(name) = sni.and_then(|sni| context.into.host(sni)) {
+            self.name = Some((name, NamedBy::ServerName));
+        }
+    }
+
+    /// Finds out whether a connection of TLS tells no more: its handshake is over, data went both
+    /// ways, and its name belongs to no sign-in.
+    fn settle(&mut self, context: &Context<'_>) {
+        let Layer::Tls(stream) = &self.layer else { return };
+        let Some((name, NamedBy::ServerName)) = &self.name else { return };
+        let data = &stream.facts().application;
+        let least = data.client.count.min(data.server.count);
+        // Whether the name is one of a sign-in costs something, so it is asked about once.
+        if least >= SETTLED && !self.was_asked && stream.is_handshake_over() {
+            self.was_asked = true;
+            self.is_settled = !context.scope.covers(name.as_str(), "/");
+        }
+    }
+
+    fn gap(&mut self, peer: Peer, length: u64, mark: Mark, context: &mut Context<'_>) {
+        match &mut self.layer {
+            Layer::Dns(sides) => {
+                let [client, server] = &mut **sides;
+                match peer {
+                    Peer::Client => client.gap(),
+                    Peer::Server => server.gap(),
+                }
+            }
+            Layer::Http(stream) => stream.gap(peer, length, mark, &mut |event| {
+                if let HttpEvent::Exchange(exchange) = event {
+                    clear::add(*exchange, context);
+                }
+            }),
+            Layer::Socks(socks) => socks.gap(peer, length),
+            Layer::Tls(stream) => stream.gap(peer, length, mark),
+            Layer::Other => {}
+            Layer::Undecided(..) => self.is_mid_stream = true,
+        }
+    }
+
+    fn end(&mut self, peer: Peer, mark: Mark, context: &mut Context<'_>) {
+        if let Layer::Http(stream) = &mut self.layer {
+            let mut named = None;
+            stream.end(peer, mark, &mut |event| {
+                if let HttpEvent::Exchange(exchange) = event {
+                    named = clear::add(*exchange, context).or(named.take());
+                }
+            });
+            if let Some(name) = named {
+                self.name = Some((name, NamedBy::Request));
+            }
+        }
+    }
+
+    fn finish(mut self, context: &mut Context<'_>) -> Told {
+        if let Layer::Http(stream) = &mut self.layer {
+            let mut named = None;
+            stream.finish(&mut |event| {
+                if let HttpEvent::Exchange(exchange) = event {
+                    named = clear::add(*exchange, context).or(named.take());
+                }
+            });
+            if let Some(name) = named {
+                self.name = Some((name, NamedBy::Request));
+            }
+        }
+        if let Layer::Socks(socks) = &self.layer {
+            clear::socks(socks.facts(), context);
+        }
+        // A tunnel that was used although its grant was not captured.
+        self.enter(context);
+        let (tls, torn) = match self.layer {
+            Layer::Tls(stream) => {
+                let torn = [Peer::Client, Peer::Server].map(|peer| stream.is_torn(peer));
+                (Some(Box::new(stream.into_facts())), torn)
+            }
+            _ => (None, [false; 2]),
+        };
+        Told { protocol: self.protocol, tls, name: self.name, is_proxied: self.is_proxied, torn }
+    }
+}
+
+/// Whether a client begins a negotiation with a SOCKS proxy (RFC 1928 section 3; version 4 has no
+/// standard).
+fn is_socks(bytes: &[u8], port: u16) -> bool {
+    match bytes {
+        [5, methods, rest @ ..] => {
+            *methods > 0 && rest.len() == usize::from(*methods) && rest.iter().all(|one| *one < 10)
+        }
+        [4, 1, _, _, _, _, _, _, .., 0] => port == 1080,
+        _ => false,
+    }
+}
+
+impl Talk {
+    fn from_client(context: &Context<'_>) -> Self {
+        Self {
+            from: context.client,
+            to: context.server,
+            transport: LookupTransport::Tcp,
+            stream: context.stream,
+            input: context.input,
+        }
+    }
+
+    fn from_server(context: &Context<'_>) -> Self {
+        Self { from: context.server, to: context.client, ..Self::from_client(context) }
+    }
+}

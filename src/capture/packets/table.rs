@@ -1,0 +1,425 @@
+//! The live TCP connections.
+//!
+//! Every connection gets a record; what it holds is looked into while there is room. A record ends
+//! when its connection is over or idle, when the oldest must give way, or with the capture.
+//!
+//! Invariants: at most `limits::LIVE_FLOWS` records, of which at most `limits::LIVE_CONTENTS` have
+//! content; time is that of the capture, never of a clock.
+
+use std::collections::VecDeque;
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+use super::content::{Content, Context, Fate, Told};
+use super::finish::{Maker, Why, is_one_sided};
+use super::flow::{Flow, Icmp, Segment, flag};
+use super::lookups::Lookups;
+use super::stream_number::{Entry, Header, NONE, Numbers, Pair};
+use crate::capture::Scope;
+use crate::evidence::{EvidenceBuilder, InputId, StreamNumber};
+use crate::limits;
+use crate::proto::Peer;
+use crate::proto::tcp::{Pool, Sequence};
+use crate::time::Timestamp;
+
+/// Stragglers of a connection that is over come within this time.
+const OVER: Duration = Duration::from_secs(10);
+/// A client asks again for so long (Linux for about 127 s).
+const ASKING: Duration = Duration::from_secs(130);
+/// A connection without a word for so long is not followed any longer.
+const IDLE: Duration = Duration::from_mins(5);
+/// Segments between two looks for what is over.
+const TURN: u32 = 1 << 16;
+
+/// Where flows end up.
+pub(super) struct Around<'a> {
+    pub(super) into: &'a mut EvidenceBuilder,
+    pub(super) lookups: &'a mut Lookups,
+    pub(super) scope: &'a Scope,
+    pub(super) input: InputId,
+}
+
+/// The live connections of one input.
+#[derive(Default)]
+pub(super) struct Table {
+    numbers: Numbers,
+    /// Invariant: a place is in `free` if and only if it is empty.
+    flows: Vec<Option<Box<Flow>>>,
+    free: Vec<u32>,
+    pool: Pool,
+    /// Places of flows with content, the oldest first; some may have lost it since.
+    contents: VecDeque<u32>,
+    with_content: usize,
+    /// The sum of the weights of all flows.
+    weight: usize,
+    /// Flows that came to their end, in that order, each with the frame that it began in: its place
+    /// may hold another one by now.
+    over: VecDeque<(u32, NonZeroU64)>,
+    turn: u32,
+    now: Option<Timestamp>,
+    /// The highest number that a flow had.
+    highest: Option<u32>,
+    /// Connections that began in the capture, and that were there before.
+    pub(super) opened: u64,
+    pub(super) mid_stream: u64,
+    /// Connections that were given up for want of room, and whose payload was.
+    pub(super) evicted: u64,
+    pub(super) unread: u64,
+    /// Connections of which only one side was captured although the other sent, and of both.
+    pub(super) one_sided: u64,
+    pub(super) two_sided: u64,
+    pub(super) missing: u64,
+    pub(super) copies: u64,
+}
+
+fn place(slot: u32) -> usize {
+    usize::try_from(slot).unwrap_or(usize::MAX)
+}
+
+impl Table {
+    /// Takes a segment; a copy only counts for its number.
+    pub(super) fn segment(
+        &mut self,
+        segment: &Segment<'_>,
+        is_copy: bool,
+        around: &mut Around<'_>,
+    ) -> Option<u32> {
+        self.now = Some(self.now.map_or(segment.mark.at, |now| now.max(segment.mark.at)));
+        self.turn = self.turn.saturating_add(1);
+        if self.turn >= TURN {
+            self.sweep(around);
+        }
+        let pair = Pair::of(segment.source, segment.destination);
+        let header = Header {
+            source: segment.source,
+            destination: segment.destination,
+            sequence: segment.sequence,
+            acknowledgement: segment.ack(),
+            is_syn: segment.has(flag::SYN),
+        };
+        let (number, slot, reused) = match self.numbers.segment(&pair, &header) {
+            Some((entry, reused)) => {
+                let Entry { number, slot, .. } = *entry;
+                if reused {
+                    entry.slot = NONE;
+                }
+                (Some(number), slot, reused)
+            }
+            None => (None, NONE, false),
+        };
+        if is_copy {
+            self.copies = self.copies.saturating_add(1);
+            if segment.is_dropped
+                && let Some(Some(flow)) = self.flows.get_mut(place(slot))
+            {
+                let (count, _) = flow.dropped.get_or_insert((0, segment.mark));
+                *count = count.saturating_add(1);
+            }
+            return number;
+        }
+        if reused && slot != NONE {
+            self.end(slot, Why::CaptureEnd, around);
+        }
+        let live = if reused { NONE } else { slot };
+        let known = self.flows.get(place(live)).is_some_and(Option::is_some);
+        let slot = if known { live } else { self.begin(segment, number, &pair, around)? };
+        self.take(slot, segment, around);
+        self.end_over(around);
+        number
+    }
+
+    /// Makes a record for a new flow; `None` for a straggler of one that is over.
+    fn begin(
+        &mut self,
+        segment: &Segment<'_>,
+        number: Option<u32>,
+        pair: &Pair,
+        around: &mut Around<'_>,
+    ) -> Option<u32> {
+        let opens = segment.has(flag::SYN);
+        if !opens && segment.length == 0 && self.was_known(number) {
+            return None;
+        }
+        let mut flow = Flow::new(segment, number);
+        flow.hint = around.lookups.name_of(flow.server.ip()).cloned();
+        if flow.has_syn {
+            self.opened = self.opened.saturating_add(1);
+        } else {
+            self.mid_stream = self.mid_stream.saturating_add(1);
+        }
+        if self.free.is_empty() && self.flows.len() >= limits::LIVE_FLOWS {
+            self.sweep(around);
+            if self.free.is_empty() {
+                self.evict(around);
+            }
+        }
+        let slot = if let Some(slot) = self.free.pop() {
+            *self.flows.get_mut(place(slot))? = Some(Box::new(flow));
+            slot
+        } else {
+            self.flows.push(Some(Box::new(flow)));
+            u32::try_from(self.flows.len().saturating_sub(1)).ok()?
+        };
+        self.numbers.bind(pair, slot);
+        self.highest = self.highest.max(number);
+        Some(slot)
+    }
+
+    /// Whether the conversation with this number was followed before.
+    fn was_known(&self, number: Option<u32>) -> bool {
+        number.is_some_and(|number| self.highest.is_some_and(|highest| number <= highest))
+    }
+
+    fn take(&mut self, slot: u32, segment: &Segment<'_>, around: &mut Around<'_>) {
+        let Some(Some(flow)) = self.flows.get_mut(place(slot)) else { return };
+        let was_over = flow.is_over();
+        let is_new = flow.take(segment);
+        if !was_over && flow.is_over() {
+            self.over.push_back((slot, flow.seen.first.frame));
+        }
+        if is_new && flow.content.is_none() && !flow.is_blind {
+            flow.content = Some(Box::new(Content::new()));
+            self.with_content = self.with_content.saturating_add(1);
+            self.contents.push_back(slot);
+        }
+        let waits = flow.content.as_ref().is_some_and(|content| content.is_waiting());
+        if is_new || waits || segment.has(flag::FIN) {
+            let stream = flow.number.map(StreamNumber);
+            let mut context = Context {
+                into: around.into,
+                lookups: around.lookups,
+                scope: around.scope,
+                input: around.input,
+                client: flow.client,
+                server: flow.server,
+                stream,
+                fate: Fate::Open,
+            };
+            flow.look(segment, &mut self.pool, &mut context);
+            let (is_settled, held) = flow
+                .content
+                .as_mut()
+                .map_or((false, 0), |content| (content.is_settled(), content.held()));
+            if is_settled {
+                self.close_content(slot, around);
+            } else {
+                self.weight = self.weight.saturating_sub(flow.weight).saturating_add(held);
+                flow.weight = held;
+            }
+        }
+        if self.with_content > limits::LIVE_CONTENTS || self.weight > limits::CONTENT_BYTES {
+            self.close_contents(around);
+        }
+    }
+
+    /// Stops looking into the connections that were looked into first; those in scope go last.
+    fn close_contents(&mut self, around: &mut Around<'_>) {
+        let mut spared = self.contents.len();
+        let is_high = |table: &Self| {
+            table.with_content > limits::LIVE_CONTENTS / 2
+                || table.weight > limits::CONTENT_BYTES / 2
+        };
+        while is_high(self) {
+            let Some(slot) = self.contents.pop_front() else { break };
+            let Some(Some(flow)) = self.flows.get_mut(place(slot)) else { continue };
+            let Some(content) = &flow.content else { continue };
+            let in_scope =
+                content.name().is_some_and(|name| around.scope.covers(name.as_str(), "/"));
+            if in_scope && spared > 0 {
+                spared = spared.saturating_sub(1);
+                self.contents.push_back(slot);
+                continue;
+            }
+            self.unread = self.unread.saturating_add(1);
+            self.close_content(slot, around);
+        }
+        // What was told by connections takes room too.
+        if self.weight > limits::CONTENT_BYTES / 2 {
+            self.evict(around);
+        }
+    }
+
+    /// Stops looking into a connection, and keeps what it told.
+    fn close_content(&mut self, slot: u32, around: &mut Around<'_>) {
+        let told = self.conclude(slot, around);
+        if let Some(Some(flow)) = self.flows.get_mut(place(slot)) {
+            flow.is_blind = true;
+            flow.weight = told.as_ref().map_or(0, Told::weight);
+            self.weight = self.weight.saturating_add(flow.weight);
+            flow.told = told.map(Box::new);
+        }
+    }
+
+    /// Takes what the content of a flow told.
+    fn conclude(&mut self, slot: u32, around: &mut Around<'_>) -> Option<Told> {
+        let Some(Some(flow)) = self.flows.get_mut(place(slot)) else { return None };
+        let inside = flow.content.take()?;
+        self.with_content = self.with_content.saturating_sub(1);
+        self.weight = self.weight.saturating_sub(std::mem::take(&mut flow.weight));
+        let mut context = Context {
+            into: around.into,
+            lookups: around.lookups,
+            scope: around.scope,
+            input: around.input,
+            client: flow.client,
+            server: flow.server,
+            stream: flow.number.map(StreamNumber),
+            fate: fate(flow),
+        };
+        Some(inside.finish(&mut self.pool, &mut context))
+    }
+
+    /// Attributes an ICMP error to the flow that it quotes, and gives its number.
+    pub(super) fn icmp(&mut self, header: &Header, icmp: Icmp) -> Option<u32> {
+        let pair = Pair::of(header.source, header.destination);
+        let (entry, _) = self.numbers.segment(&pair, header)?;
+        let Entry { number, slot, .. } = *entry;
+        if let Some(Some(flow)) = self.flows.get_mut(place(slot))
+            && flow.icmp.is_none_or(|known| known.kind < icmp.kind)
+        {
+            flow.icmp = Some(icmp);
+        }
+        Some(number)
+    }
+
+    fn end(&mut self, slot: u32, why: Why, around: &mut Around<'_>) {
+        let told = self.conclude(slot, around);
+        let Some(mut flow) = self.flows.get_mut(place(slot)).and_then(Option::take) else { return };
+        self.free.push(slot);
+        self.weight = self.weight.saturating_sub(flow.weight);
+        self.numbers.release(&Pair::of(flow.client, flow.server), slot);
+        let told = told.or_else(|| flow.told.take().map(|told| *told)).unwrap_or_default();
+        let [client, server] = flow.sides.each_ref().map(|side| &side.track);
+        let is_one_sided = is_one_sided(&flow);
+        if is_one_sided || client.segments > 0 && server.segments > 0 {
+            let counter = if is_one_sided { &mut self.one_sided } else { &mut self.two_sided };
+            *counter = counter.saturating_add(1);
+        }
+        for track in [client, server] {
+            self.missing = self.missing.saturating_add(track.missing);
+            self.copies = self.copies.saturating_add(u64::from(track.copies));
+        }
+        let Around { into, scope, input, .. } = around;
+        let mut maker = Maker { into, scope, input: *input };
+        maker.add(&flow, told, why);
+    }
+
+    /// Ends flows that came to their end some time ago, the first of them first: at once they would
+    /// take their memory from the next ones, and all together at last they would leave it in pieces.
+    fn end_over(&mut self, around: &mut Around<'_>) {
+        while let Some((slot, first)) = self.over.front().copied() {
+            let flow = self.flows.get(place(slot)).and_then(Option::as_ref);
+            if let Some(flow) = flow.filter(|flow| flow.seen.first.frame == first) {
+                let quiet = self.now.map(|now| now.since(flow.seen.last.at));
+                let is_due = quiet.is_some_and(|quiet| quiet > OVER);
+                if !is_due && self.over.len() <= limits::LINGERING_FLOWS {
+                    return;
+                }
+                self.end(slot, Why::Idle, around);
+            }
+            self.over.pop_front();
+        }
+    }
+
+    /// Ends what is quiet.
+    fn sweep(&mut self, around: &mut Around<'_>) {
+        self.turn = 0;
+        let Some(now) = self.now else { return };
+        for index in 0..self.flows.len() {
+            let Some(Some(flow)) = self.flows.get(index) else { continue };
+            let quiet = now.since(flow.seen.last.at);
+            let limit = match () {
+                () if flow.has_syn && flow.agreed.is_none() => ASKING,
+                () => IDLE,
+            };
+            if quiet > limit
+                && let Ok(slot) = u32::try_from(index)
+            {
+                self.end(slot, Why::Idle, around);
+            }
+        }
+        if self.contents.len() > limits::LIVE_CONTENTS.saturating_mul(2) {
+            let flows = &self.flows;
+            self.contents.retain(|slot| {
+                flows
+                    .get(place(*slot))
+                    .is_some_and(|flow| flow.as_ref().is_some_and(|flow| flow.content.is_some()))
+            });
+        }
+    }
+
+    /// Makes room: of all flows the eighth part that was quiet for the longest time ends.
+    fn evict(&mut self, around: &mut Around<'_>) {
+        let mut all: Vec<(bool, NonZeroU64, u32)> = self
+            .flows
+            .iter()
+            .enumerate()
+            .filter_map(|(index, flow)| {
+                let flow = flow.as_ref()?;
+                let name = flow.content.as_ref().and_then(|content| content.name());
+                let name = name.or(flow.hint.as_ref());
+                let in_scope = name.is_some_and(|name| around.scope.covers(name.as_str(), "/"));
+                Some((in_scope, flow.seen.last.frame, u32::try_from(index).ok()?))
+            })
+            .collect();
+        let count = all.len() / 8;
+        if count > 0 && count < all.len() {
+            all.select_nth_unstable(count);
+        }
+        let mut gone: Vec<_> = all.into_iter().take(count.max(1)).collect();
+        gone.sort_unstable();
+        for (_, _, slot) in gone {
+            self.evicted = self.evicted.saturating_add(1);
+            self.end(slot, Why::Evicted, around);
+        }
+    }
+
+    /// Ends everything: the capture is over.
+    pub(super) fn finish(&mut self, around: &mut Around<'_>) {
+        for index in 0..self.flows.len() {
+            if let Ok(slot) = u32::try_from(index)
+                && self.flows.get(index).is_some_and(Option::is_some)
+            {
+                self.end(slot, Why::CaptureEnd, around);
+            }
+        }
+    }
+}
+
+/// A server that has a request and says nothing for so long does not answer it.
+const SILENCE: Duration = Duration::from_secs(8);
+
+/// How a flow ended for what its client had asked last.
+fn fate(flow: &Flow) -> Fate {
+    let [client, server] = &flow.sides;
+    let asked = client.payload.map(|run| run.last.at);
+    let answered = server.payload.map(|run| run.last.at);
+    if asked.is_none() || answered > asked {
+        return Fate::Open;
+    }
+    let cut = flow.reset.is_some_and(|reset| reset.by == Peer::Server)
+        || server.fin.is_some()
+            && client.fin.is_none_or(|fin| server.fin.is_some_and(|at| at <= fin));
+    match asked {
+        Some(_) if cut => Fate::Cut,
+        Some(asked) if flow.seen.last.at.since(asked) >= SILENCE => Fate::Silent,
+        _ => Fate::Open,
+    }
+}
+
+impl Header {
+    /// The header that an ICMP error quotes.
+    pub(super) const fn quoted(
+        source: std::net::SocketAddr,
+        destination: std::net::SocketAddr,
+        sequence: u32,
+    ) -> Self {
+        Self {
+            source,
+            destination,
+            sequence: Sequence(sequence),
+            acknowledgement: None,
+            is_syn: false,
+        }
+    }
+}

@@ -1,0 +1,385 @@
+//! Follows the sequence numbers of one side of a connection.
+
+use std::time::Duration;
+
+use super::Sequence;
+use crate::time::Timestamp;
+
+/// Within this time an identical segment with the same IP identification is a copy that the capture
+/// took twice, as a mirrored port or a second component of the system does.
+const COPY: Duration = Duration::from_millis(1);
+/// A hole that is filled within this time was reordering; later it was a loss.
+const REORDERED: Duration = Duration::from_millis(20);
+/// A segment that lies further ahead than any window does not belong to the connection.
+const FAR: i32 = 1 << 30;
+/// Holes followed at once.
+const HOLES: usize = 3;
+
+/// One segment as the tracker sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Unit {
+    /// Its sequence number.
+    pub sequence: Sequence,
+    /// Bytes of payload on the wire.
+    pub length: u32,
+    /// Whether it opens the side.
+    pub is_syn: bool,
+    /// Whether it ends the side.
+    pub is_fin: bool,
+    /// The identification of its IP packet.
+    pub ip_id: Option<u16>,
+    /// Its acknowledgement, flags and window, to recognise copies.
+    pub signature: u64,
+    /// When it was captured.
+    pub at: Timestamp,
+}
+
+/// What a segment is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It holds no bytes of the stream.
+    Empty,
+    /// The same packet once more: the capture took it twice.
+    Copy,
+    /// It fills a hole.
+    Late,
+    /// It asks whether the other side is still there.
+    KeepAlive,
+    /// It brings bytes that were not seen.
+    New,
+    /// It does not belong here.
+    Foreign,
+    /// Its bytes were seen: it was sent again.
+    Repeated,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Hole {
+    from: Sequence,
+    to: Sequence,
+    since: Timestamp,
+}
+
+/// A segment that was seen last, to recognise its copy.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    sequence: Sequence,
+    length: u32,
+    ip_id: Option<u16>,
+    signature: u64,
+    at: Timestamp,
+}
+
+/// Bytes that were sent again and again and never acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stall {
+    /// How often they were sent again.
+    pub tries: u16,
+    /// Bytes that wait for their acknowledgement.
+    pub bytes: u32,
+    /// The longest segment among them.
+    pub longest: u32,
+    /// When the first of them was sent.
+    pub since: Timestamp,
+    /// When one of them was sent last.
+    pub until: Timestamp,
+}
+
+/// Where one side stands.
+#[derive(Clone, Debug, Default)]
+pub struct Track {
+    isn: Option<Sequence>,
+    /// The end of what was sent so far.
+    high: Option<Sequence>,
+    /// What the other side has acknowledged.
+    acked: Option<Sequence>,
+    /// Holes are rare, so that their room is not taken where there are none.
+    holes: Option<Box<[Option<Hole>; HOLES]>>,
+    recent: [Option<Seen>; 2],
+    tries: u16,
+    longest: u32,
+    /// The longest segment that was acknowledged.
+    passed: u32,
+    waiting: Option<(Timestamp, Timestamp)>,
+    /// Segments, those without payload included; copies are not counted.
+    pub segments: u32,
+    /// Segments with payload.
+    pub with_payload: u32,
+    /// Bytes of payload, each counted once.
+    pub bytes: u64,
+    /// Segments that were sent again although they had been seen.
+    pub repeated: u32,
+    /// Segments that were lost on the way to the place of the capture, and came later.
+    pub lost: u32,
+    /// Segments that came out of order.
+    pub reordered: u32,
+    /// Segments that the capture took twice.
+    pub copies: u32,
+    /// Bytes that the other side acknowledged and that the capture never saw.
+    pub missing: u64,
+}
+
+impl Track {
+    /// The end of what was sent so far.
+    pub const fn high(&self) -> Option<Sequence> {
+        self.high
+    }
+
+    /// The first sequence number, where the side was seen to open.
+    pub const fn isn(&self) -> Option<Sequence> {
+        self.isn
+    }
+
+    /// The longest segment of payload that the other side acknowledged.
+    pub const fn longest_passed(&self) -> u32 {
+        self.passed
+    }
+
+    /// Takes a segment of this side.
+    pub fn segment(&mut self, unit: &Unit) -> Kind {
+        if self.is_copy(unit) {
+            self.copies = self.copies.saturating_add(1);
+            return Kind::Copy;
+        }
+        let [last, _] = self.recent;
+        self.recent = [
+            Some(Seen {
+                sequence: unit.sequence,
+                length: unit.length,
+                ip_id: unit.ip_id,
+                signature: unit.signature,
+                at: unit.at,
+            }),
+            last,
+        ];
+        self.segments = self.segments.saturating_add(1);
+        if unit.length > 0 {
+            self.with_payload = self.with_payload.saturating_add(1);
+        }
+        let start = unit.sequence.plus(u32::from(unit.is_syn));
+        let end = start.plus(unit.length).plus(u32::from(unit.is_fin));
+        if unit.is_syn {
+            if self.isn.is_some_and(|isn| isn == unit.sequence) {
+                return Kind::Repeated;
+            }
+            self.isn = Some(unit.sequence);
+            self.high = Some(self.high.map_or(end, |high| high.max(end)));
+            self.bytes = self.bytes.saturating_add(u64::from(unit.length));
+            return if unit.length > 0 { Kind::New } else { Kind::Empty };
+        }
+        let Some(high) = self.high else {
+            self.high = Some(end);
+            self.bytes = self.bytes.saturating_add(u64::from(unit.length));
+            self.wait(unit);
+            return if unit.length > 0 { Kind::New } else { Kind::Empty };
+        };
+        let ahead = start.since(high);
+        if !(-FAR..=FAR).contains(&ahead) {
+            return Kind::Foreign;
+        }
+        if unit.length == 0 {
+            if unit.is_fin {
+                self.high = Some(high.max(end));
+            }
+            return if ahead == -1 { Kind::KeepAlive } else { Kind::Empty };
+        }
+        if unit.length == 1 && ahead == -1 {
+            return Kind::KeepAlive;
+        }
+        if ahead >= 0 {
+            if ahead > 0 {
+                self.open_hole(Hole { from: high, to: start, since: unit.at });
+            }
+            self.high = Some(end);
+            self.bytes = self.bytes.saturating_add(u64::from(unit.length));
+            self.wait(unit);
+            return Kind::New;
+        }
+        if let Some(hole) = self.close_hole(start, end) {
+            self.bytes = self.bytes.saturating_add(u64::from(unit.length));
+            if unit.at.since(hole.since) <= REORDERED {
+                self.reordered = self.reordered.saturating_add(1);
+            } else {
+                self.lost = self.lost.saturating_add(1);
+            }
+            self.high = Some(high.max(end));
+            return Kind::Late;
+        }
+        let fresh = end.since(high);
+        if fresh > 0 {
+            self.high = Some(end);
+            self.bytes = self.bytes.saturating_add(u64::from(fresh.unsigned_abs()));
+        }
+        self.repeated = self.repeated.saturating_add(1);
+        if self.acked.is_none_or(|acked| end.since(acked) > 0) {
+            self.tries = self.tries.saturating_add(1);
+            self.longest = self.longest.max(unit.length);
+            self.wait(unit);
+        }
+        Kind::Repeated
+    }
+
+    fn is_copy(&self, unit: &Unit) -> bool {
+        self.recent.iter().flatten().any(|seen| {
+            seen.sequence == unit.sequence
+                && seen.length == unit.length
+                && seen.ip_id == unit.ip_id
+                && seen.signature == unit.signature
+                && unit.at.since(seen.at) <= COPY
+                // Without payload and identification two equal segments may both be meant.
+                && (unit.length > 0 || unit.is_syn || unit.is_fin || unit.ip_id.is_some_and(|id| id != 0))
+        })
+    }
+
+    fn wait(&mut self, unit: &Unit) {
+        if unit.length == 0 {
+            return;
+        }
+        self.longest = self.longest.max(unit.length);
+        self.waiting = Some(self.waiting.map_or((unit.at, unit.at), |(from, _)| (from, unit.at)));
+    }
+
+    fn open_hole(&mut self, hole: Hole) {
+        let holes = self.holes.get_or_insert_default();
+        if let Some(free) = holes.iter_mut().find(|hole| hole.is_none()) {
+            *free = Some(hole);
+        }
+    }
+
+    /// The hole that a segment lies in, made smaller by it.
+    fn close_hole(&mut self, start: Sequence, end: Sequence) -> Option<Hole> {
+        let place = self.holes.as_mut()?.iter_mut().find(|hole| {
+            hole.is_some_and(|hole| start.since(hole.to) < 0 && end.since(hole.from) > 0)
+        })?;
+        let hole = (*place)?;
+        *place = if start.since(hole.from) <= 0 && end.since(hole.to) < 0 {
+            Some(Hole { from: end, ..hole })
+        } else if start.since(hole.from) > 0 {
+            // What lies behind it is followed no further.
+            Some(Hole { to: start, ..hole })
+        } else {
+            None
+        };
+        Some(hole)
+    }
+
+    /// Takes an acknowledgement by the other side.
+    pub fn acknowledge(&mut self, ack: Sequence) {
+        if self.high.is_none_or(|high| ack.since(high) > FAR || high.since(ack) > FAR) {
+            return;
+        }
+        if self.acked.is_none_or(|acked| ack.since(acked) > 0) {
+            self.acked = Some(ack);
+            self.passed = self.passed.max(self.longest);
+            if self.high.is_some_and(|high| high.since(ack) <= 0) {
+                self.waiting = None;
+                self.longest = 0;
+            }
+            self.tries = 0;
+        }
+        for place in self.holes.iter_mut().flat_map(|holes| holes.iter_mut()) {
+            if let Some(hole) = *place
+                && ack.since(hole.to) >= 0
+            {
+                let length = hole.to.since(hole.from);
+                self.missing = self.missing.saturating_add(u64::from(length.max(0).unsigned_abs()));
+                *place = None;
+            }
+        }
+        if let Some(high) = self.high {
+            let beyond = ack.since(high);
+            if beyond > 1 && self.isn.is_some() {
+                self.missing = self.missing.saturating_add(u64::from(beyond.unsigned_abs()));
+                self.high = Some(ack);
+            }
+        }
+    }
+
+    /// Bytes that wait for an acknowledgement.
+    pub fn outstanding(&self) -> u32 {
+        let (Some(high), Some(acked)) = (self.high, self.acked.or(self.isn)) else { return 0 };
+        high.since(acked).max(0).unsigned_abs()
+    }
+
+    /// What is sent again and again without an acknowledgement, where something is.
+    pub fn stall(&self) -> Option<Stall> {
+        let (since, until) = self.waiting?;
+        let bytes = self.outstanding();
+        (bytes > 0).then_some(Stall {
+            tries: self.tries,
+            bytes,
+            longest: self.longest,
+            since,
+            until,
+        })
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "test support")]
+mod tests {
+    use super::*;
+
+    fn unit(sequence: u32, length: u32, milliseconds: i64) -> Unit {
+        Unit {
+            sequence: Sequence(sequence),
+            length,
+            is_syn: false,
+            is_fin: false,
+            ip_id: Some(u16::try_from(sequence & 0xffff).unwrap()),
+            signature: 1,
+            at: Timestamp::from_nanoseconds(milliseconds * 1_000_000),
+        }
+    }
+
+    #[test]
+    fn holes_are_told_apart() {
+        let mut track = Track::default();
+        assert_eq!(track.segment(&unit(1000, 100, 0)), Kind::New);
+        assert_eq!(track.segment(&unit(1200, 100, 1)), Kind::New);
+        assert_eq!(track.segment(&unit(1100, 100, 2)), Kind::Late);
+        assert_eq!(track.reordered, 1);
+        assert_eq!(track.segment(&unit(1400, 100, 3)), Kind::New);
+        assert_eq!(track.segment(&unit(1300, 100, 300)), Kind::Late);
+        assert_eq!((track.lost, track.missing), (1, 0));
+        assert_eq!(track.segment(&unit(1600, 100, 400)), Kind::New);
+        track.acknowledge(Sequence(1700));
+        assert_eq!((track.missing, track.bytes), (100, 600));
+    }
+
+    #[test]
+    fn copies_are_not_retransmissions() {
+        let mut track = Track::default();
+        track.segment(&unit(1, 10, 0));
+        assert_eq!(track.segment(&unit(1, 10, 0)), Kind::Copy);
+        let again = Unit { ip_id: Some(9), ..unit(1, 10, 0) };
+        assert_eq!(track.segment(&again), Kind::Repeated);
+        assert_eq!((track.copies, track.repeated), (1, 1));
+    }
+
+    #[test]
+    fn what_is_never_acknowledged_stalls() {
+        let mut track = Track::default();
+        track.segment(&Unit { is_syn: true, ..unit(99, 0, 0) });
+        track.acknowledge(Sequence(100));
+        track.segment(&unit(100, 1400, 10));
+        track.segment(&unit(1500, 300, 10));
+        track.acknowledge(Sequence(1500));
+        for (tries, at) in [(1, 300), (2, 900), (3, 2100)] {
+            track.segment(&Unit { ip_id: Some(tries), ..unit(1500, 300, at) });
+        }
+        let stall = track.stall().unwrap();
+        assert_eq!((stall.tries, stall.bytes), (3, 300));
+        track.acknowledge(Sequence(1800));
+        assert!(track.stall().is_none());
+    }
+
+    #[test]
+    fn numbers_wrap() {
+        let mut track = Track::default();
+        assert_eq!(track.segment(&unit(u32::MAX - 9, 20, 0)), Kind::New);
+        assert_eq!(track.segment(&unit(10, 20, 1)), Kind::New);
+        assert_eq!(track.segment(&Unit { ip_id: None, ..unit(0, 10, 9) }), Kind::Repeated);
+        assert_eq!(track.high(), Some(Sequence(30)));
+    }
+}

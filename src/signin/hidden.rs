@@ -1,0 +1,456 @@
+//! What was wrong with a request whose contents are encrypted, by the connection or the lookup that
+//! stands for it.
+//!
+//! The facts of packets get the names that browsers' errors get, so that one rule fits both. It must
+//! not say whether a failure mattered.
+//!
+//! Invariant: nothing is called unanswered where the capture could not have shown the answer: it has
+//! to go on for a while, and to show packets of the other side at all.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::failure::{Failure, FailureKind, FailureSide};
+use crate::entra::{Fault, HostRole, hosts, vendors};
+use crate::evidence::{
+    Answer, Closed, Connection, Evidence, Exchange, HostName, IcmpKind, InputCoverage, NameLookup,
+    NoResponse, Opened, Peer, Protocol, TlsHandshake, Transport, Wire as Facts,
+};
+use crate::time::{Span, Timestamp};
+
+/// A client that asked once and was heard no more is given so long before it counts as unanswered.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// A client asks again after this time at the earliest (RFC 6298 section 2.1).
+const RETRY: Duration = Duration::from_millis(900);
+/// A ClientHello is sent again and again for so long before it counts as lost.
+const HELLO: Duration = Duration::from_secs(2);
+/// A server that has a request is given so long before its silence counts.
+const SILENCE: Duration = Duration::from_secs(8);
+/// A client that leaves a handshake before this time was not kept waiting: browsers open connections
+/// that they do not use.
+const RACING: Duration = Duration::from_secs(3);
+/// A name that was found so long before a failed lookup is still known.
+const REMEMBERED: Duration = Duration::from_mins(1);
+/// Bytes below which what a client sent is no request inside TLS: it keeps the connection going, ends
+/// the handshake, or says goodbye.
+const REQUEST: u32 = 90;
+/// Lookups looked at of one name.
+const LOOKUPS: usize = 256;
+/// Repetitions after which bytes count as not getting through.
+const TRIES: u16 = 2;
+/// A packet shorter than this passes everywhere (RFC 8200 section 5).
+const SHORT: u32 = 1_200;
+/// A server that resets a connection so long after the last request does so because it is idle.
+const KEPT_ALIVE: Duration = Duration::from_secs(20);
+
+/// What all connections and lookups of a case tell together.
+pub(super) struct Wire<'a> {
+    evidence: &'a Evidence,
+    /// When lookups of a name gave an address, and by whom.
+    found: BTreeMap<&'a HostName, Vec<(Timestamp, Option<IpAddr>)>>,
+    /// Lookups by their names.
+    lookups: BTreeMap<&'a HostName, Vec<&'a NameLookup>>,
+    /// When tests for a captive portal were sent elsewhere, and when they were answered as they should.
+    portal: Vec<(Timestamp, bool)>,
+}
+
+const fn found(fault: Fault, certain: bool) -> Failure {
+    let (kind, side) = (FailureKind::Fault(fault), FailureSide::Network);
+    Failure { kind, side, vendor: None, certain }
+}
+
+impl<'a> Wire<'a> {
+    pub(super) fn new(evidence: &'a Evidence) -> Self {
+        let mut found: BTreeMap<&HostName, Vec<(Timestamp, Option<IpAddr>)>> = BTreeMap::new();
+        let mut lookups: BTreeMap<&HostName, Vec<&NameLookup>> = BTreeMap::new();
+        let servers = evidence.lookups.iter().filter(|one| one.transport.is_server());
+        for lookup in servers.filter(|one| one.in_scope) {
+            let all = lookups.entry(&lookup.name).or_default();
+            if all.len() < LOOKUPS {
+                all.push(lookup);
+            }
+            let good = match &lookup.answer {
+                Answer::Addresses(all) => all.iter().any(|address| !is_sink(*address)),
+                Answer::Cut | Answer::Empty | Answer::Failed(_) | Answer::None => false,
+            };
+            if let (true, Some(asked)) = (good, lookup.asked) {
+                let by = lookup.resolver.map(|resolver| resolver.ip());
+                let times = found.entry(&lookup.name).or_default();
+                // Of many the last counts.
+                if times.len() >= LOOKUPS {
+                    times.pop();
+                }
+                times.push((asked, by));
+            }
+        }
+        let tests = evidence.exchanges.iter().filter(|exchange| {
+            hosts::host(exchange.host().as_str())
+                .is_some_and(|row| row.role == HostRole::ConnectivityCheck)
+        });
+        let portal = tests
+            .filter_map(|exchange| {
+                let status = exchange.status()?;
+                let sent = exchange.response.as_ref().ok().and_then(|one| one.location.as_ref());
+                let elsewhere = sent.is_some_and(|to| to.host != *exchange.host());
+                Some((exchange.started()?, status == 511 || status / 100 == 3 && elsewhere))
+            })
+            .collect();
+        Self { evidence, found, lookups, portal }
+    }
+
+    /// What was wrong, if anything was.
+    pub(super) fn failure(&self, exchange: &Exchange) -> Option<Failure> {
+        let coverage = self.evidence.coverage.of(exchange.at.input)?;
+        if let Some(lookup) = exchange.lookup.and_then(|id| self.evidence.lookup(id)) {
+            return self.of_lookup(lookup, coverage);
+        }
+        let connection = self.evidence.connection(exchange.connection?)?;
+        let facts = connection.wire.as_deref()?;
+        let answered = matches!(exchange.response, Err(NoResponse::Hidden { answered: true }));
+        match connection.transport {
+            // Where QUIC does not get through, TCP is used.
+            Transport::Quic | Transport::Udp => None,
+            Transport::Tcp => of_connection(connection, facts, coverage, answered),
+        }
+        .map(|found| match exchange.started() {
+            Some(at) if self.is_in_portal(at) => {
+                Failure { kind: FailureKind::CaptivePortal, ..found }
+            }
+            _ => found,
+        })
+    }
+
+    /// Whether a network wanted its user to log in at a time: the last test for that before it, or one
+    /// soon after it, was sent elsewhere.
+    fn is_in_portal(&self, at: Timestamp) -> bool {
+        let before = self.portal.iter().rfind(|(time, _)| *time <= at);
+        let soon =
+            || self.portal.iter().find(|(time, _)| at.plus(REMEMBERED) >= *time && *time > at);
+        before.or_else(soon).is_some_and(|(_, elsewhere)| *elsewhere)
+    }
+
+    fn of_lookup(&self, lookup: &NameLookup, coverage: &InputCoverage) -> Option<Failure> {
+        let asked = lookup.asked?;
+        let good = self.found.get(&lookup.name).map(Vec::as_slice).unwrap_or_default();
+        let good: Vec<_> = good.iter().filter(|(at, _)| at.plus(REMEMBERED) >= asked).collect();
+        let own = lookup.resolver.map(|resolver| resolver.ip());
+        // Another name server may have known it; a client that asks again believes the one that did not.
+        if good.iter().any(|(_, by)| *by == own) || !good.is_empty() && !self.is_asked_again(lookup)
+        {
+            return None;
+        }
+        // Many names have addresses of the other version only.
+        if lookup.kind == Some(28) && !self.is_asked_for_both(lookup) {
+            return None;
+        }
+        let certain = good.is_empty();
+        match &lookup.answer {
+            Answer::Addresses(all) if all.iter().all(|address| is_sink(*address)) => {
+                Some(found(Fault::AddressInvalid, true))
+            }
+            Answer::Addresses(_) | Answer::Cut => None,
+            Answer::Failed(3) => Some(found(Fault::NameMissing, certain)),
+            Answer::Failed(_) => Some(found(Fault::NameLookupFailed, certain)),
+            // A name may have addresses of one kind only.
+            Answer::Empty => {
+                self.is_empty_for_both(lookup).then(|| found(Fault::NameMissing, false))
+            }
+            Answer::None => {
+                let one_sided = coverage.wire.as_ref().is_none_or(|wire| wire.is_one_sided);
+                let waited =
+                    lookup.unreachable || waited(coverage, asked) >= PATIENCE || lookup.tries > 2;
+                (!one_sided && waited)
+                    .then(|| found(Fault::NameNoAnswer, lookup.unreachable || lookup.tries > 1))
+            }
+        }
+    }
+
+    fn of_name(&self, name: &HostName) -> &[&'a NameLookup] {
+        self.lookups.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether the addresses of version 4 were asked for too, and not found either.
+    fn is_asked_for_both(&self, lookup: &NameLookup) -> bool {
+        self.of_name(&lookup.name).iter().any(|one| {
+            one.kind == Some(1) && !matches!(one.answer, Answer::Addresses(_) | Answer::Cut)
+        })
+    }
+
+    /// Whether the same client asked the same name server for the name again, and again in vain.
+    fn is_asked_again(&self, lookup: &NameLookup) -> bool {
+        let again = |one: &NameLookup| {
+            one.name == lookup.name
+                && one.kind == lookup.kind
+                && one.answer == lookup.answer
+                && one
+                    .asked
+                    .zip(lookup.asked)
+                    .is_some_and(|(one, other)| one.max(other).since(one.min(other)) >= PATIENCE)
+        };
+        lookup.kind != Some(28) && self.of_name(&lookup.name).iter().any(|one| again(one))
+    }
+
+    fn is_empty_for_both(&self, lookup: &NameLookup) -> bool {
+        let empty = |kind: u16| {
+            self.of_name(&lookup.name)
+                .iter()
+                .any(|one| one.kind == Some(kind) && one.answer == Answer::Empty)
+        };
+        empty(1) && empty(28)
+    }
+}
+
+/// How long the capture went on after a time.
+fn waited(coverage: &InputCoverage, from: Timestamp) -> Duration {
+    coverage.span.map_or(Duration::ZERO, |span| span.last().since(from))
+}
+
+fn is_sink(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_unspecified()
+        || address.is_loopback()
+        || vendors::answer_address(address).is_some_and(entra_usable)
+}
+
+fn entra_usable(vendor: &crate::entra::Vendor) -> bool {
+    vendor.is_usable()
+}
+
+fn of_connection(
+    connection: &Connection,
+    facts: &Facts,
+    coverage: &InputCoverage,
+    answered: bool,
+) -> Option<Failure> {
+    let one_sided =
+        facts.is_one_sided || coverage.wire.as_ref().is_none_or(|wire| wire.is_one_sided);
+    match connection.opened {
+        Opened::Unanswered { .. } if facts.dropped.is_some() => {
+            Some(found(Fault::LocalFirewall, true))
+        }
+        Opened::Unanswered { tries } => {
+            // A try that another one followed was given time; the last one may have had none.
+            let asked = facts.asked?;
+            let counts = match tries {
+                // A client asks again: where it did not, it may have had no need to.
+                0 | 1 => waited(coverage, asked.first()) >= PATIENCE,
+                2 => asked.length() >= RETRY,
+                _ => asked.length() >= RETRY.saturating_mul(2),
+            };
+            (counts && !one_sided).then(|| found(Fault::ConnectTimeout, tries > 1))
+        }
+        Opened::Refused => Some(found(Fault::ConnectRefused, true)),
+        Opened::Unreachable { .. } => {
+            let kind = facts.icmp.map(|icmp| icmp.kind);
+            match kind {
+                Some(IcmpKind::Prohibited) => Some(found(Fault::Prohibited, true)),
+                Some(IcmpKind::Port) => Some(found(Fault::ConnectRefused, true)),
+                _ => Some(found(Fault::Unreachable, true)),
+            }
+        }
+        Opened::Established { .. } | Opened::MidStream if one_sided => None,
+        Opened::Established { .. } if !answered => {
+            let tls = connection.tls.as_deref();
+            tls.map_or_else(
+                || before_hello(facts),
+                |tls| in_handshake(connection, facts, tls, coverage),
+            )
+        }
+        Opened::Established { .. } | Opened::MidStream => {
+            answered.then(|| after_answer(connection, facts, coverage)).flatten()
+        }
+    }
+}
+
+/// The client sent something that never arrived, before its TLS could be read.
+fn before_hello(facts: &Facts) -> Option<Failure> {
+    // Cut as soon as it stood, before the client said a word.
+    let [client_end, server_end] = facts.ended;
+    let reset = facts.reset.filter(|reset| reset.by == Peer::Server).map(|reset| reset.time);
+    let cut = reset.or(server_end.filter(|_| client_end.is_none_or(|at| Some(at) >= server_end)));
+    if let (Some(at), Some(asked)) = (cut, facts.asked)
+        && facts.payload == [None, None]
+        && at.since(asked.last()) < Duration::from_secs(1)
+    {
+        return Some(found(Fault::HandshakeCut, false));
+    }
+    let [client, _] = facts.stall;
+    let stalled = client.is_some_and(|stall| stall.tries >= TRIES);
+    (stalled && facts.protocol != Protocol::Nothing).then(|| found(Fault::Stalled, false))
+}
+
+fn in_handshake(
+    connection: &Connection,
+    facts: &Facts,
+    tls: &TlsHandshake,
+    coverage: &InputCoverage,
+) -> Option<Failure> {
+    if let Some((Peer::Server, text, _)) = &tls.plain_text {
+        return Some(plain_text(text));
+    }
+    if let Some(found) = tls.alerts.iter().find_map(|alert| by_alert(tls, alert)) {
+        return Some(found);
+    }
+    let [client_stall, _] = facts.stall;
+    let stalled = client_stall.filter(|stall| stall.tries >= TRIES);
+    let [client_payload, server_payload] = facts.payload;
+    let sent = client_payload?;
+    if tls.completed == Some(true) {
+        return after_handshake(connection, facts, coverage, sent.last());
+    }
+    let cut_by_server = facts.reset.is_some_and(|reset| reset.by == Peer::Server)
+        || facts.ended[1].is_some_and(|at| facts.ended[0].is_none_or(|client| at <= client));
+    if tls.server_hello.is_none() {
+        if let Some(stall) = stalled {
+            if stall.longest > SHORT && stall.passed <= SHORT && stall.bytes > stall.longest {
+                // No packet of this length ever got through: the way is too narrow for it.
+                return Some(found(Fault::Stalled, true));
+            }
+            if stall.span.length() < HELLO {
+                return None;
+            }
+            let certain = stall.longest > SHORT || stall.tries > TRIES;
+            return Some(found(Fault::HelloLost, certain));
+        }
+        if cut_by_server {
+            return Some(found(Fault::HandshakeCut, true));
+        }
+        // Of the server's first words the end is there and the beginning is not.
+        let fault = match server_payload {
+            Some(_) => Fault::Stalled,
+            None => Fault::HandshakeStalled,
+        };
+        return kept_waiting(connection, coverage, sent.last()).then(|| found(fault, true));
+    }
+    if stalled.is_some() {
+        return Some(found(Fault::Stalled, true));
+    }
+    if cut_by_server {
+        // A server that asked for a certificate of the client may close without one.
+        let fault = if tls.certificate_requested { Fault::ClientCert } else { Fault::HandshakeCut };
+        return Some(found(fault, !tls.certificate_requested));
+    }
+    let flight = server_payload.map_or(sent.last(), Span::last);
+    let client_left =
+        facts.reset.is_some_and(|reset| reset.by == Peer::Client) || facts.ended[0].is_some();
+    if client_left && tls.inferred_alert.is_some_and(|(by, _)| by == Peer::Client) {
+        return Some(found(Fault::CertUntrusted, false));
+    }
+    if client_left {
+        // Without a word of it: it may just as well have had no use for the connection.
+        return None;
+    }
+    kept_waiting(connection, coverage, flight).then(|| found(Fault::HandshakeStalled, false))
+}
+
+/// Whether the client waited in vain from a time on.
+fn kept_waiting(connection: &Connection, coverage: &InputCoverage, from: Timestamp) -> bool {
+    let end = connection.span.map_or(from, Span::last);
+    let gone = connection.closed != Closed::CaptureEnd && connection.closed != Closed::Idle;
+    let waited = if gone { end.since(from) } else { waited(coverage, from) };
+    waited >= if gone { RACING } else { SILENCE }
+}
+
+/// The handshake is over, and no answer came.
+fn after_handshake(
+    connection: &Connection,
+    facts: &Facts,
+    coverage: &InputCoverage,
+    sent: Timestamp,
+) -> Option<Failure> {
+    let [client, server] = connection.tls.as_deref().map(|tls| tls.application).unwrap_or_default();
+    if client == 0 {
+        return None;
+    }
+    let [stall, _] = facts.stall;
+    let open = facts.ended[0].is_none() && facts.waiting >= REQUEST;
+    if stall.is_some_and(|stall| stall.tries > TRIES && stall.span.length() >= PATIENCE) && open {
+        return Some(found(Fault::Stalled, true));
+    }
+    if server == 0 && facts.reset.is_some_and(|reset| reset.by == Peer::Server) {
+        return Some(found(Fault::Reset, true));
+    }
+    let _ = (coverage, sent);
+    None
+}
+
+/// Data went both ways, and then the connection broke while an answer was due or half there.
+fn after_answer(
+    connection: &Connection,
+    facts: &Facts,
+    coverage: &InputCoverage,
+) -> Option<Failure> {
+    let [client, server] = facts.payload;
+    let (client, server) = (client?, server?);
+    let [_, torn] = facts.torn;
+    // A client that said goodbye waits for nothing, and what keeps a connection going is no request.
+    let farewell = connection.tls.as_ref().is_some_and(|tls| matches!(tls.farewell, [true, _]));
+    let [client_end, server_end] = facts.ended;
+    let closing = server_end.is_some_and(|at| at <= client.last());
+    let due = client.last() > server.last() && facts.waiting >= REQUEST && !farewell && !closing;
+    let [stall, _] = facts.stall;
+    if let Some(stall) = stall.filter(|stall| stall.tries > TRIES) {
+        let counts = due && client_end.is_none() && stall.span.length() >= PATIENCE;
+        return counts.then(|| found(Fault::Stalled, true));
+    }
+    let gone = client_end.or(facts.reset.map(|reset| reset.time));
+    if let Some(asked) = facts.last_request.filter(|asked| *asked > server.last()) {
+        let ignored = match gone {
+            Some(at) => at.since(asked),
+            None => waited(coverage, asked),
+        };
+        if ignored >= KEPT_ALIVE && facts.waiting >= REQUEST && !closing {
+            return Some(found(Fault::Timeout, torn));
+        }
+    }
+    if let Some(reset) = facts.reset.filter(|reset| reset.by == Peer::Server) {
+        let soon = reset.time.since(client.last()) < KEPT_ALIVE && client_end.is_none();
+        return (torn || due && soon).then(|| found(Fault::Reset, true));
+    }
+    if torn && server_end.is_some_and(|at| client_end.is_none_or(|client| at <= client)) {
+        return Some(found(Fault::Incomplete, true));
+    }
+    if let Some(at) = server_end.filter(|at| client_end.is_none_or(|client| *at <= client)) {
+        let soon = at.since(client.last()) < KEPT_ALIVE;
+        return (due && soon).then(|| found(Fault::ClosedWithoutAnswer, true));
+    }
+    // The request was acknowledged, or half answered, and the client left after it waited in vain.
+    let left = client_end.or(facts.reset.map(|reset| reset.time));
+    let end = match left {
+        Some(left) => left.since(client.last().max(server.last())),
+        None => waited(coverage, client.last().max(server.last())),
+    };
+    let gave_up = connection.closed != Closed::Fin || server_end > client_end;
+    ((torn || due) && left.is_some() && gave_up && end >= SILENCE)
+        .then(|| found(Fault::Timeout, torn))
+}
+
+/// The fault that a fatal alert names (RFC 8446 section 6, RFC 5246 section 7.2).
+fn by_alert(tls: &TlsHandshake, alert: &crate::evidence::Alert) -> Option<Failure> {
+    // The end of a session, and a client that changed its mind.
+    if matches!(alert.description, 0 | 90 | 100) {
+        return None;
+    }
+    let fault = match (alert.from, alert.description) {
+        (Peer::Client, 42 | 46 | 48) => Fault::CertUntrusted,
+        (Peer::Client, 43) => Fault::CertInvalid,
+        (Peer::Client, 44) => Fault::CertRevoked,
+        (Peer::Client, 45) => Fault::CertDate,
+        (_, 70 | 71 | 86) => Fault::TlsVersion,
+        (Peer::Server, 41 | 42 | 43 | 44 | 45 | 46 | 48 | 116) => Fault::ClientCert,
+        (Peer::Server, 40) if tls.certificate_requested => Fault::ClientCert,
+        _ => Fault::TlsHandshake,
+    };
+    Some(found(fault, true))
+}
+
+/// What came in clear where TLS belongs: a page of something on the way, or something unknown.
+fn plain_text(text: &crate::evidence::Secret<Box<[u8]>>) -> Failure {
+    let page = super::expose::bytes(text);
+    let vendor = vendors::block_page(&page)
+        .filter(|row| row.is_usable() && !row.is_microsoft())
+        .map(|row| row.name);
+    let kind = FailureKind::Fault(Fault::TlsPlainText);
+    Failure { kind, side: FailureSide::Network, vendor, certain: true }
+}
