@@ -82,6 +82,7 @@ impl ClientHello {
         let version = reader.u16().filter(|version| is_hello_version(*version))?;
         let mut hello = Self::empty(version, seen);
         let mut parts = Parts { legacy_version: version, ..Parts::default() };
+        parts.extensions.reserve(USUAL_EXTENSIONS);
         let is_read = hello.read(reader, &mut parts).is_some();
         hello.is_whole = is_read && seen.is_whole;
         hello.ja4 = hello.is_whole.then(|| ja4(carrier, &parts));
@@ -290,5 +291,7 @@ pub(super) const SUPPORTED_VERSIONS: u16 = 43;
 pub(super) const KEY_SHARE: u16 = 51;
 const ENCRYPTED_HELLO: u16 = 0xfe0d;
 const ENCRYPTED_NAME: u16 = 0xffce;
+/// Extensions of usual hellos, at most.
+const USUAL_EXTENSIONS: usize = 24;
 /// Bytes kept of the name of a protocol; registered ones have up to a dozen.
 const MAX_PROTOCOL: usize = 64;

@@ -50,16 +50,11 @@ pub(super) fn ja4(carrier: Carrier, parts: &Parts<'_>) -> String {
     ciphers.sort_unstable();
     extensions.retain(|extension| !matches!(*extension, SERVER_NAME | PROTOCOLS));
     extensions.sort_unstable();
-    let mut listed = list(&extensions);
     let algorithms = without_grease(&parts.signature_algorithms);
-    if !algorithms.is_empty() && !extensions.is_empty() {
-        listed.push('_');
-        listed.push_str(&list(&algorithms));
-    }
     out.push('_');
-    out.push_str(&hash(&list(&ciphers)));
+    out.push_str(&hash(&ciphers, &[]));
     out.push('_');
-    out.push_str(&hash(&listed));
+    out.push_str(&hash(&extensions, &algorithms));
     out
 }
 
@@ -94,31 +89,32 @@ fn protocol_code(protocol: &[u8]) -> [char; 2] {
     [digit(first >> 4), digit(last & 0x0f)]
 }
 
-fn list(numbers: &[u16]) -> String {
+/// The four digits of a number, behind a sign.
+fn digits(before: u8, number: u16) -> [u8; 5] {
     const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    let digit = |number: u16, shift: u32| {
+    let digit = |shift: u32| {
         let place = usize::from(number >> shift & 0x0f);
-        char::from(DIGITS.get(place).copied().unwrap_or(b'0'))
+        DIGITS.get(place).copied().unwrap_or(b'0')
     };
-    let mut out = String::with_capacity(numbers.len().saturating_mul(5));
-    for (index, number) in numbers.iter().enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        for shift in [12, 8, 4, 0] {
-            out.push(digit(*number, shift));
-        }
-    }
-    out
+    [before, digit(12), digit(8), digit(4), digit(0)]
 }
 
-/// The first twelve digits of the SHA-256 of a list; zeros when the list is empty.
-fn hash(list: &str) -> String {
+/// The first twelve digits of the SHA-256 of a list, and of what is set behind it; zeros when the list
+/// is empty.
+fn hash(list: &[u16], behind: &[u16]) -> String {
     if list.is_empty() {
         return "0".repeat(12);
     }
-    let digest = Sha256::digest(list);
-    HEXLOWER.encode(digest.get(..6).unwrap_or_default())
+    // Nothing is written down for it: this is done for every connection.
+    let mut state = Sha256::new();
+    for (numbers, first) in [(list, None), (behind, Some(b'_'))] {
+        for (index, number) in numbers.iter().enumerate() {
+            let text = digits(if index == 0 { first.unwrap_or(b',') } else { b',' }, *number);
+            let is_bare = index == 0 && first.is_none();
+            state.update(text.get(usize::from(is_bare)..).unwrap_or_default());
+        }
+    }
+    HEXLOWER.encode(state.finalize().get(..6).unwrap_or_default())
 }
 
 /// The extensions that the fingerprint tells apart (RFC 6066, RFC 7301).
