@@ -217,7 +217,7 @@ impl Datagrams {
         let Some(live) = self.flows.get_mut(index).and_then(Option::take) else { return };
         if let Ok(slot) = u32::try_from(index) {
             self.free.push(slot);
-            self.numbers.release(&Pair::of(live.client, live.server), slot);
+            self.numbers.release(&Pair::of(live.client, live.server), slot, NONE);
         }
         let connection = live.connection(closed, around);
         around.into.add_connection(connection);

@@ -18,6 +18,8 @@ use crate::proto::tcp::Sequence;
 
 /// No live flow.
 pub(super) const NONE: u32 = u32::MAX;
+/// A flow that was given up for want of room, and is not followed again.
+pub(super) const GONE: u32 = u32::MAX - 1;
 
 /// What is remembered of a conversation.
 #[derive(Clone, Copy, Debug)]
@@ -145,13 +147,13 @@ impl Numbers {
         }
     }
 
-    /// Says that the flow of a conversation is no longer live.
-    pub(super) fn release(&mut self, pair: &Pair, slot: u32) {
+    /// Says that the flow of a conversation is no longer live: its place is `NONE` or `GONE` now.
+    pub(super) fn release(&mut self, pair: &Pair, slot: u32, now: u32) {
         let hash = self.hash(pair);
         if let Some(entry) = self.table.find_mut(hash, |entry| entry.hash == hash)
             && entry.slot == slot
         {
-            entry.slot = NONE;
+            entry.slot = now;
         }
     }
 }

@@ -14,7 +14,7 @@ use super::content::{Content, Context, Fate, Told};
 use super::finish::{Maker, Why, is_one_sided};
 use super::flow::{Flow, Icmp, Segment, flag};
 use super::lookups::Lookups;
-use super::stream_number::{Entry, Header, NONE, Numbers, Pair};
+use super::stream_number::{Entry, GONE, Header, NONE, Numbers, Pair};
 use crate::capture::Scope;
 use crate::evidence::{EvidenceBuilder, InputId, StreamNumber};
 use crate::limits;
@@ -120,6 +120,10 @@ impl Table {
         if reused && slot != NONE {
             self.end(slot, Why::CaptureEnd, around);
         }
+        // Where there are more flows than room, each that came back would push out another one.
+        if slot == GONE && !reused && !segment.has(flag::SYN) {
+            return number;
+        }
         let live = if reused { NONE } else { slot };
         let known = self.flows.get(place(live)).is_some_and(Option::is_some);
         let slot = if known { live } else { self.begin(segment, number, &pair, around)? };
@@ -148,7 +152,9 @@ impl Table {
             self.mid_stream = self.mid_stream.saturating_add(1);
         }
         if self.free.is_empty() && self.flows.len() >= limits::LIVE_FLOWS {
-            self.sweep(around);
+            if self.turn >= TURN / 8 {
+                self.sweep(around);
+            }
             if self.free.is_empty() {
                 self.evict(around);
             }
@@ -202,6 +208,7 @@ impl Table {
                 .map_or((false, 0), |content| (content.is_settled(), content.held()));
             if is_settled {
                 self.close_content(slot, around);
+                self.forget_facts(slot, around);
             } else {
                 self.weight = self.weight.saturating_sub(flow.weight).saturating_add(held);
                 flow.weight = held;
@@ -250,6 +257,17 @@ impl Table {
         }
     }
 
+    /// Lets go of what a connection told that will only be counted.
+    fn forget_facts(&mut self, slot: u32, around: &Around<'_>) {
+        if around.into.is_full_of_others()
+            && let Some(Some(flow)) = self.flows.get_mut(place(slot))
+            && let Some(told) = &mut flow.told
+        {
+            told.tls = None;
+            self.weight = self.weight.saturating_sub(std::mem::take(&mut flow.weight));
+        }
+    }
+
     /// Takes what the content of a flow told.
     fn conclude(&mut self, slot: u32, around: &mut Around<'_>) -> Option<Told> {
         let Some(Some(flow)) = self.flows.get_mut(place(slot)) else { return None };
@@ -287,7 +305,8 @@ impl Table {
         let Some(mut flow) = self.flows.get_mut(place(slot)).and_then(Option::take) else { return };
         self.free.push(slot);
         self.weight = self.weight.saturating_sub(flow.weight);
-        self.numbers.release(&Pair::of(flow.client, flow.server), slot);
+        let now = if why == Why::Evicted { GONE } else { NONE };
+        self.numbers.release(&Pair::of(flow.client, flow.server), slot, now);
         let told = told.or_else(|| flow.told.take().map(|told| *told)).unwrap_or_default();
         let [client, server] = flow.sides.each_ref().map(|side| &side.track);
         let is_one_sided = is_one_sided(&flow);
