@@ -490,7 +490,9 @@ impl Inside {
         self.enter(context);
         let (tls, torn) = match self.layer {
             Layer::Tls(stream) => {
-                let torn = [Peer::Client, Peer::Server].map(|peer| stream.is_torn(peer));
+                // Of a connection that is not read to its end the last record is not known.
+                let is_read = !self.is_settled;
+                let torn = [Peer::Client, Peer::Server].map(|peer| is_read && stream.is_torn(peer));
                 (Some(Box::new(stream.into_facts())), torn)
             }
             _ => (None, [false; 2]),
