@@ -380,9 +380,6 @@ impl Traffic {
             4 + self.numbers.below(others)
         };
         let host = u16::try_from(host).unwrap();
-        if self.numbers.happens(500) {
-            self.lookup(host, End::new(client, 50_000 + port % 10_000));
-        }
         let story = match self.numbers.below(100) {
             0 | 1 => Story::Unanswered,
             2 => Story::Refused,
@@ -390,6 +387,19 @@ impl Traffic {
             5..=8 => Story::Clear,
             _ => Story::Tls,
         };
+        let end = End::new(client, 50_000 + port % 10_000);
+        // A SYN without answer has the name of a sign-in only by the lookup before it.
+        if Self::is_sign_in(host) && matches!(story, Story::Unanswered | Story::Refused) {
+            self.look_up(host, end, Some(0));
+        } else if self.numbers.happens(500) {
+            let code = match self.numbers.below(100) {
+                0..=2 => Some(3),
+                3 => Some(2),
+                4 => None,
+                _ => Some(0),
+            };
+            self.look_up(host, end, code);
+        }
         // Of what a connection is to have, the handshake takes about 7 KiB and a segment some 850.
         let mean = self.plan.bytes / u64::from(self.plan.connections.max(1));
         let mean = u32::try_from(mean.saturating_sub(7 << 10) / 850).unwrap_or(u32::MAX >> 1);
@@ -413,20 +423,14 @@ impl Traffic {
         });
     }
 
-    fn lookup(&mut self, host: u16, client: End) {
+    fn look_up(&mut self, host: u16, client: End, code: Option<u8>) {
         let resolver = End::new(RESOLVER, 53);
         let id = u16::try_from(self.numbers.below(65_536)).unwrap();
         let name = self.hosts[usize::from(host)].clone();
-        let (name, code) = match self.numbers.below(100) {
-            0..=2 => (format!("gone-{name}"), Some(3)),
-            3 => (name, Some(2)),
-            4 => (name, None),
-            _ => (name, Some(0)),
-        };
         self.writer.udp(client, resolver, &dns(id, &name, None));
         self.writer.clock += 300;
         if let Some(code) = code {
-            let all = [Self::address(host, 0), Self::address(host, 1)];
+            let all = [0, 1, 2, 3].map(|choice| Self::address(host, choice));
             let addresses = if code == 0 { &all[..] } else { &[] };
             self.writer.udp(resolver, client, &dns(id, &name, Some((code, addresses))));
             self.writer.clock += 20;
