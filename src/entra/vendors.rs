@@ -219,6 +219,15 @@ pub fn cookie(name: &str) -> Option<Match> {
     COOKIES.find(&format!("{}=", name.trim()))
 }
 
+/// Whether no server of the service can have this address: it is none, it is the computer itself, or
+/// that of a page on which a filter says that it blocks.
+pub fn is_sink(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_unspecified()
+        || address.is_loopback()
+        || answer_address(address).is_some_and(Vendor::is_usable)
+}
+
 /// The sign in an address that a name led to.
 pub fn answer_address(address: IpAddr) -> Option<Match> {
     let address = match address.to_canonical() {

@@ -27,8 +27,6 @@ pub enum Vantage {
 /// What hides traffic from a capture of packets, although its packets are there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Tunnel {
-    /// Lookups inside HTTPS.
-    DnsOverHttps,
     /// Lookups inside TLS or QUIC.
     DnsOverTls,
     /// A proxy on the computer itself.
@@ -41,7 +39,6 @@ impl Tunnel {
     /// Its name in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::DnsOverHttps => "DNS over HTTPS",
             Self::DnsOverTls => "DNS over TLS",
             Self::LoopbackProxy => "a proxy on the computer itself",
             Self::Vpn => "a VPN",

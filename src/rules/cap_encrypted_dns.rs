@@ -48,8 +48,7 @@ impl Rule for CapEncryptedDns {
                 continue;
             }
             let told = wire.tunnels.iter().find_map(|(tunnel, _, at)| {
-                matches!(tunnel, Tunnel::DnsOverHttps | Tunnel::DnsOverTls)
-                    .then_some((tunnel.as_str(), *at))
+                matches!(tunnel, Tunnel::DnsOverTls).then_some((tunnel.as_str(), *at))
             });
             let by_name = || -> Option<(&'static str, EvidenceRef)> {
                 case.evidence.connections.iter().find_map(|connection| {

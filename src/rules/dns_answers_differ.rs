@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::dns_sinkhole::is_sink;
 use super::{Case, Meta, Rule, is_sign_in_host};
-use crate::entra::{GuideCause, Side};
+use crate::entra::{GuideCause, Side, vendors};
 use crate::evidence::{Answer, HostName, NameLookup};
 use crate::finding::{Confidence, Finding, Findings, Refs, Severity, Text};
 
@@ -62,7 +61,7 @@ impl Rule for DnsAnswersDiffer {
             let kind = lookup.kind.filter(|_| case.spares(true));
             let one = asked.entry((&lookup.name, kind)).or_default();
             match &lookup.answer {
-                Answer::Addresses(all) if all.iter().all(|one| is_sink(*one)) => {
+                Answer::Addresses(all) if all.iter().all(|one| vendors::is_sink(*one)) => {
                     one.bad.push(lookup);
                 }
                 Answer::Addresses(_) => one.good.push(lookup),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::{Case, Meta, Rule, is_sign_in_host};
-use crate::entra::{GuideCause, Side, Vendor, vendors};
+use crate::entra::{GuideCause, Side, vendors};
 use crate::evidence::HostName;
 use crate::finding::{Confidence, Finding, Findings, Piece, Refs, Severity, Text};
 
@@ -47,7 +47,7 @@ impl Rule for DnsSinkhole {
         let mut found: BTreeMap<(&HostName, IpAddr), Led> = BTreeMap::new();
         for (id, exchange) in case.evidence.numbered() {
             let stopped = case.stopped_by(id);
-            let Some(address) = exchange.server.filter(|address| is_sink(*address)) else {
+            let Some(address) = exchange.server.filter(|address| vendors::is_sink(*address)) else {
                 continue;
             };
             // Whatever passes requests on is no sink.
@@ -97,12 +97,4 @@ struct Led {
     refs: Refs,
     attempt: Option<usize>,
     hurt: bool,
-}
-
-/// Whether no server of the service can have this address.
-pub(super) fn is_sink(address: IpAddr) -> bool {
-    let address = address.to_canonical();
-    address.is_unspecified()
-        || address.is_loopback()
-        || vendors::answer_address(address).is_some_and(Vendor::is_usable)
 }
