@@ -130,8 +130,8 @@ pub const LIVE_FLOWS: usize = 32_768;
 pub const LINGERING_FLOWS: usize = 2_048;
 /// Flows of them whose payload is looked into.
 pub const LIVE_CONTENTS: usize = 8_192;
-/// Connections of QUIC followed at once.
-pub const QUIC_FLOWS: usize = 4_096;
+/// Connections of QUIC followed at once; each may hold 32 KiB of hellos.
+pub const QUIC_FLOWS: usize = 1_024;
 /// Bytes that all of them hold of messages that are not whole, and what was read of handshakes: those
 /// of 256 connections that hold as much as one may, or of some 15 000 usual ones.
 pub const CONTENT_BYTES: usize = 24 << 20;

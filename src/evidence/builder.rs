@@ -354,6 +354,9 @@ impl EvidenceBuilder {
 
     /// Adds a connection; past the limits it is dropped and `None` comes back.
     pub fn add_connection(&mut self, connection: Connection) -> Option<ConnectionId> {
+        if connection.in_scope {
+            self.others_give_way(connection.weight());
+        }
         let (input, count) = (connection.at.input, self.connections.len());
         if !self.takes_wire(input, count, connection.weight(), connection.in_scope) {
             let failed = !matches!(connection.opened, Opened::Established { .. });
@@ -363,6 +366,51 @@ impl EvidenceBuilder {
         let id = ConnectionId(u32::try_from(self.connections.len()).ok()?);
         self.connections.push(connection);
         Some(id)
+    }
+
+    /// Makes counters of one half of the connections in packets that are no part of a sign-in, the
+    /// oldest, when one that is would find no room.
+    fn others_give_way(&mut self, weight: u64) {
+        let wire = self.wire.saturating_add(weight);
+        let all = wire.saturating_add(self.held);
+        let full = self.connections.len() >= limits::CONNECTIONS
+            || wire > limits::WIRE
+            || all > limits::EVIDENCE;
+        let is_other = |one: &Connection| !one.in_scope && one.wire.is_some();
+        if !full {
+            return;
+        }
+        let others = self.connections.iter().filter(|one| is_other(one)).count();
+        let mut left = others.saturating_sub(others / 2);
+        if left == 0 {
+            return;
+        }
+        let mut numbers: Vec<Option<u32>> = Vec::with_capacity(self.connections.len());
+        let mut kept: u32 = 0;
+        let Self { connections, background, losses, wire, exchanges, .. } = self;
+        connections.retain(|one| {
+            if left > 0 && is_other(one) {
+                left = left.saturating_sub(1);
+                *wire = wire.saturating_sub(one.weight());
+                if let Some(host) = &one.server_name {
+                    let failed = !matches!(one.opened, Opened::Established { .. });
+                    count_host(background, host, failed);
+                }
+                let known = losses.entry((one.at.input, Loss::OtherWire)).or_insert(0);
+                *known = known.saturating_add(1);
+                numbers.push(None);
+                return false;
+            }
+            numbers.push(Some(kept));
+            kept = kept.saturating_add(1);
+            true
+        });
+        for exchange in exchanges {
+            if let Some(ConnectionId(old)) = exchange.connection {
+                let new = usize::try_from(old).ok().and_then(|old| numbers.get(old).copied());
+                exchange.connection = new.flatten().map(ConnectionId);
+            }
+        }
     }
 
     /// Whether a connection that is no part of a sign-in would only be counted, so that it need not
@@ -673,6 +721,30 @@ mod tests {
         }
         assert_eq!(taken, 15);
         assert_eq!(codes(&builder.finish()), ["limit-reached"]);
+    }
+
+    #[test]
+    fn what_is_no_part_of_a_sign_in_gives_way() {
+        use crate::evidence::{EvidenceRef, TlsHandshake, Wire};
+        let mut builder = EvidenceBuilder::new();
+        let at = |frame: u32| EvidenceRef { input: InputId(0), at: Locator::HarEntry(frame) };
+        let made = |frame: u32, in_scope: bool| {
+            let cipher = Some("x".repeat(1 << 20));
+            let tls = Some(Box::new(TlsHandshake { cipher, ..TlsHandshake::default() }));
+            let wire = Some(Box::new(Wire::default()));
+            Connection { tls, wire, in_scope, ..Connection::new(at(frame)) }
+        };
+        for frame in 0..20 {
+            builder.add_connection(made(frame, false));
+        }
+        for frame in 20..30 {
+            assert!(builder.add_connection(made(frame, true)).is_some(), "{frame}");
+        }
+        let evidence = builder.finish();
+        let kept = evidence.connections.iter().filter(|one| one.in_scope).count();
+        assert_eq!(kept, 10);
+        assert!(evidence.connections.len() <= 15);
+        assert_eq!(codes(&evidence), ["counted-only"]);
     }
 
     #[test]

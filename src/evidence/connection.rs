@@ -125,6 +125,10 @@ pub enum NamedBy {
     ServerName,
 }
 
+/// Bytes of payload below which what a client sends inside TLS is no request: it ends the handshake,
+/// keeps the connection going or says goodbye (RFC 9113 sections 6.5, 6.7 and 6.9).
+pub const REQUEST_BYTES: u32 = 90;
+
 /// What one side of a connection sent, as the capture shows it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
@@ -210,7 +214,7 @@ pub struct StallReport {
 }
 
 /// What only packets tell of a connection.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Wire {
     /// What each side sent: the client, then the server.
     pub traffic: [Traffic; 2],

@@ -27,7 +27,7 @@ pub use builder::EvidenceBuilder;
 pub(crate) use builder::shown;
 pub use connection::{
     Closed, Connection, ConnectionId, IcmpKind, IcmpReport, NamedBy, Opened, Peer, Protocol,
-    ResetReport, StallReport, StreamNumber, Traffic, Transport, Wire,
+    REQUEST_BYTES, ResetReport, StallReport, StreamNumber, Traffic, Transport, Wire,
 };
 pub use coverage::{
     Absence, Coverage, CoverageProof, InputCoverage, Tunnel, Unseen, Vantage, WireCoverage,

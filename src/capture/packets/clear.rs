@@ -90,9 +90,12 @@ fn place(first: NonZeroU64, last: NonZeroU64, context: &Context<'_>) -> Evidence
     EvidenceRef { input: context.input, at: Locator::Frames { first, last, stream } }
 }
 
+/// Letters of the longest registered method (IANA: `UPDATEREDIRECTREF`); a longer word is none.
+const METHOD: usize = 17;
+
 fn method(text: &str) -> Box<str> {
     let upper = text.to_ascii_uppercase();
-    if !upper.is_empty() && upper.bytes().all(|byte| byte.is_ascii_uppercase()) {
+    if (1..=METHOD).contains(&upper.len()) && upper.bytes().all(|byte| byte.is_ascii_uppercase()) {
         upper.into()
     } else {
         "?".into()

@@ -7,7 +7,7 @@
 use std::net::SocketAddr;
 
 use super::content::{Content, Context, Told};
-use crate::evidence::{HostName, IcmpKind};
+use crate::evidence::{HostName, IcmpKind, REQUEST_BYTES};
 use crate::proto::tcp::{Kind, Pool, Sequence, Track, Unit};
 use crate::proto::{Mark, Peer};
 use crate::time::Timestamp;
@@ -133,9 +133,6 @@ pub(super) struct Flow {
     pub(super) weight: usize,
 }
 
-/// Bytes of the shortest segment that may hold a request inside TLS: what HTTP/2 sends to keep a
-/// connection going is shorter (RFC 9113 sections 6.5, 6.7 and 6.9).
-const REQUEST: u32 = 90;
 /// Ports below this are those of services (RFC 6335 section 6).
 const SYSTEM_PORTS: u16 = 1024;
 /// Ports at which proxies and other servers listen above those.
@@ -247,7 +244,7 @@ impl Flow {
         if kind != Kind::Repeated {
             Run::add(&mut side.payload, mark);
             side.since_other = side.since_other.saturating_add(segment.length);
-            if segment.length >= REQUEST {
+            if segment.length >= REQUEST_BYTES {
                 side.last_request = Some(mark);
             }
             self.side_mut(peer.other()).since_other = 0;
