@@ -303,6 +303,8 @@ fn tunnel(response: &Response) -> Failure {
         407 => FailureKind::ProxyAuthentication,
         511 => FailureKind::CaptivePortal,
         502..=504 => FailureKind::ProxyUpstream,
+        // Squid says so of what it cannot reach or resolve.
+        500 if response.headers.has("x-squid-error") => FailureKind::ProxyUpstream,
         _ => FailureKind::ProxyRefused,
     };
     Failure { kind, side: FailureSide::Network, vendor: vendor(response), certain: true }

@@ -15,7 +15,7 @@ use super::failure::{Failure, FailureKind, FailureSide};
 use crate::entra::{Fault, HostRole, hosts, vendors};
 use crate::evidence::{
     Answer, Closed, Connection, Evidence, Exchange, HostName, IcmpKind, InputCoverage, NameLookup,
-    NoResponse, Opened, Peer, Protocol, TlsHandshake, Transport, Wire as Facts,
+    NoResponse, Opened, Peer, Protocol, REQUEST_BYTES, TlsHandshake, Transport, Wire as Facts,
 };
 use crate::time::{Span, Timestamp};
 
@@ -32,9 +32,6 @@ const SILENCE: Duration = Duration::from_secs(8);
 const RACING: Duration = Duration::from_secs(3);
 /// A name that was found so long before a failed lookup is still known.
 const REMEMBERED: Duration = Duration::from_mins(1);
-/// Bytes below which what a client sent is no request inside TLS: it keeps the connection going, ends
-/// the handshake, or says goodbye.
-const REQUEST: u32 = 90;
 /// Lookups looked at of one name.
 const LOOKUPS: usize = 256;
 /// Repetitions after which bytes count as not getting through.
@@ -71,7 +68,7 @@ impl<'a> Wire<'a> {
                 all.push(lookup);
             }
             let good = match &lookup.answer {
-                Answer::Addresses(all) => all.iter().any(|address| !is_sink(*address)),
+                Answer::Addresses(all) => all.iter().any(|address| !vendors::is_sink(*address)),
                 Answer::Cut | Answer::Empty | Answer::Failed(_) | Answer::None => false,
             };
             if let (true, Some(asked)) = (good, lookup.asked) {
@@ -146,7 +143,7 @@ impl<'a> Wire<'a> {
         }
         let certain = good.is_empty();
         match &lookup.answer {
-            Answer::Addresses(all) if all.iter().all(|address| is_sink(*address)) => {
+            Answer::Addresses(all) if all.iter().all(|address| vendors::is_sink(*address)) => {
                 Some(found(Fault::AddressInvalid, true))
             }
             Answer::Addresses(_) | Answer::Cut => None,
@@ -204,17 +201,6 @@ impl<'a> Wire<'a> {
 /// How long the capture went on after a time.
 fn waited(coverage: &InputCoverage, from: Timestamp) -> Duration {
     coverage.span.map_or(Duration::ZERO, |span| span.last().since(from))
-}
-
-fn is_sink(address: IpAddr) -> bool {
-    let address = address.to_canonical();
-    address.is_unspecified()
-        || address.is_loopback()
-        || vendors::answer_address(address).is_some_and(entra_usable)
-}
-
-fn entra_usable(vendor: &crate::entra::Vendor) -> bool {
-    vendor.is_usable()
 }
 
 fn of_connection(
@@ -364,7 +350,7 @@ fn after_handshake(
         return None;
     }
     let [stall, _] = facts.stall;
-    let open = facts.ended[0].is_none() && facts.waiting >= REQUEST;
+    let open = facts.ended[0].is_none() && facts.waiting >= REQUEST_BYTES;
     if stall.is_some_and(|stall| stall.tries > TRIES && stall.span.length() >= PATIENCE) && open {
         return Some(found(Fault::Stalled, true));
     }
@@ -388,7 +374,8 @@ fn after_answer(
     let farewell = connection.tls.as_ref().is_some_and(|tls| matches!(tls.farewell, [true, _]));
     let [client_end, server_end] = facts.ended;
     let closing = server_end.is_some_and(|at| at <= client.last());
-    let due = client.last() > server.last() && facts.waiting >= REQUEST && !farewell && !closing;
+    let due =
+        client.last() > server.last() && facts.waiting >= REQUEST_BYTES && !farewell && !closing;
     let [stall, _] = facts.stall;
     if let Some(stall) = stall.filter(|stall| stall.tries > TRIES) {
         let counts = due && client_end.is_none() && stall.span.length() >= PATIENCE;
@@ -400,7 +387,7 @@ fn after_answer(
             Some(at) => at.since(asked),
             None => waited(coverage, asked),
         };
-        if ignored >= KEPT_ALIVE && facts.waiting >= REQUEST && !closing {
+        if ignored >= KEPT_ALIVE && facts.waiting >= REQUEST_BYTES && !closing {
             return Some(found(Fault::Timeout, torn));
         }
     }

@@ -237,7 +237,7 @@ pub(super) fn veils(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
             match tunnel {
                 Tunnel::Vpn => veils.push((Veil::Vpn(None), *at)),
                 Tunnel::LoopbackProxy => veils.push((Veil::LoopbackProxy, *at)),
-                Tunnel::DnsOverHttps | Tunnel::DnsOverTls => {}
+                Tunnel::DnsOverTls => {}
             }
         }
     }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Statement;
-use crate::evidence::{Evidence, EvidenceRef, HostName};
+use crate::evidence::{Evidence, EvidenceRef, HostName, Opened, Transport};
 use crate::finding::{Family, Finding, Piece, Refs, Text};
 use crate::signin::{MfaState, Outcome, Side, SignIn, SignInAttempt, StepKind, StepResult};
 
@@ -114,7 +114,26 @@ pub(super) fn not_decisive(
         .map(statement)
         .collect();
     out.extend(elsewhere(evidence, signin, findings));
+    out.extend(quic(evidence));
     out
+}
+
+/// QUIC that got no answer at a host that TCP reached: browsers do without it.
+fn quic(evidence: &Evidence) -> Option<Statement> {
+    let wires = || evidence.connections.iter().filter(|one| one.in_scope && one.wire.is_some());
+    let over_tcp: BTreeSet<&HostName> = wires()
+        .filter(|one| one.transport == Transport::Tcp)
+        .filter(|one| matches!(one.opened, Opened::Established { .. } | Opened::MidStream))
+        .filter_map(|one| one.server_name.as_ref())
+        .collect();
+    let unanswered = wires().filter(|one| {
+        one.transport == Transport::Quic
+            && matches!(one.opened, Opened::Unanswered { .. })
+            && one.server_name.as_ref().is_some_and(|name| over_tcp.contains(name))
+    });
+    let refs = Refs::all(unanswered.map(|one| one.at).take(PLACES))?;
+    let words = "QUIC without an answer: TCP was used instead, so that no harm was done";
+    Some(Statement { text: Text::of(words), refs: Some(refs) })
 }
 
 fn statement(finding: &Finding) -> Statement {
