@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
 
 use super::table::{self, vocabulary};
@@ -178,6 +179,22 @@ pub fn path(path: &str) -> Option<&'static HostRow> {
         .max_by_key(|row| row.pattern.len())
 }
 
+/// The addresses of version 4 of the sign-in service (Microsoft 365 URLs and IP address ranges, id 56).
+pub const SIGN_IN_RANGES: [&str; 2] = ["20.190.128.0/18", "40.126.0.0/18"];
+
+/// Whether an address is one of the sign-in service, by its published ranges of version 4.
+pub fn is_sign_in_address(address: IpAddr) -> bool {
+    let IpAddr::V4(address) = address.to_canonical() else { return false };
+    SIGN_IN_RANGES.iter().any(|range| {
+        let Some((start, bits)) = range.split_once('/') else { return false };
+        let (Ok(start), Ok(bits)) = (start.parse::<Ipv4Addr>(), bits.parse::<u32>()) else {
+            return false;
+        };
+        let mask = u32::MAX.checked_shl(32_u32.saturating_sub(bits)).unwrap_or(0);
+        u32::from(address) & mask == u32::from(start) & mask
+    })
+}
+
 /// Whether the sign-in service itself answers under this name.
 pub fn is_sign_in_service(name: &str) -> bool {
     host(name).is_some_and(|row| {
@@ -262,6 +279,13 @@ fn normal(name: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn addresses_of_the_service_are_known() {
+        let known = |text: &str| is_sign_in_address(text.parse().unwrap());
+        assert!(known("20.190.159.4") && known("40.126.63.255") && known("::ffff:40.126.0.1"));
+        assert!(!known("20.190.192.0") && !known("40.127.0.1") && !known("2603:1006:2000::1"));
+    }
     use crate::entra::table::check;
 
     fn role(name: &str) -> Option<HostRole> {

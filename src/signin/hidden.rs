@@ -15,7 +15,8 @@ use super::failure::{Failure, FailureKind, FailureSide};
 use crate::entra::{Fault, HostRole, hosts, vendors};
 use crate::evidence::{
     Answer, Closed, Connection, Evidence, Exchange, HostName, IcmpKind, InputCoverage, NameLookup,
-    NoResponse, Opened, Peer, Protocol, REQUEST_BYTES, TlsHandshake, Transport, Wire as Facts,
+    NoResponse, Opened, Peer, Protocol, REQUEST_BYTES, StallReport, TlsHandshake, Transport,
+    Wire as Facts,
 };
 use crate::time::{Span, Timestamp};
 
@@ -132,9 +133,10 @@ impl<'a> Wire<'a> {
         let good = self.found.get(&lookup.name).map(Vec::as_slice).unwrap_or_default();
         let good: Vec<_> = good.iter().filter(|(at, _)| at.plus(REMEMBERED) >= asked).collect();
         let own = lookup.resolver.map(|resolver| resolver.ip());
-        // Another name server may have known it; a client that asks again believes the one that did not.
-        if good.iter().any(|(_, by)| *by == own) || !good.is_empty() && !self.is_asked_again(lookup)
-        {
+        // Another name server may have known it; a client that was told no, and asks again, believes
+        // that. One that was told nothing takes the answer of the other.
+        let believed = lookup.answer != Answer::None && self.is_asked_again(lookup);
+        if good.iter().any(|(_, by)| *by == own) || !good.is_empty() && !believed {
             return None;
         }
         // Many names have addresses of the other version only.
@@ -283,7 +285,7 @@ fn in_handshake(
     let [client_payload, server_payload] = facts.payload;
     let sent = client_payload?;
     if tls.completed == Some(true) {
-        return after_handshake(connection, facts, coverage, sent.last());
+        return after_handshake(facts, tls, coverage);
     }
     let cut_by_server = facts.reset.is_some_and(|reset| reset.by == Peer::Server)
         || facts.ended[1].is_some_and(|at| facts.ended[0].is_none_or(|client| at <= client));
@@ -339,26 +341,27 @@ fn kept_waiting(connection: &Connection, coverage: &InputCoverage, from: Timesta
 }
 
 /// The handshake is over, and no answer came.
-fn after_handshake(
-    connection: &Connection,
-    facts: &Facts,
-    coverage: &InputCoverage,
-    sent: Timestamp,
-) -> Option<Failure> {
-    let [client, server] = connection.tls.as_deref().map(|tls| tls.application).unwrap_or_default();
+fn after_handshake(facts: &Facts, tls: &TlsHandshake, coverage: &InputCoverage) -> Option<Failure> {
+    let [client, server] = tls.application;
     if client == 0 {
         return None;
     }
     let [stall, _] = facts.stall;
     let open = facts.ended[0].is_none() && facts.waiting >= REQUEST_BYTES;
-    if stall.is_some_and(|stall| stall.tries > TRIES && stall.span.length() >= PATIENCE) && open {
-        return Some(found(Fault::Stalled, true));
+    if let Some(stall) = stall.filter(|stall| stall.tries > TRIES && open) {
+        return stalled(&stall, coverage);
     }
     if server == 0 && facts.reset.is_some_and(|reset| reset.by == Peer::Server) {
         return Some(found(Fault::Reset, true));
     }
-    let _ = (coverage, sent);
     None
+}
+
+/// Bytes that never got through; sure where that went on for long, or the capture went on after it.
+fn stalled(stall: &StallReport, coverage: &InputCoverage) -> Option<Failure> {
+    let long = stall.span.length() >= SILENCE;
+    let sure = long || waited(coverage, stall.span.last()) >= PATIENCE;
+    (stall.span.length() >= PATIENCE).then(|| found(Fault::Stalled, sure))
 }
 
 /// Data went both ways, and then the connection broke while an answer was due or half there.
@@ -378,8 +381,8 @@ fn after_answer(
         client.last() > server.last() && facts.waiting >= REQUEST_BYTES && !farewell && !closing;
     let [stall, _] = facts.stall;
     if let Some(stall) = stall.filter(|stall| stall.tries > TRIES) {
-        let counts = due && client_end.is_none() && stall.span.length() >= PATIENCE;
-        return counts.then(|| found(Fault::Stalled, true));
+        let counts = due && client_end.is_none();
+        return counts.then(|| stalled(&stall, coverage)).flatten();
     }
     let gone = client_end.or(facts.reset.map(|reset| reset.time));
     if let Some(asked) = facts.last_request.filter(|asked| *asked > server.last()) {

@@ -250,6 +250,11 @@ pub(super) fn veils(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
             veils.push((Veil::Proxy, connection.at));
         }
         let Some(name) = &connection.server_name else {
+            let to_service =
+                connection.server.is_some_and(|server| hosts::is_sign_in_address(server.ip()));
+            if to_service && !veils.iter().any(|(known, _)| *known == Veil::Begun) {
+                veils.push((Veil::Begun, connection.at));
+            }
             let seals = connection.tls.is_some() && connection.opened == Opened::MidStream;
             unnamed = unnamed.or(seals.then_some(connection.at));
             continue;
@@ -326,8 +331,12 @@ fn made(
             Some(_) => StepResult::NoResponse,
             None => StepResult::Unknown,
         };
-        let kind = if counts { blockage.step } else { StepKind::Other };
+        let script = hosts::is_script_cdn(exchange.host().as_str());
+        let kind = if counts && !script { blockage.step } else { StepKind::Other };
         let detail = match failure {
+            Some(failure) if script => {
+                format!("script of the page: {}", super::wire::failure_words(failure.kind))
+            }
             Some(failure) => super::wire::failure_words(failure.kind),
             None => "encrypted".to_owned(),
         };

@@ -26,7 +26,7 @@ pub(super) const LIST: List = List {
 /// The sets that bear on a sign-in: number, category, whether required, fixed address ranges.
 const SETS: &[Set] = &[
     Set::new(17, "Default", true, &[]),
-    Set::new(56, "Allow", true, &["20.190.128.0/18", "40.126.0.0/18"]),
+    Set::new(56, "Allow", true, &hosts::SIGN_IN_RANGES),
     Set::new(59, "Default", true, &[]),
     Set::new(69, "Default", true, &[]),
     Set::new(84, "Default", true, &[]),
