@@ -13,6 +13,7 @@ mod datagrams;
 mod finish;
 mod flow;
 mod lookups;
+mod slab;
 mod stream_number;
 mod table;
 

@@ -42,7 +42,13 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) fn of(one: SocketAddr, other: SocketAddr) -> Self {
-        if one <= other { Self { low: one, high: other } } else { Self { low: other, high: one } }
+        // The order need only be one: numbers are compared faster than addresses as bytes.
+        let key = |at: &SocketAddr| match at.ip() {
+            IpAddr::V4(ip) => (u128::from(ip.to_bits()), at.port()),
+            IpAddr::V6(ip) => (ip.to_bits(), at.port()),
+        };
+        let is_in_order = key(&one) <= key(&other);
+        if is_in_order { Self { low: one, high: other } } else { Self { low: other, high: one } }
     }
 }
 

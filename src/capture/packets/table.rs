@@ -14,6 +14,7 @@ use super::content::{Content, Context, Fate, Told};
 use super::finish::{Maker, Why, is_one_sided};
 use super::flow::{Flow, Icmp, Segment, flag};
 use super::lookups::Lookups;
+use super::slab::Slab;
 use super::stream_number::{Entry, GONE, Header, NONE, Numbers, Pair};
 use crate::capture::Scope;
 use crate::evidence::{EvidenceBuilder, InputId, StreamNumber};
@@ -44,7 +45,7 @@ pub(super) struct Around<'a> {
 pub(super) struct Table {
     numbers: Numbers,
     /// Invariant: a place is in `free` if and only if it is empty.
-    flows: Vec<Option<Box<Flow>>>,
+    flows: Slab<Flow>,
     free: Vec<u32>,
     pool: Pool,
     /// Places of flows with content, the oldest first; some may have lost it since.
@@ -110,7 +111,7 @@ impl Table {
         if is_copy {
             self.copies = self.copies.saturating_add(1);
             if segment.is_dropped
-                && let Some(Some(flow)) = self.flows.get_mut(place(slot))
+                && let Some(flow) = self.flows.get_mut(place(slot))
             {
                 let (count, _) = flow.dropped.get_or_insert((0, segment.mark));
                 *count = count.saturating_add(1);
@@ -125,7 +126,7 @@ impl Table {
             return number;
         }
         let live = if reused { NONE } else { slot };
-        let known = self.flows.get(place(live)).is_some_and(Option::is_some);
+        let known = self.flows.get(place(live)).is_some();
         let slot = if known { live } else { self.begin(segment, number, &pair, around)? };
         self.take(slot, segment, around);
         self.end_over(around);
@@ -160,11 +161,10 @@ impl Table {
             }
         }
         let slot = if let Some(slot) = self.free.pop() {
-            *self.flows.get_mut(place(slot))? = Some(Box::new(flow));
+            self.flows.put(place(slot), flow);
             slot
         } else {
-            self.flows.push(Some(Box::new(flow)));
-            u32::try_from(self.flows.len().saturating_sub(1)).ok()?
+            u32::try_from(self.flows.push(flow)).ok()?
         };
         self.numbers.bind(pair, slot);
         self.highest = self.highest.max(number);
@@ -177,7 +177,7 @@ impl Table {
     }
 
     fn take(&mut self, slot: u32, segment: &Segment<'_>, around: &mut Around<'_>) {
-        let Some(Some(flow)) = self.flows.get_mut(place(slot)) else { return };
+        let Some(flow) = self.flows.get_mut(place(slot)) else { return };
         let was_over = flow.is_over();
         let is_new = flow.take(segment);
         if !was_over && flow.is_over() {
@@ -228,7 +228,7 @@ impl Table {
         };
         while is_high(self) {
             let Some(slot) = self.contents.pop_front() else { break };
-            let Some(Some(flow)) = self.flows.get_mut(place(slot)) else { continue };
+            let Some(flow) = self.flows.get_mut(place(slot)) else { continue };
             let Some(content) = &flow.content else { continue };
             let in_scope =
                 content.name().is_some_and(|name| around.scope.covers(name.as_str(), "/"));
@@ -249,7 +249,7 @@ impl Table {
     /// Stops looking into a connection, and keeps what it told.
     fn close_content(&mut self, slot: u32, around: &mut Around<'_>) {
         let told = self.conclude(slot, around);
-        if let Some(Some(flow)) = self.flows.get_mut(place(slot)) {
+        if let Some(flow) = self.flows.get_mut(place(slot)) {
             flow.is_blind = true;
             flow.weight = told.as_ref().map_or(0, Told::weight);
             self.weight = self.weight.saturating_add(flow.weight);
@@ -260,7 +260,7 @@ impl Table {
     /// Lets go of what a connection told that will only be counted.
     fn forget_facts(&mut self, slot: u32, around: &Around<'_>) {
         if around.into.is_full_of_others()
-            && let Some(Some(flow)) = self.flows.get_mut(place(slot))
+            && let Some(flow) = self.flows.get_mut(place(slot))
             && let Some(told) = &mut flow.told
         {
             told.tls = None;
@@ -270,7 +270,7 @@ impl Table {
 
     /// Takes what the content of a flow told.
     fn conclude(&mut self, slot: u32, around: &mut Around<'_>) -> Option<Told> {
-        let Some(Some(flow)) = self.flows.get_mut(place(slot)) else { return None };
+        let flow = self.flows.get_mut(place(slot))?;
         let inside = flow.content.take()?;
         self.with_content = self.with_content.saturating_sub(1);
         self.weight = self.weight.saturating_sub(std::mem::take(&mut flow.weight));
@@ -292,7 +292,7 @@ impl Table {
         let pair = Pair::of(header.source, header.destination);
         let (entry, _) = self.numbers.segment(&pair, header)?;
         let Entry { number, slot, .. } = *entry;
-        if let Some(Some(flow)) = self.flows.get_mut(place(slot))
+        if let Some(flow) = self.flows.get_mut(place(slot))
             && flow.icmp.is_none_or(|known| known.kind < icmp.kind)
         {
             flow.icmp = Some(icmp);
@@ -302,7 +302,7 @@ impl Table {
 
     fn end(&mut self, slot: u32, why: Why, around: &mut Around<'_>) {
         let told = self.conclude(slot, around);
-        let Some(mut flow) = self.flows.get_mut(place(slot)).and_then(Option::take) else { return };
+        let Some(mut flow) = self.flows.take(place(slot)) else { return };
         self.free.push(slot);
         self.weight = self.weight.saturating_sub(flow.weight);
         let now = if why == Why::Evicted { GONE } else { NONE };
@@ -327,7 +327,7 @@ impl Table {
     /// take their memory from the next ones, and all together at last they would leave it in pieces.
     fn end_over(&mut self, around: &mut Around<'_>) {
         while let Some((slot, first)) = self.over.front().copied() {
-            let flow = self.flows.get(place(slot)).and_then(Option::as_ref);
+            let flow = self.flows.get(place(slot));
             if let Some(flow) = flow.filter(|flow| flow.seen.first.frame == first) {
                 let quiet = self.now.map(|now| now.since(flow.seen.last.at));
                 let is_due = quiet.is_some_and(|quiet| quiet > OVER);
@@ -345,7 +345,7 @@ impl Table {
         self.turn = 0;
         let Some(now) = self.now else { return };
         for index in 0..self.flows.len() {
-            let Some(Some(flow)) = self.flows.get(index) else { continue };
+            let Some(flow) = self.flows.get(index) else { continue };
             let quiet = now.since(flow.seen.last.at);
             let limit = match () {
                 () if flow.has_syn && flow.agreed.is_none() => ASKING,
@@ -359,11 +359,8 @@ impl Table {
         }
         if self.contents.len() > limits::LIVE_CONTENTS.saturating_mul(2) {
             let flows = &self.flows;
-            self.contents.retain(|slot| {
-                flows
-                    .get(place(*slot))
-                    .is_some_and(|flow| flow.as_ref().is_some_and(|flow| flow.content.is_some()))
-            });
+            self.contents
+                .retain(|slot| flows.get(place(*slot)).is_some_and(|flow| flow.content.is_some()));
         }
     }
 
@@ -372,9 +369,7 @@ impl Table {
         let mut all: Vec<(bool, NonZeroU64, u32)> = self
             .flows
             .iter()
-            .enumerate()
             .filter_map(|(index, flow)| {
-                let flow = flow.as_ref()?;
                 let name = flow.content.as_ref().and_then(|content| content.name());
                 let name = name.or(flow.hint.as_ref());
                 let in_scope = name.is_some_and(|name| around.scope.covers(name.as_str(), "/"));
@@ -397,7 +392,7 @@ impl Table {
     pub(super) fn finish(&mut self, around: &mut Around<'_>) {
         for index in 0..self.flows.len() {
             if let Ok(slot) = u32::try_from(index)
-                && self.flows.get(index).is_some_and(Option::is_some)
+                && self.flows.get(index).is_some()
             {
                 self.end(slot, Why::CaptureEnd, around);
             }
