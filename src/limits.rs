@@ -208,6 +208,20 @@ pub const TLS_OFFERS: usize = 64;
 pub const TLS_PROTOCOLS: usize = 16;
 /// Bytes kept of what stands where TLS should be: enough for the head of an HTTP answer.
 pub const TLS_FOREIGN: usize = 512;
+/// Bytes of secrets kept of key logs, names included: those of 30 000 connections of TLS 1.3.
+pub const KEY_LOG: usize = 16 << 20;
+/// Bytes of a line of a key log; a premaster secret of 4096 bits takes 1100.
+pub const KEY_LOG_LINE: usize = 4 << 10;
+/// Secrets kept of one connection; each renewal of its keys may add two.
+pub const KEY_LOG_SECRETS: usize = 64;
+/// Bytes held of data that a client of TLS sends before the server took them: a request or two.
+pub const TLS_EARLY_DATA: usize = 32 << 10;
+/// Records of such data.
+pub const TLS_EARLY_RECORDS: usize = 32;
+/// Records that may be missing where decryption goes on after a gap: each is one trial.
+pub const TLS_TRIALS: u64 = 64;
+/// Bytes that decryption may try in vain on one connection; what it opens earns it four times as much.
+pub const TLS_TRIAL_BYTES: u64 = 8 << 20;
 /// Bytes of the TLS handshake that are put together of one side of a QUIC flow: a client hello with
 /// keys for after quantum computers has about 2000, the longest message that is let through 16 KiB.
 pub const QUIC_CRYPTO: usize = 16 * 1024;

@@ -17,16 +17,18 @@ use crate::proto::Mark;
 pub(super) const CLIENT_HELLO: u8 = 1;
 pub(super) const SERVER_HELLO: u8 = 2;
 const NEW_SESSION_TICKET: u8 = 4;
-const END_OF_EARLY_DATA: u8 = 5;
+pub(super) const END_OF_EARLY_DATA: u8 = 5;
 pub(super) const OLD_RETRY_REQUEST: u8 = 6;
-const ENCRYPTED_EXTENSIONS: u8 = 8;
+pub(super) const ENCRYPTED_EXTENSIONS: u8 = 8;
 pub(super) const CERTIFICATE: u8 = 11;
 pub(super) const SERVER_KEY_EXCHANGE: u8 = 12;
 pub(super) const CERTIFICATE_REQUEST: u8 = 13;
 pub(super) const SERVER_HELLO_DONE: u8 = 14;
 const CERTIFICATE_VERIFY: u8 = 15;
-const CLIENT_KEY_EXCHANGE: u8 = 16;
+pub(super) const CLIENT_KEY_EXCHANGE: u8 = 16;
+pub(super) const FINISHED: u8 = 20;
 const CERTIFICATE_STATUS: u8 = 22;
+pub(super) const KEY_UPDATE: u8 = 24;
 
 /// Where and how a message came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -391,7 +393,7 @@ pub fn cipher_name(cipher: u16) -> Option<&'static str> {
 }
 
 /// The random bytes that mark a `HelloRetryRequest` (RFC 8446 section 4.1.3).
-const RETRY_RANDOM: [u8; 32] = [
+pub(super) const RETRY_RANDOM: [u8; 32] = [
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 ];

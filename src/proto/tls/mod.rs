@@ -2,18 +2,20 @@
 //!
 //! It follows RFC 8446 (TLS 1.3), RFC 5246 and RFC 2246 (older versions), RFC 6101 (SSL 3.0), and
 //! RFC 5246 appendix E.2 (hellos of SSL 2.0 form). It must not know a host, a product, or what an
-//! alert means for anyone; it decrypts nothing.
+//! alert means for anyone. Only `decrypt` decrypts, with secrets of a key log.
 //!
 //! Invariants: once the handshake is over only headers of records are followed; what is held is one
 //! incomplete message per side and bounded; after a gap nothing is read until a record begins again.
 
 mod alert;
 mod certificate;
+mod decrypt;
 mod facts;
 mod flight;
 mod handshake;
 mod hello;
 mod ja4;
+mod key_log;
 mod reader;
 mod record;
 #[cfg(test)]
@@ -22,10 +24,12 @@ mod tests;
 pub use super::Probe;
 pub use alert::{AlertFact, alert_name};
 pub use certificate::{CertificateFacts, Chain, ClientCertificate};
+pub use decrypt::{Access, Opened, TlsOpener};
 pub use facts::{NotTls, RecordSeen, Records, Sides, Tail, TlsFacts};
 pub use handshake::{Seen, ServerHello, cipher_name};
 pub use hello::{ClientHello, Ech};
 pub use ja4::Carrier;
+pub use key_log::{KeyLog, KeyLogRead};
 
 use self::facts::Filled;
 use self::handshake::{Gate, Messages, Moment, Taken};

@@ -1,0 +1,450 @@
+//! Opens records.
+//!
+//! It follows RFC 8446 section 5.2 and 5.3, RFC 5246 section 6.2.3, RFC 4346 and RFC 2246 section
+//! 6.2.3.2 (CBC of TLS 1.1 and 1.0), RFC 5288 and 6655 (GCM and CCM), RFC 7905 (`ChaCha20`), and
+//! RFC 7366 (encrypt-then-MAC). Which number a record has is tried out as the caller says.
+//!
+//! Invariants: what it gives was proven to be what the sender wrote; work done in vain is charged.
+
+use std::ops::Range;
+
+use aes::cipher::{Array, BlockCipherDecrypt, BlockModeDecrypt, BlockSizeUser, InnerIvInit, Iv};
+use aes::{Aes128, Aes256};
+use aes_gcm::aead::consts::{U8, U12, U16};
+use aes_gcm::{AeadInOut, Aes128Gcm, Aes256Gcm, KeyInit};
+use ccm::Ccm;
+use chacha20poly1305::ChaCha20Poly1305;
+use des::TdesEde3;
+use hmac::{Hmac, Mac};
+use sha1::Sha1;
+use sha2::{Sha256, Sha384};
+
+use super::super::record::HEADER;
+use super::suite::{Bulk, MacKind};
+use crate::limits;
+
+/// What opens the records of one side under one key.
+pub(super) enum Cipher {
+    Aead { cipher: Box<dyn Aead + Send + Sync>, iv: [u8; 12], form: Form },
+    Cbc(Box<Cbc>),
+}
+
+/// Where the nonce of a record comes from, and what is proven beside its text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Form {
+    /// The number of the record, mixed into the key's own; the header of TLS 1.3 is proven.
+    Header,
+    /// The same with nothing proven beside the text: drafts before 25.
+    Nothing,
+    /// The number, mixed in as well; number, type, version and length are proven.
+    Number,
+    /// Eight bytes in front of the text, behind four of the key; the same are proven.
+    Written,
+}
+
+/// A record as it came.
+pub(super) struct Sealed<'a> {
+    pub(super) header: [u8; HEADER],
+    pub(super) body: &'a mut [u8],
+}
+
+/// What may be tried in vain.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Credit(u64);
+
+/// A cipher that proves what it decrypts.
+pub(super) trait Aead {
+    /// Bytes of the proof.
+    fn tag(&self) -> usize;
+    /// Decrypts a text that a proof follows; where it fails the text stays as it is.
+    fn open(&self, nonce: &[u8; 12], extra: &[u8], text: &mut [u8]) -> Option<()>;
+}
+
+/// A cipher that destroys the text when the proof fails.
+struct Spoiling<A>(A);
+
+/// A block cipher in CBC mode and the code that proves its texts.
+pub(super) struct Cbc {
+    blocks: Blocks,
+    mac: MacKey,
+    /// Whether the proof is behind the encrypted text and not inside it.
+    is_mac_last: bool,
+    vector: Vector,
+}
+
+/// Where the vector of a record comes from.
+#[derive(Clone, Copy)]
+enum Vector {
+    /// It is the end of the record before.
+    Chained([u8; 16]),
+    /// The same, and that record was missed.
+    Lost,
+    /// It stands in front of the text.
+    Written,
+}
+
+enum Blocks {
+    Aes128(Aes128),
+    Aes256(Aes256),
+    TripleDes(TdesEde3),
+}
+
+enum MacKey {
+    Sha1(Hmac<Sha1>),
+    Sha256(Hmac<Sha256>),
+    Sha384(Hmac<Sha384>),
+}
+
+/// What a CBC cipher is made of.
+pub(super) struct CbcParts<'a> {
+    pub(super) key: &'a [u8],
+    pub(super) mac: &'a [u8],
+    /// The first vector, where each record's is the end of the one before.
+    pub(super) chained: Option<&'a [u8]>,
+    pub(super) is_mac_last: bool,
+}
+
+impl Cipher {
+    /// A cipher that is no CBC.
+    pub(super) fn aead(bulk: Bulk, key: &[u8], iv: [u8; 12], form: Form) -> Option<Self> {
+        fn boxed<A: Aead + KeyInit + Send + Sync + 'static>(
+            key: &[u8],
+        ) -> Option<Box<dyn Aead + Send + Sync>> {
+            Some(Box::new(<A as KeyInit>::new_from_slice(key).ok()?))
+        }
+        fn spoiling<A>(key: &[u8]) -> Option<Box<dyn Aead + Send + Sync>>
+        where
+            A: AeadInOut<NonceSize = U12> + KeyInit + Send + Sync + 'static,
+        {
+            Some(Box::new(Spoiling(<A as KeyInit>::new_from_slice(key).ok()?)))
+        }
+        let cipher = match bulk {
+            Bulk::Aes128Ccm => spoiling::<Ccm<Aes128, U16, U12>>(key)?,
+            Bulk::Aes128Ccm8 => spoiling::<Ccm<Aes128, U8, U12>>(key)?,
+            Bulk::Aes128Gcm => boxed::<Aes128Gcm>(key)?,
+            Bulk::Aes256Ccm => spoiling::<Ccm<Aes256, U16, U12>>(key)?,
+            Bulk::Aes256Ccm8 => spoiling::<Ccm<Aes256, U8, U12>>(key)?,
+            Bulk::Aes256Gcm => boxed::<Aes256Gcm>(key)?,
+            Bulk::ChaCha20 => boxed::<ChaCha20Poly1305>(key)?,
+            Bulk::Aes128Cbc(_) | Bulk::Aes256Cbc(_) | Bulk::TripleDesCbc => return None,
+        };
+        Some(Self::Aead { cipher, iv, form })
+    }
+
+    /// A CBC cipher.
+    pub(super) fn cbc(bulk: Bulk, parts: &CbcParts<'_>) -> Option<Self> {
+        let blocks = match bulk {
+            Bulk::Aes128Cbc(_) => Blocks::Aes128(Aes128::new_from_slice(parts.key).ok()?),
+            Bulk::Aes256Cbc(_) => Blocks::Aes256(Aes256::new_from_slice(parts.key).ok()?),
+            Bulk::TripleDesCbc => Blocks::TripleDes(TdesEde3::new_from_slice(parts.key).ok()?),
+            _ => return None,
+        };
+        let mac = match bulk.mac()? {
+            MacKind::Sha1 => MacKey::Sha1(KeyInit::new_from_slice(parts.mac).ok()?),
+            MacKind::Sha256 => MacKey::Sha256(KeyInit::new_from_slice(parts.mac).ok()?),
+            MacKind::Sha384 => MacKey::Sha384(KeyInit::new_from_slice(parts.mac).ok()?),
+        };
+        let chained = parts.chained.and_then(|iv| last_block(iv, bulk.block()));
+        let vector = chained.map_or(Vector::Written, Vector::Chained);
+        let is_mac_last = parts.is_mac_last;
+        Some(Self::Cbc(Box::new(Cbc { blocks, mac, is_mac_last, vector })))
+    }
+
+    /// The number that the sender wrote into a record itself. Most senders count with it.
+    pub(super) fn written(&self, body: &[u8]) -> Option<u64> {
+        match self {
+            Self::Aead { form: Form::Written, .. } => {
+                body.first_chunk().map(|bytes| u64::from_be_bytes(*bytes))
+            }
+            _ => None,
+        }
+    }
+
+    /// Bytes that the longest record has, its header included.
+    pub(super) fn longest(&self) -> u64 {
+        let around = match self {
+            Self::Aead { cipher, form, .. } => {
+                let tag = u64::try_from(cipher.tag()).unwrap_or(0);
+                tag.saturating_add(if *form == Form::Written { 8 } else { 1 })
+            }
+            Self::Cbc(_) => 16 + 48 + 256,
+        };
+        around.saturating_add((1 << 14) + 5)
+    }
+
+    /// Takes note that a record was missed.
+    pub(super) fn miss(&mut self) {
+        if let Self::Cbc(cbc) = self {
+            cbc.lose_vector();
+        }
+    }
+
+    /// Opens a record that has one of these numbers. It gives the number and where the text is.
+    pub(super) fn open(
+        &mut self,
+        record: Sealed<'_>,
+        numbers: impl Iterator<Item = u64>,
+        credit: &mut Credit,
+    ) -> Option<(u64, Range<usize>)> {
+        match self {
+            Self::Aead { cipher, iv, form } => {
+                open_aead(&**cipher, *iv, *form, record, numbers, credit)
+            }
+            Self::Cbc(cbc) => cbc.open(record, numbers, credit),
+        }
+    }
+}
+
+impl Credit {
+    pub(super) const fn new() -> Self {
+        Self(limits::TLS_TRIAL_BYTES)
+    }
+
+    pub(super) const fn is_spent(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Pays for a trial of so many bytes.
+    pub(super) fn pay(&mut self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.0 = self.0.saturating_sub(bytes.saturating_add(TRIAL_COST));
+    }
+
+    /// Takes what so many bytes that were opened are worth.
+    pub(super) fn earn(&mut self, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or(0).saturating_mul(4);
+        self.0 = self.0.saturating_add(bytes).min(limits::TLS_TRIAL_BYTES);
+    }
+}
+
+fn open_aead(
+    cipher: &(dyn Aead + Send + Sync),
+    iv: [u8; 12],
+    form: Form,
+    record: Sealed<'_>,
+    numbers: impl Iterator<Item = u64>,
+    credit: &mut Credit,
+) -> Option<(u64, Range<usize>)> {
+    let Sealed { header, body } = record;
+    let start = if form == Form::Written { WRITTEN } else { 0 };
+    let (written, text) = body.split_at_mut_checked(start)?;
+    let length = text.len().checked_sub(cipher.tag())?;
+    for number in numbers {
+        if credit.is_spent() {
+            return None;
+        }
+        let mut nonce = iv;
+        let mixed = if form == Form::Written {
+            let own = nonce.iter_mut().skip(4);
+            own.zip(written.iter()).for_each(|(slot, byte)| *slot = *byte);
+            0
+        } else {
+            number
+        };
+        let slots = nonce.iter_mut().skip(4);
+        slots.zip(mixed.to_be_bytes()).for_each(|(slot, byte)| *slot ^= byte);
+        let opened = match form {
+            Form::Header => cipher.open(&nonce, &header, text),
+            Form::Nothing => cipher.open(&nonce, &[], text),
+            Form::Number | Form::Written => {
+                cipher.open(&nonce, &proven(number, header, length)?, text)
+            }
+        };
+        if opened.is_some() {
+            return Some((number, start..start.saturating_add(length)));
+        }
+        credit.pay(text.len());
+    }
+    None
+}
+
+/// What is proven beside the text up to TLS 1.2: its number, type, version and length.
+fn proven(number: u64, header: [u8; HEADER], length: usize) -> Option<[u8; 13]> {
+    let [kind, major, minor, ..] = header;
+    let [high, low] = u16::try_from(length).ok()?.to_be_bytes();
+    let mut bytes = [0; 13];
+    let parts = number.to_be_bytes().into_iter().chain([kind, major, minor, high, low]);
+    bytes.iter_mut().zip(parts).for_each(|(slot, byte)| *slot = byte);
+    Some(bytes)
+}
+
+impl<A: AeadInOut<NonceSize = U12>> Aead for A {
+    fn tag(&self) -> usize {
+        tag_length::<A>()
+    }
+
+    fn open(&self, nonce: &[u8; 12], extra: &[u8], text: &mut [u8]) -> Option<()> {
+        let length = text.len().checked_sub(tag_length::<A>())?;
+        let (text, tag) = text.split_at_mut_checked(length)?;
+        let tag = Array::try_from(&*tag).ok()?;
+        self.decrypt_inout_detached(&Array(*nonce), extra, text.into(), &tag).ok()
+    }
+}
+
+const fn tag_length<A: AeadInOut>() -> usize {
+    size_of::<aes_gcm::aead::Tag<A>>()
+}
+
+impl<A: AeadInOut<NonceSize = U12>> Aead for Spoiling<A> {
+    fn tag(&self) -> usize {
+        tag_length::<A>()
+    }
+
+    fn open(&self, nonce: &[u8; 12], extra: &[u8], text: &mut [u8]) -> Option<()> {
+        let mut copy = text.to_vec();
+        Aead::open(&self.0, nonce, extra, &mut copy)?;
+        text.copy_from_slice(&copy);
+        Some(())
+    }
+}
+
+impl Cbc {
+    fn open(
+        &mut self,
+        record: Sealed<'_>,
+        mut numbers: impl Iterator<Item = u64>,
+        credit: &mut Credit,
+    ) -> Option<(u64, Range<usize>)> {
+        let Sealed { header, body } = record;
+        let block = self.blocks.size();
+        let proof = if self.is_mac_last { self.mac.length() } else { 0 };
+        let end = body.len().checked_sub(proof)?;
+        let (sealed, code) = body.split_at_mut_checked(end)?;
+        let start = if matches!(self.vector, Vector::Written) { block } else { 0 };
+        let (before, text) = sealed.split_at_mut_checked(start)?;
+        if text.is_empty() || !text.len().is_multiple_of(block) {
+            return None;
+        }
+        let vector = match self.vector {
+            Vector::Chained(vector) => Some(vector),
+            Vector::Lost => None,
+            Vector::Written => last_block(before, block),
+        };
+        if !matches!(self.vector, Vector::Written) {
+            // The vector of the next record follows from this one, whether it opens or not.
+            self.vector = Vector::Chained(last_block(text, block)?);
+        }
+        let found = if self.is_mac_last {
+            let signed: [&[u8]; 2] = [before, text];
+            let found = self.find(&mut numbers, header, signed, code, credit);
+            if found.is_none() {
+                // The proof does not include the vector, so that of the next record must be proven here.
+                self.lose_vector();
+            }
+            Some(found?)
+        } else {
+            None
+        };
+        self.blocks.decrypt(&vector?, text)?;
+        let padding = usize::from(*text.last()?).saturating_add(1);
+        let rest = text.len().checked_sub(padding)?;
+        let (text, pad) = text.split_at_checked(rest)?;
+        if pad.iter().any(|byte| usize::from(*byte).saturating_add(1) != padding) {
+            credit.pay(text.len());
+            return None;
+        }
+        let (number, length) = if let Some(number) = found {
+            (number, text.len())
+        } else {
+            let length = text.len().checked_sub(self.mac.length())?;
+            let (text, code) = text.split_at_checked(length)?;
+            (self.find(&mut numbers, header, [text, &[]], code, credit)?, length)
+        };
+        Some((number, start..start.saturating_add(length)))
+    }
+
+    /// Forgets the vector of the next record, where that is the end of the one before.
+    const fn lose_vector(&mut self) {
+        if !matches!(self.vector, Vector::Written) {
+            self.vector = Vector::Lost;
+        }
+    }
+
+    /// The number with which the code proves the bytes.
+    fn find(
+        &self,
+        numbers: impl Iterator<Item = u64>,
+        header: [u8; HEADER],
+        parts: [&[u8]; 2],
+        code: &[u8],
+        credit: &mut Credit,
+    ) -> Option<u64> {
+        let length = parts.iter().map(|part| part.len()).sum();
+        for number in numbers {
+            if credit.is_spent() {
+                return None;
+            }
+            let [first, second] = parts;
+            if self.mac.proves(&[&proven(number, header, length)?, first, second], code) {
+                return Some(number);
+            }
+            credit.pay(length);
+        }
+        None
+    }
+}
+
+impl Blocks {
+    const fn size(&self) -> usize {
+        if matches!(self, Self::TripleDes(_)) { 8 } else { 16 }
+    }
+
+    fn decrypt(&self, iv: &[u8; 16], text: &mut [u8]) -> Option<()> {
+        match self {
+            Self::Aes128(cipher) => decrypt(cipher, iv, text),
+            Self::Aes256(cipher) => decrypt(cipher, iv, text),
+            Self::TripleDes(cipher) => decrypt(cipher, iv, text),
+        }
+    }
+}
+
+fn decrypt<C: BlockCipherDecrypt + Clone>(cipher: &C, iv: &[u8], text: &mut [u8]) -> Option<()>
+where
+    cbc::Decryptor<C>:
+        BlockModeDecrypt + BlockSizeUser<BlockSize = C::BlockSize> + InnerIvInit<Inner = C>,
+{
+    let size = C::block_size();
+    let iv = Iv::<cbc::Decryptor<C>>::try_from(iv.get(..size)?).ok()?;
+    let mut mode = cbc::Decryptor::inner_iv_init(cipher.clone(), &iv);
+    let (blocks, _) = Array::<u8, C::BlockSize>::slice_as_chunks_mut(text);
+    mode.decrypt_blocks(blocks);
+    Some(())
+}
+
+impl MacKey {
+    const fn length(&self) -> usize {
+        match self {
+            Self::Sha1(_) => MacKind::Sha1.length(),
+            Self::Sha256(_) => MacKind::Sha256.length(),
+            Self::Sha384(_) => MacKind::Sha384.length(),
+        }
+    }
+
+    fn proves(&self, parts: &[&[u8]], code: &[u8]) -> bool {
+        fn run<M: Mac + Clone>(key: &M, parts: &[&[u8]], code: &[u8]) -> bool {
+            let mut mac = key.clone();
+            for part in parts {
+                mac.update(part);
+            }
+            mac.verify_slice(code).is_ok()
+        }
+        match self {
+            Self::Sha1(key) => run(key, parts, code),
+            Self::Sha256(key) => run(key, parts, code),
+            Self::Sha384(key) => run(key, parts, code),
+        }
+    }
+}
+
+/// The last block, at the start of what it gives.
+fn last_block(bytes: &[u8], size: usize) -> Option<[u8; 16]> {
+    let bytes = bytes.get(bytes.len().checked_sub(size)?..)?;
+    let mut block = [0; 16];
+    block.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = *byte);
+    Some(block)
+}
+
+/// Bytes that GCM and CCM of TLS 1.2 write in front of the text.
+const WRITTEN: usize = 8;
+/// What a trial costs beside its bytes.
+const TRIAL_COST: u64 = 256;
