@@ -166,6 +166,19 @@ pub const STREAM_BODY: usize = 64 << 10;
 pub const STREAM_WAITING: usize = 32;
 /// Bytes that such requests may hold together; above it they keep no fields.
 pub const STREAM_WAITING_BYTES: usize = 256 << 10;
+/// Streams of one connection of HTTP/2 that are followed at once; servers allow 100 to 256.
+pub const HTTP2_STREAMS: usize = 256;
+/// Bytes that these hold, beside bodies above [`STREAM_BODY`]; beyond it no fields and content are kept.
+pub const HTTP2_HELD: usize = 1 << 20;
+/// Bytes that one header block of HTTP/2 may expand to, counted as RFC 9113 section 6.5.2 does: a
+/// byte of it can stand for a field of 4 KiB.
+pub const HTTP2_FIELDS: usize = 128 << 10;
+/// Streams of HTTP/2 remembered as reset, so that an answer on its way is not taken for another one.
+pub const HTTP2_RESET: usize = 64;
+/// `GOAWAY` frames told of one side; a server sends one or two.
+pub const HTTP2_GOAWAYS: u32 = 8;
+/// Bytes of the table of HPACK, as RFC 7541 section 4.1 counts: the most that browsers offer.
+pub const HPACK_TABLE: usize = 64 << 10;
 /// Bytes kept that a client sent into a tunnel before it was granted: one flight of a TLS handshake.
 pub const EARLY_BYTES: usize = 16 << 10;
 /// Pieces of such bytes, each with the frame it came in.

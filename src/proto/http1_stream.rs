@@ -19,7 +19,8 @@ use std::fmt;
 use std::mem;
 
 use framing::Body;
-pub use message::{ClearExchange, ClearRequest, ClearResponse, Extent, is_ocsp};
+pub(in crate::proto) use message::{Bodies, cut};
+pub use message::{Broken, ClearExchange, ClearRequest, ClearResponse, Extent, is_ocsp};
 use side::{Side, State};
 pub use side::{probe_request, probe_response};
 
@@ -68,6 +69,9 @@ pub struct HttpStream {
     released: Option<u64>,
     early: Early,
     inside: Option<Inside>,
+    bodies: Bodies,
+    /// Whether a message may begin at the start of each piece, not only of each frame.
+    by_piece: bool,
 }
 
 /// A request that waits.
@@ -106,6 +110,15 @@ impl HttpStream {
         Self::default()
     }
 
+    /// Keeps up to so many bytes of each body that is JSON, XML, a form, a page, text or a script.
+    ///
+    /// Without it the bound is `limits::STREAM_BODY`, and forms, pages and JSON of the server are kept.
+    #[must_use]
+    pub fn with_bodies(mut self, limit: usize) -> Self {
+        self.bodies = Bodies::up_to(limit);
+        self
+    }
+
     /// Gives bytes of one side in stream order, and returns how many were taken.
     ///
     /// Fewer than given were taken when the connection stopped being HTTP there: the rest belongs to
@@ -115,6 +128,7 @@ impl HttpStream {
             Peer::Client => self.client.enter(mark),
             Peer::Server => self.server.enter(mark),
         };
+        starts |= self.by_piece;
         let mut rest = bytes;
         while !rest.is_empty() && self.inside.is_none() {
             let used = match from {
@@ -137,6 +151,35 @@ impl HttpStream {
             Peer::Client if self.holds_back() => self.early.lose(length),
             Peer::Client => self.client_gap(length, mark, out),
             Peer::Server => self.server_gap(length, mark, out),
+        }
+    }
+
+    /// Passes over bytes of one side of which nobody knows how many there are: a record of TLS is
+    /// missing, say.
+    ///
+    /// The way is found again where a piece begins with a message: from now on what is given at once
+    /// is one piece. In a body `lost` then counts what is missing at least.
+    pub fn lost(&mut self, from: Peer, mark: Mark, out: Events<'_>) {
+        if self.inside.is_some() {
+            return;
+        }
+        self.by_piece = true;
+        match from {
+            Peer::Client => {
+                if self.holds_back() {
+                    // What waits for the answer stands before the hole.
+                    if self.is_tunnel_used() {
+                        self.enter_tunnel(out);
+                        self.early.lose(1);
+                        return;
+                    }
+                    self.let_go(out);
+                }
+                if self.inside.is_none() {
+                    self.client_lost(mark, out);
+                }
+            }
+            Peer::Server => self.server_lost(mark, out),
         }
     }
 
@@ -205,7 +248,7 @@ impl HttpStream {
         if self.inside.is_some() { mem::take(&mut self.early) } else { Early::default() }
     }
 
-    /// Bytes held; less than a mebibyte, next to nothing between exchanges.
+    /// Bytes held; less than a mebibyte and four bodies, next to nothing between exchanges.
     pub fn held(&self) -> usize {
         let current = self.current.as_ref().map_or(0, |current| {
             let request = current.request.as_ref().map_or(0, |pending| pending.request.held());
@@ -292,7 +335,8 @@ impl HttpStream {
 }
 
 fn tell(request: Option<ClearRequest>, response: Option<ClearResponse>, out: Events<'_>) {
-    out(HttpEvent::Exchange(Box::new(ClearExchange { request, response })));
+    let exchange = ClearExchange { request, response, unread: None, broken: None };
+    out(HttpEvent::Exchange(Box::new(exchange)));
 }
 
 /// Tells once for a side that it sends something else, and loses the way on it.
@@ -332,7 +376,12 @@ impl fmt::Debug for HttpStream {
 /// Entry for fuzzing: any bytes as pieces of both sides, holes and ends.
 #[doc(hidden)]
 pub fn fuzz_http1_stream(bytes: &[u8]) {
+    let more = bytes.first().is_some_and(|kind| kind & 0x40 != 0);
     let mut stream = HttpStream::new();
+    if more {
+        stream = stream.with_bodies(limits::STREAM_BODY.saturating_mul(2));
+    }
+    let bound = BOUND.saturating_add(stream.bodies.more().saturating_mul(4));
     let mut events = 0_u32;
     let mut out = |_| events = events.saturating_add(1);
     let mut frame = std::num::NonZeroU64::MIN;
@@ -345,6 +394,7 @@ pub fn fuzz_http1_stream(bytes: &[u8]) {
             0 => stream.gap(from, u64::from(*length), mark, &mut out),
             1 => stream.end(from, mark, &mut out),
             2 => stream.gap(from, u64::MAX, mark, &mut out),
+            3 => stream.lost(from, mark, &mut out),
             _ => {
                 let taken = stream.data(from, piece, mark, &mut out);
                 let inside = stream.tunnel().is_some() || stream.upgraded().is_some();
@@ -354,8 +404,8 @@ pub fn fuzz_http1_stream(bytes: &[u8]) {
         if kind & 0x80 == 0 {
             frame = frame.saturating_add(1);
         }
-        rest = if matches!(kind >> 1 & 7, 0..=2) { behind } else { next };
-        assert!(stream.held() < BOUND, "what is held is bounded");
+        rest = if matches!(kind >> 1 & 7, 0..=3) { behind } else { next };
+        assert!(stream.held() < bound, "what is held is bounded");
     }
     stream.finish(&mut out);
     assert!(stream.waiting.is_empty() && stream.current.is_none(), "all is told");

@@ -14,6 +14,7 @@ pub mod dns;
 pub mod early;
 pub mod http1;
 pub mod http1_stream;
+pub mod http2;
 mod icmp;
 mod ip;
 pub mod layers;

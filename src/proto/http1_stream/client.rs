@@ -7,7 +7,7 @@
 //! was sent; the request whose body is read is the last one that waits or the one being answered.
 
 use super::framing::{Body, End};
-use super::message::{ClearRequest, Extent, keep, keeps_request};
+use super::message::{ClearRequest, Extent};
 use super::side::{Collected, State};
 use super::{Asks, Events, HttpStream, Pending};
 use super::{content_length, is_transfer_coded, tell_garbage};
@@ -50,6 +50,21 @@ impl HttpStream {
             State::Body(mut body) => {
                 let (lost, end) = body.skip(length);
                 self.client.state = State::Body(body);
+                self.request_content(&[], lost, mark, end);
+            }
+            State::Head => {
+                self.cut_client(mark, out);
+                self.client.state = State::Lost;
+            }
+            State::Lost => {}
+        }
+    }
+
+    /// Passes over bytes of the client of which nobody knows how many there are.
+    pub(super) fn client_lost(&mut self, mark: Mark, out: Events<'_>) {
+        match self.client.state {
+            State::Body(body) => {
+                let (lost, end) = body.lose();
                 self.request_content(&[], lost, mark, end);
             }
             State::Head => {
@@ -114,7 +129,8 @@ impl HttpStream {
         let mut request = ClearRequest::new(&head, extent);
         let body = request_body(&head.fields);
         request.complete = whole && body.is_none();
-        if self.waiting_bytes.saturating_add(request.held()) > limits::STREAM_WAITING_BYTES {
+        let most = limits::STREAM_WAITING_BYTES.saturating_add(self.bodies.more());
+        if self.waiting_bytes.saturating_add(request.held()) > most {
             request.headers = Vec::new();
         }
         if self.waiting.len() >= limits::STREAM_WAITING {
@@ -123,10 +139,10 @@ impl HttpStream {
         }
         self.requests = self.requests.saturating_add(1);
         self.waiting_bytes = self.waiting_bytes.saturating_add(request.held());
-        let room = self.waiting_bytes <= limits::STREAM_WAITING_BYTES;
+        let room = self.waiting_bytes <= most;
         self.waiting.push_back(Pending {
             number: self.requests,
-            keeps: room && keeps_request(&head.fields),
+            keeps: room && self.bodies.keeps_request(head.fields.first("content-type")),
             asks: asks(&head),
             request,
         });
@@ -138,6 +154,7 @@ impl HttpStream {
 
     /// Adds content to the request whose body is read.
     fn request_content(&mut self, content: &[u8], lost: u64, mark: Mark, end: End) {
+        let bodies = self.bodies;
         if let Some((request, keeps, waits)) = self.open_request() {
             let length = u64::try_from(content.len()).unwrap_or(u64::MAX);
             request.body_length = request.body_length.saturating_add(length).saturating_add(lost);
@@ -146,7 +163,7 @@ impl HttpStream {
             request.complete = end == End::Done;
             let before = request.body.len();
             if keeps && request.lost == 0 {
-                keep(&mut request.body, content);
+                bodies.keep(&mut request.body, content);
             }
             let kept = request.body.len().saturating_sub(before);
             if waits {

@@ -113,6 +113,16 @@ impl Body {
         }
     }
 
+    /// Passes over bytes of which nobody knows how many there are, as [`Body::skip`] does: only a
+    /// body that the end of the stream ends goes on behind them.
+    pub(super) const fn lose(self) -> (u64, End) {
+        match self {
+            Self::Chunk(left) | Self::Length(left) => (left, End::Broken),
+            Self::UntilEnd => (1, End::More),
+            Self::ChunkEnd | Self::ChunkSize { .. } | Self::Trailer { .. } => (0, End::Broken),
+        }
+    }
+
     fn chunk_end<'a>(&mut self, bytes: &'a [u8]) -> Step<'a> {
         match bytes.first() {
             Some(b'\r') => nothing(1, End::More),

@@ -1,16 +1,16 @@
 //! Messages in clear: what is kept of a request and its response.
 //!
-//! A head is taken over from [`http1`] with every part cut at its bound. Nothing here knows what a
-//! field or a body means.
+//! A head is taken over from [`http1`] with every part cut at its bound; HTTP/2 makes the same values
+//! of its own heads. Nothing here knows what a field or a body means.
 //!
 //! Invariants: what `Debug` prints holds no target, value or content, only lengths; a body is at most
-//! `limits::STREAM_BODY` long, whatever `body_length` says.
+//! as long as the caller allowed (`limits::STREAM_BODY`), whatever `body_length` says.
 
 use std::fmt;
 
 use crate::limits;
-use crate::proto::Mark;
 use crate::proto::http1::{self, Fields};
+use crate::proto::{Mark, Peer};
 
 /// The frames of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,29 +28,49 @@ pub struct Extent {
 pub struct ClearExchange {
     /// The request; `None` when it was not captured.
     pub request: Option<ClearRequest>,
-    /// The response; `None` when none was captured.
+    /// The response; `None` when none was captured, or none that could be read.
     pub response: Option<ClearResponse>,
+    /// Where a response stands that came, but whose status could not be read: it was in what the
+    /// capture lost, or names what was sent before. Nobody may say then that no answer came.
+    pub unread: Option<Extent>,
+    /// How one side gave it up; `None` when no side did, and always in HTTP/1.
+    pub broken: Option<Broken>,
+}
+
+/// An exchange that one side gave up (RFC 9113 sections 5.4 and 6.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Who gave it up.
+    pub by: Peer,
+    /// Why: an error code of RFC 9113 section 7.
+    pub code: u32,
+    /// Whether the connection was given up (`GOAWAY`) and not the stream alone (`RST_STREAM`).
+    pub is_connection: bool,
+    /// The frame that says so.
+    pub mark: Mark,
 }
 
 /// A request in clear.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ClearRequest {
-    /// The method.
+    /// The method; `?` when it could not be read.
     pub method: String,
-    /// The target as it was sent, cut at `limits::STREAM_TARGET`.
+    /// The target as it was sent, cut at `limits::STREAM_TARGET`; `?` when it could not be read.
     pub target: String,
-    /// The value of the field `Host`.
+    /// The value of the field `Host`, or of `:authority` in HTTP/2.
     pub host: Option<String>,
     /// The fields in the order they came.
     pub headers: Vec<(String, String)>,
     /// Where it stands.
     pub extent: Extent,
-    /// The content, kept of forms only.
+    /// The content, kept of forms, and of more where the caller said so.
     pub body: Vec<u8>,
     /// Bytes of content, those lost included.
     pub body_length: u64,
-    /// Bytes of content that the capture lost.
+    /// Bytes of content that the capture lost, at least.
     pub lost: u64,
+    /// Fields that could not be read: in HTTP/2 they may name what was sent before the capture.
+    pub unread: u32,
     /// Whether its end was seen.
     pub complete: bool,
 }
@@ -67,12 +87,14 @@ pub struct ClearResponse {
     /// Where it stands.
     pub extent: Extent,
     /// The content without its chunks, still under its content coding; kept of text and scripts of
-    /// proxies only. It ends at the first byte that the capture lost.
+    /// proxies, and of more where the caller said so. It ends at the first byte that the capture lost.
     pub body: Vec<u8>,
     /// Bytes of content, those lost included.
     pub body_length: u64,
-    /// Bytes of content that the capture lost.
+    /// Bytes of content that the capture lost, at least.
     pub lost: u64,
+    /// Fields that could not be read: in HTTP/2 they may name what was sent before the capture.
+    pub unread: u32,
     /// Whether its end was seen.
     pub complete: bool,
 }
@@ -94,12 +116,13 @@ impl ClearRequest {
             body: Vec::new(),
             body_length: 0,
             lost: 0,
+            unread: 0,
             complete: false,
         }
     }
 
     /// Bytes held by it.
-    pub(super) fn held(&self) -> usize {
+    pub(in crate::proto) fn held(&self) -> usize {
         let text = self.method.len().saturating_add(self.target.len());
         text.saturating_add(self.body.len()).saturating_add(held(&self.headers))
     }
@@ -120,12 +143,13 @@ impl ClearResponse {
             body: Vec::new(),
             body_length: 0,
             lost: 0,
+            unread: 0,
             complete: false,
         }
     }
 
     /// Bytes held by it.
-    pub(super) fn held(&self) -> usize {
+    pub(in crate::proto) fn held(&self) -> usize {
         self.body.len().saturating_add(held(&self.headers))
     }
 }
@@ -138,23 +162,66 @@ pub fn is_ocsp(content_type: &str) -> bool {
         .any(|known| essence(content_type).eq_ignore_ascii_case(known))
 }
 
-/// Whether the content of a request is kept: a form of a portal or of a proxy.
-pub(super) fn keeps_request(fields: &Fields<'_>) -> bool {
-    let form = "application/x-www-form-urlencoded";
-    fields.first("content-type").is_some_and(|kind| essence(kind).eq_ignore_ascii_case(form))
+/// What is kept of bodies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::proto) struct Bodies {
+    /// Bytes of one body.
+    limit: usize,
+    /// Whether what programs tell each other is kept too, not only what a portal or a proxy says.
+    is_wide: bool,
 }
 
-/// Whether the content of a response is kept: what a person or a proxy set-up can read.
-pub(super) fn keeps_response(fields: &Fields<'_>) -> bool {
-    let kind = essence(fields.first("content-type").unwrap_or_default()).to_ascii_lowercase();
-    let json = kind.ends_with("/json") || kind.ends_with("+json");
-    json || KEPT.contains(&kind.as_str())
+impl Default for Bodies {
+    fn default() -> Self {
+        Self { limit: limits::STREAM_BODY, is_wide: false }
+    }
 }
 
-/// Adds content to what is kept of it.
-pub(super) fn keep(body: &mut Vec<u8>, content: &[u8]) {
-    let room = limits::STREAM_BODY.saturating_sub(body.len());
-    body.extend_from_slice(content.get(..room).unwrap_or(content));
+impl Bodies {
+    /// Keeps up to so many bytes of all that is text.
+    pub(in crate::proto) const fn up_to(limit: usize) -> Self {
+        Self { limit, is_wide: true }
+    }
+
+    /// Bytes of one body above what is usual.
+    pub(in crate::proto) const fn more(self) -> usize {
+        self.limit.saturating_sub(limits::STREAM_BODY)
+    }
+
+    /// Whether the content of a request is kept: a form of a portal or of a proxy.
+    pub(in crate::proto) fn keeps_request(self, kind: Option<&str>) -> bool {
+        let kind = essence(kind.unwrap_or_default()).to_ascii_lowercase();
+        let form = kind == "application/x-www-form-urlencoded";
+        form || self.is_wide && (is_json(&kind) || is_xml(&kind))
+    }
+
+    /// Whether the content of a response is kept: what a person or a proxy set-up can read.
+    pub(in crate::proto) fn keeps_response(self, kind: Option<&str>) -> bool {
+        let lower = essence(kind.unwrap_or_default()).to_ascii_lowercase();
+        let wide = self.keeps_request(kind) || is_script(&lower);
+        is_json(&lower) || KEPT.contains(&lower.as_str()) || self.is_wide && wide
+    }
+
+    /// Adds content to what is kept of it.
+    pub(in crate::proto) fn keep(self, body: &mut Vec<u8>, content: &[u8]) {
+        let room = self.limit.saturating_sub(body.len());
+        body.extend_from_slice(content.get(..room).unwrap_or(content));
+    }
+}
+
+fn is_json(kind: &str) -> bool {
+    kind.ends_with("/json") || kind.ends_with("+json")
+}
+
+/// RFC 7303 sections 9 and 4.2; pictures are no text that anybody reads.
+fn is_xml(kind: &str) -> bool {
+    let xml = kind.ends_with("/xml") || kind.ends_with("+xml");
+    xml && !kind.starts_with("image/")
+}
+
+/// RFC 9239.
+fn is_script(kind: &str) -> bool {
+    kind.ends_with("/javascript") || kind.ends_with("/x-javascript")
 }
 
 /// A media type without its parameters.
@@ -173,12 +240,13 @@ fn headers(fields: &Fields<'_>) -> Vec<(String, String)> {
     fields.iter().map(bounded).collect()
 }
 
+/// Bytes held of fields.
 fn held(headers: &[(String, String)]) -> usize {
     headers.iter().map(|(name, value)| name.len().saturating_add(value.len())).sum()
 }
 
 /// The text, cut at a number of bytes.
-fn cut(text: &str, length: usize) -> String {
+pub(in crate::proto) fn cut(text: &str, length: usize) -> String {
     text.get(..text.floor_char_boundary(length)).unwrap_or_default().to_owned()
 }
 
@@ -202,6 +270,7 @@ impl fmt::Debug for ClearRequest {
             .field("body", &self.body.len())
             .field("body_length", &self.body_length)
             .field("lost", &self.lost)
+            .field("unread", &self.unread)
             .field("complete", &self.complete)
             .finish()
     }
@@ -217,6 +286,7 @@ impl fmt::Debug for ClearResponse {
             .field("body", &self.body.len())
             .field("body_length", &self.body_length)
             .field("lost", &self.lost)
+            .field("unread", &self.unread)
             .field("complete", &self.complete)
             .finish()
     }

@@ -7,7 +7,7 @@
 //! may be missing, it takes the newest.
 
 use super::framing::{Body, End};
-use super::message::{ClearResponse, Extent, keep, keeps_response};
+use super::message::{ClearResponse, Extent};
 use super::side::{Collected, State};
 use super::{Asks, Current, Events, HttpStream, Inside, Pending};
 use super::{content_length, is_transfer_coded, tell_garbage};
@@ -57,6 +57,19 @@ impl HttpStream {
                 self.unpaired = true;
             }
             State::Lost => self.unpaired = true,
+        }
+    }
+
+    /// Passes over bytes of the server of which nobody knows how many there are.
+    pub(super) fn server_lost(&mut self, mark: Mark, out: Events<'_>) {
+        self.unpaired = true;
+        match self.server.state {
+            State::Body(body) => {
+                let (lost, end) = body.lose();
+                self.response_content(&[], lost, mark, end, out);
+            }
+            State::Head => self.server_gap(1, mark, out),
+            State::Lost => {}
         }
     }
 
@@ -137,7 +150,8 @@ impl HttpStream {
         let method = request.as_ref().map_or("", |pending| pending.request.method.as_str());
         let body = response_body(method, status, &head.fields).filter(|_| inside.is_none());
         response.complete = whole && body.is_none();
-        self.current = Some(Current { request, keeps: keeps_response(&head.fields), response });
+        let keeps = self.bodies.keeps_response(head.fields.first("content-type"));
+        self.current = Some(Current { request, keeps, response });
         if inside.is_some() {
             self.tell_current(out);
             self.tell_waiting(0, out);
@@ -184,7 +198,7 @@ impl HttpStream {
             response.complete = end == End::Done;
             response.extent.last = mark;
             if current.keeps && response.lost == 0 {
-                keep(&mut response.body, content);
+                self.bodies.keep(&mut response.body, content);
             }
         }
         match end {

@@ -18,6 +18,7 @@ enum Step<'a> {
     Data(Peer, &'a [u8]),
     End(Peer),
     Gap(Peer, u64),
+    Lost(Peer),
 }
 
 fn c(text: &str) -> Step<'_> {
@@ -55,6 +56,7 @@ fn run_cut(steps: &[Step<'_>], size: usize) -> Told {
             }
             Step::End(from) => stream.end(from, mark(frame), &mut out),
             Step::Gap(from, length) => stream.gap(from, length, mark(frame), &mut out),
+            Step::Lost(from) => stream.lost(from, mark(frame), &mut out),
         }
         assert!(stream.held() < BOUND);
     }
@@ -356,6 +358,86 @@ fn the_way_is_found_again_behind_a_hole() {
 }
 
 #[test]
+fn the_way_is_found_again_where_nobody_knows_what_is_missing() {
+    let gist = |steps: &[Step<'_>]| {
+        run_cut(steps, usize::MAX).events.iter().map(short).collect::<Vec<_>>()
+    };
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nab";
+    let next = "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n";
+    let get = GET.replace("/a", "/b");
+    let lost = Step::Lost(Server);
+    let steps = [c(GET), s(head), lost, s("junk"), c(GET), c(&get), s(next)];
+    assert_eq!(gist(&steps), ["GET /a > 200 10!", "GET /a > -", "GET /b > 404 0"]);
+    assert_eq!(gist(&[c(GET), lost, c(&get), s(next)]), ["GET /a > -", "GET /b > 404 0"]);
+    let steps = [c(GET), s("HTTP/1.1 502 Bad\r\nVia: x"), lost, c(&get), s(next)];
+    assert_eq!(gist(&steps), ["GET /a > 502 0!", "GET /b > 404 0"]);
+    // A body up to the end of the stream goes on.
+    let open = "HTTP/1.1 200 OK\r\n\r\nab";
+    let told = run_cut(&[c(GET), s(open), lost, s("cd"), Step::End(Server)], usize::MAX);
+    let answer = response(&told);
+    assert_eq!((answer.body.as_slice(), answer.body_length, answer.lost), (&b"ab"[..], 5, 1));
+    // What the client sends.
+    let lost = Step::Lost(Client);
+    assert_eq!(
+        gist(&[c("GET /a HTTP/1.1\r\nHost: a"), lost, c(&get)]),
+        ["GET /a! > -", "GET /b > -"]
+    );
+    let post = "POST /p HTTP/1.1\r\nContent-Length: 9\r\n\r\nab";
+    assert_eq!(gist(&[c(post), lost, c("yz"), c(GET)]), ["POST /p! > -", "GET /a > -"]);
+    let granted = s("HTTP/1.1 200 OK\r\n\r\n");
+    let told = run_cut(&[c(CONNECT), Step::Data(Client, HELLO), lost, granted], usize::MAX);
+    assert_eq!((told.tunnel.as_deref(), told.events.len()), (Some("b.example:443"), 1));
+    let told = run_cut(&[c(CONNECT), lost, granted], usize::MAX);
+    assert_eq!((told.tunnel.as_deref(), told.events.len()), (Some("b.example:443"), 1));
+    // Each piece may begin with a message, even in the same frame.
+    let mut stream = HttpStream::new();
+    let mut events = Vec::new();
+    for text in ["junk", GET] {
+        stream.data(Client, b"GET /c", mark(1), &mut |event| events.push(event));
+        stream.lost(Client, mark(1), &mut |event| events.push(event));
+        stream.data(Client, text.as_bytes(), mark(1), &mut |event| events.push(event));
+    }
+    stream.finish(&mut |event| events.push(event));
+    assert_eq!(events.iter().map(short).collect::<Vec<_>>(), ["GET /a > -"]);
+}
+
+#[test]
+fn more_is_kept_where_the_caller_says_so() {
+    let long = "x".repeat(limits::STREAM_BODY + 10);
+    for (kind, asked, answered, usual) in [
+        ("application/json", true, true, true),
+        ("application/soap+xml; charset=utf-8", true, true, false),
+        ("text/xml", true, true, false),
+        ("application/x-www-form-urlencoded", true, true, false),
+        ("text/html", false, true, true),
+        ("text/javascript", false, true, false),
+        ("image/svg+xml", false, false, false),
+        ("font/woff2", false, false, false),
+    ] {
+        let head = format!("Content-Type: {kind}\r\nContent-Length: {}\r\n\r\n{long}", long.len());
+        let (post, answer) =
+            (format!("POST /p HTTP/1.1\r\n{head}"), format!("HTTP/1.1 200 OK\r\n{head}"));
+        for (stream, most, request, response) in [
+            (HttpStream::new().with_bodies(1 << 20), 1 << 20, asked, answered),
+            (HttpStream::new(), limits::STREAM_BODY, kind.contains("form"), usual),
+        ] {
+            let mut stream = stream;
+            let mut told = Vec::new();
+            let mut out = |event| {
+                if let HttpEvent::Exchange(exchange) = event {
+                    let lengths = (exchange.request.unwrap(), exchange.response.unwrap());
+                    told.push((lengths.0.body.len(), lengths.1.body.len()));
+                }
+            };
+            stream.data(Client, post.as_bytes(), mark(1), &mut out);
+            stream.data(Server, answer.as_bytes(), mark(2), &mut out);
+            let want = |kept: bool| if kept { long.len().min(most) } else { 0 };
+            assert_eq!(told, [(want(request), want(response))], "{kind}");
+        }
+    }
+}
+
+#[test]
 fn what_is_pending_comes_out_at_the_end() {
     assert_eq!(gist(&[c(GET)]), ["GET /a > -"]);
     assert_eq!(gist(&[c("GET /a HTTP/1.1\r\nHost: a.exam")]), ["GET /a! > -"]);
@@ -497,7 +579,7 @@ proptest! {
         for (kind, piece, _) in &steps {
             let piece = PIECES[*piece].as_bytes();
             script.extend([*kind, u8::try_from(piece.len()).unwrap()]);
-            if !matches!(kind >> 1 & 7, 0..=2) {
+            if !matches!(kind >> 1 & 7, 0..=3) {
                 script.extend_from_slice(piece);
             }
         }
