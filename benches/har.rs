@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use mfatrace::capture::{ReadOptions, Scope, Source, open};
+use mfatrace::capture::{Keys, ReadOptions, Scope, Source, open};
 use mfatrace::evidence::EvidenceBuilder;
 use mfatrace::limits::Limits;
 
@@ -84,7 +84,13 @@ fn read(path: &Path, hash: bool) -> u64 {
         1 << 20,
     );
     let (limits, cancel) = (Limits::default(), AtomicBool::new(false));
-    let options = ReadOptions { scope: &scope, limits: &limits, passwords: &[], cancel: &cancel };
+    let options = ReadOptions {
+        scope: &scope,
+        limits: &limits,
+        passwords: &[],
+        keys: &Keys::new(),
+        cancel: &cancel,
+    };
     let mut builder = EvidenceBuilder::new();
     open("bench.har", Source::file(path).unwrap(), &options, hash, &mut builder);
     builder.finish().inputs.first().unwrap().records

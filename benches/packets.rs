@@ -178,6 +178,7 @@ fn read(path: &Path, hash: bool) -> Analysis {
         limits: Limits::default(),
         hash,
         passwords: &[],
+        key_logs: &[],
         selection: Selection::default(),
         cancel: &cancel,
     };

@@ -6,11 +6,11 @@
 mod feeds;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 pub use self::feeds::rules_fed_by;
-use crate::capture::{self, ReadOptions, Scope, Source};
+use crate::capture::{self, Keys, ReadOptions, Scope, Source};
 use crate::entra::{HostRole, hosts};
 use crate::evidence::{DiagnosticCode, Evidence, EvidenceBuilder, Input};
 use crate::finding::{Finding, RuleMeta};
@@ -37,6 +37,8 @@ pub struct AnalyzeOptions<'a> {
     pub hash: bool,
     /// Passwords to try on protected archives.
     pub passwords: &'a [String],
+    /// Files with secrets of TLS, as `SSLKEYLOGFILE` names one; captures may bring their own.
+    pub key_logs: &'a [PathBuf],
     /// Which attempt to follow.
     pub selection: Selection,
     /// Set from outside to stop early.
@@ -50,6 +52,7 @@ impl fmt::Debug for AnalyzeOptions<'_> {
             .field("limits", &self.limits)
             .field("hash", &self.hash)
             .field("passwords", &self.passwords.len())
+            .field("key_logs", &self.key_logs.len())
             .finish_non_exhaustive()
     }
 }
@@ -70,32 +73,64 @@ pub struct Analysis {
 /// Analyses inputs that belong to one case.
 pub fn analyze(inputs: Vec<CaseInput>, options: &AnalyzeOptions<'_>) -> Analysis {
     let scope = scope(&options.limits);
+    let keys = Keys::new();
     let read = ReadOptions {
         scope: &scope,
         limits: &options.limits,
         passwords: options.passwords,
+        keys: &keys,
         cancel: options.cancel,
     };
-    let mut builder = EvidenceBuilder::new();
-    for input in inputs {
-        let (name, source) = match input {
-            CaseInput::File(path) => {
-                let name = path.to_string_lossy().into_owned();
-                match Source::file(&path) {
-                    Ok(source) => (name, source),
-                    Err(error) => {
-                        let id = builder.add_input(Input::named(&name));
-                        let text = format!("could not be opened: {}", error.kind());
-                        builder.diagnose(DiagnosticCode::NotOpened, Some(id), &text);
-                        continue;
-                    }
-                }
-            }
-            CaseInput::Standard => ("standard input".to_owned(), Source::stdin()),
-        };
-        capture::open(&name, source, &read, options.hash, &mut builder);
+    let mut builder = read_all(&inputs, &read, options);
+    // Keys that stand behind the packets that they open do so when those are read once more.
+    if keys.take_late() && !read.is_cancelled() {
+        if inputs.contains(&CaseInput::Standard) {
+            let text = "keys came behind the packets that they open, and the standard input cannot \
+                        be read twice: give the capture as a file, or the keys with --keylog";
+            builder.diagnose(DiagnosticCode::KeyLog, None, text);
+        } else {
+            builder = read_all(&inputs, &read, options);
+        }
     }
     conclude(builder.finish(), &options.selection)
+}
+
+/// Reads all inputs: those with keys first.
+fn read_all(
+    inputs: &[CaseInput],
+    read: &ReadOptions<'_>,
+    options: &AnalyzeOptions<'_>,
+) -> EvidenceBuilder {
+    let mut builder = EvidenceBuilder::new();
+    for path in options.key_logs {
+        if let Some((name, source)) = file(path, &mut builder) {
+            capture::open_keys(&name, source, read, &mut builder);
+        }
+    }
+    for input in inputs {
+        let given = match input {
+            CaseInput::File(path) => file(path, &mut builder),
+            CaseInput::Standard => Some(("standard input".to_owned(), Source::stdin())),
+        };
+        if let Some((name, source)) = given {
+            capture::open(&name, source, read, options.hash, &mut builder);
+        }
+    }
+    builder
+}
+
+/// Opens a file; that it cannot be opened is noted.
+fn file(path: &Path, builder: &mut EvidenceBuilder) -> Option<(String, Source)> {
+    let name = path.to_string_lossy().into_owned();
+    match Source::file(path) {
+        Ok(source) => Some((name, source)),
+        Err(error) => {
+            let id = builder.add_input(Input::named(&name));
+            let text = format!("could not be opened: {}", error.kind());
+            builder.diagnose(DiagnosticCode::NotOpened, Some(id), &text);
+            None
+        }
+    }
 }
 
 /// From evidence to the verdict.
@@ -196,6 +231,7 @@ mod tests {
             limits: Limits::default(),
             hash: true,
             passwords: &passwords,
+            key_logs: &[],
             selection: Selection::default(),
             cancel: &cancel,
         };

@@ -25,6 +25,7 @@
 //!     limits: Limits::default(),
 //!     hash: false,
 //!     passwords: &[],
+//!     key_logs: &[],
 //!     selection: Selection::default(),
 //!     cancel: &cancel,
 //! };

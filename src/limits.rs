@@ -141,8 +141,6 @@ pub const NAMED_ADDRESSES: usize = 50_000;
 pub const OPEN_LOOKUPS: usize = 20_000;
 /// Bytes that do not tell yet what they are, of one side.
 pub const UNDECIDED: usize = 64;
-/// Bytes that one body in clear may expand to.
-pub const CLEAR_EXPANDED: u64 = MIB;
 /// Proxies behind proxies on one connection.
 pub const PROXIES: usize = 8;
 /// Window of a zstd body; a sender must not need more than 8 MiB (RFC 9659 section 3).
@@ -221,6 +219,8 @@ pub const TLS_OFFERS: usize = 64;
 pub const TLS_PROTOCOLS: usize = 16;
 /// Bytes kept of what stands where TLS should be: enough for the head of an HTTP answer.
 pub const TLS_FOREIGN: usize = 512;
+/// Bytes read of one key log; a browser writes as much in some weeks.
+pub const KEY_LOG_TEXT: usize = 32 << 20;
 /// Bytes of secrets kept of key logs, names included: those of 30 000 connections of TLS 1.3.
 pub const KEY_LOG: usize = 16 << 20;
 /// Bytes of a line of a key log; a premaster secret of 4096 bits takes 1100.

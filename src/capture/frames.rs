@@ -232,7 +232,7 @@ pub fn walk(format: Format, source: &mut Source, sink: &mut dyn Sink) -> Result<
     match format {
         Format::Pcap => run(&mut Pcap::default(), source, sink),
         Format::Pcapng => run(&mut Pcapng::default(), source, sink),
-        Format::Har | Format::Saz | Format::Unrecognised => Ok(()),
+        Format::Har | Format::KeyLog | Format::Saz | Format::Unrecognised => Ok(()),
     }
 }
 

@@ -11,6 +11,7 @@
 mod archive;
 pub mod frames;
 pub mod har;
+mod keys;
 mod look;
 mod open;
 pub mod options;
@@ -25,7 +26,8 @@ mod unpack;
 
 pub use frames::PacketError;
 pub use har::{HarError, HarErrorKind, HarReader};
-pub use open::open;
+pub use keys::Keys;
+pub use open::{open, open_keys};
 pub use pcap::PcapReader;
 pub use pcapng::PcapngReader;
 pub use saz::{SazError, SazReader};
@@ -57,6 +59,8 @@ pub struct ReadOptions<'a> {
     pub limits: &'a Limits,
     /// Passwords to try on protected archives, in order.
     pub passwords: &'a [String],
+    /// The keys of the case; captures and archives add theirs.
+    pub keys: &'a Keys,
     /// Set from outside to stop early with what was read by then.
     pub cancel: &'a AtomicBool,
 }
@@ -138,8 +142,13 @@ mod tests {
         let (scope, limits) = (Scope::default(), Limits::default());
         let passwords = ["hunter2".to_owned()];
         let cancel = AtomicBool::new(false);
-        let options =
-            ReadOptions { scope: &scope, limits: &limits, passwords: &passwords, cancel: &cancel };
+        let options = ReadOptions {
+            scope: &scope,
+            limits: &limits,
+            passwords: &passwords,
+            keys: &Keys::new(),
+            cancel: &cancel,
+        };
         let shown = format!("{options:?}");
         assert!(shown.contains("passwords: 1") && !shown.contains("hunter2"), "{shown}");
     }

@@ -19,6 +19,8 @@ use super::{
 };
 use crate::evidence::{Diagnostic, DiagnosticCode, EvidenceBuilder, Format, Input, InputId, shown};
 use crate::limits::{self, Budget};
+use crate::proto;
+use crate::proto::tls::KeyLog;
 
 /// Bytes looked at to recognise a format.
 const HEAD: usize = 64 << 10;
@@ -42,6 +44,27 @@ pub fn open(
         Walk { options, hash, budget, into, inputs: Vec::new(), held: 0, has_packets: false };
     let place = Place { name: name.to_owned(), container: Vec::new(), depth: 0, is_member: false };
     walk.visit(&place, source);
+}
+
+/// Reads the keys that the user gave.
+pub fn open_keys(
+    name: &str,
+    source: Source,
+    options: &ReadOptions<'_>,
+    into: &mut EvidenceBuilder,
+) {
+    let budget = Budget::new(options.limits.expanded, options.limits.ratio);
+    let mut walk = Walk {
+        options,
+        hash: false,
+        budget,
+        into,
+        inputs: Vec::new(),
+        held: 0,
+        has_packets: false,
+    };
+    let place = Place { name: name.to_owned(), container: Vec::new(), depth: 0, is_member: false };
+    walk.keys(&place, source);
 }
 
 /// Where in the nest of containers a stream stands.
@@ -130,6 +153,10 @@ impl Walk<'_, '_> {
         if is_tar(&head) {
             return self.tar(place, source);
         }
+        if KeyLog::probe(&head) == proto::Probe::Certain {
+            self.keys(place, source);
+            return None;
+        }
         let reader = READERS
             .iter()
             .map(|reader| (reader.probe(&head), *reader))
@@ -176,6 +203,35 @@ impl Walk<'_, '_> {
         }
         self.complete(id, source);
         None
+    }
+
+    /// Takes the keys of a key log.
+    fn keys(&mut self, place: &Place, mut source: Source) {
+        let id = self.add_input(place, Format::KeyLog);
+        let outcome = self.options.keys.read(&mut source);
+        let mut say = |text: &str| self.into.diagnose(DiagnosticCode::KeyLog, Some(id), text);
+        match outcome {
+            Ok((read, is_longer)) => {
+                if read.secrets == 0 {
+                    say(
+                        "no secret of TLS is in it; a key log has lines such as CLIENT_RANDOM and \
+                         two numbers: give the file that SSLKEYLOGFILE named",
+                    );
+                } else if read.malformed > 0 {
+                    say(&format!("{} lines are none of a key log; passed over", read.malformed));
+                }
+                if is_longer || read.dropped > 0 {
+                    say("more secrets than are kept: give a key log of the time of the capture");
+                }
+                if let Some(input) = self.into.input_mut(id) {
+                    input.records = u64::from(read.secrets);
+                }
+            }
+            Err(error) => self.report_stream(Some(id), place, &error),
+        }
+        if let Some(input) = self.into.input_mut(id) {
+            input.bytes = source.size();
+        }
     }
 
     /// Notes size and hash of an input that was read.

@@ -59,11 +59,11 @@ impl Reader for PcapReader {
         &self,
         source: &mut Source,
         options: &ReadOptions<'_>,
-        _: &mut Budget,
+        budget: &mut Budget,
         input: InputId,
         into: &mut EvidenceBuilder,
     ) -> Result<(), ReadError> {
-        Ok(tally::count(Format::Pcap, source, options, input, into)?)
+        Ok(tally::count(Format::Pcap, source, options, budget, input, into)?)
     }
 }
 

@@ -86,11 +86,11 @@ impl Reader for PcapngReader {
         &self,
         source: &mut Source,
         options: &ReadOptions<'_>,
-        _: &mut Budget,
+        budget: &mut Budget,
         input: InputId,
         into: &mut EvidenceBuilder,
     ) -> Result<(), ReadError> {
-        Ok(tally::count(Format::Pcapng, source, options, input, into)?)
+        Ok(tally::count(Format::Pcapng, source, options, budget, input, into)?)
     }
 }
 

@@ -14,9 +14,11 @@ use super::source::Source;
 use crate::evidence::{
     Diagnostic, DiagnosticCode, EvidenceBuilder, Format, InputId, Vantage, WireCoverage, shown,
 };
-use crate::limits;
+use crate::limits::{self, Budget};
 use crate::time::{Span, Timestamp};
 
+/// The type of secrets that are a TLS key log (pcapng, section 4.7).
+const TLS_KEYS: u32 = 0x544c_534b;
 /// Characters kept of the name of the program that wrote the file.
 const PRODUCER: usize = 80;
 
@@ -25,15 +27,17 @@ pub(super) fn count(
     format: Format,
     source: &mut Source,
     options: &ReadOptions<'_>,
+    budget: &Budget,
     input: InputId,
     into: &mut EvidenceBuilder,
 ) -> Result<(), PacketError> {
-    let packets = Packets::new(input);
+    let packets = Packets::new(input, budget.share());
+    options.keys.begin();
     let mut tally = Tally { options, input, into, packets, counts: Counts::default() };
     let outcome = walk(format, source, &mut tally);
     let is_limited = source.is_limited();
     let Tally { counts, packets, .. } = tally;
-    let wire = packets.finish(options.scope, into);
+    let wire = packets.finish(options, into);
     if options.is_cancelled() {
         let text = format!("stopped; the {} frames before it are read", counts.frames);
         into.add_diagnostic(Diagnostic {
@@ -114,7 +118,7 @@ impl Sink for Tally<'_, '_> {
                         *count = count.saturating_add(1);
                     }
                 }
-                self.packets.frame(frame, self.options.scope, self.into);
+                self.packets.frame(frame, self.options, self.into);
             }
             Item::Listed(number) => counts.frames = number.get(),
             Item::Passed(fault) => {
@@ -131,6 +135,13 @@ impl Sink for Tally<'_, '_> {
                 if counts.dropped.len() < limits::INTERFACES {
                     let known = counts.dropped.entry((*section, *interface)).or_insert(0);
                     *known = (*known).max(*dropped);
+                }
+            }
+            Item::Secrets(secrets) if secrets.kind == TLS_KEYS => {
+                let read = self.options.keys.add(secrets.bytes);
+                if read.dropped > 0 {
+                    let text = "more secrets than are kept";
+                    self.into.diagnose(DiagnosticCode::KeyLog, Some(self.input), text);
                 }
             }
             Item::Interface(_) | Item::Secrets(_) | Item::Section(_) => {}

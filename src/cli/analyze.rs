@@ -87,6 +87,7 @@ fn guarded(options: &Options, passwords: &[String]) -> Option<(Analysis, bool)> 
         limits: options.limits.clone(),
         hash: options.hash,
         passwords,
+        key_logs: &options.key_logs,
         selection: options.selection.clone(),
         cancel: &cancel,
     };

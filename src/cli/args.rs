@@ -170,6 +170,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(super) password_file: Option<PathBuf>,
 
+    /// Secrets of TLS that open a packet capture (the file that SSLKEYLOGFILE names); they are never
+    /// printed. May be given more than once
+    #[arg(long, value_name = "FILE")]
+    pub(super) keylog: Vec<PathBuf>,
+
     /// Exit with 1 when one of these holds: a side, an outcome, severity:error
     #[arg(long, value_name = "CONDITION", value_delimiter = ',', value_parser = condition)]
     pub(super) fail_on: Vec<Condition>,

@@ -44,6 +44,8 @@ pub(super) struct Options {
     pub(super) limits: Limits,
     /// When to stop.
     pub(super) timeout: Option<Duration>,
+    /// Files with secrets of TLS.
+    pub(super) key_logs: Vec<PathBuf>,
     /// Passwords to try; no trait prints them.
     pub(super) passwords: Vec<String>,
     /// Whether to ask for a password when one is needed.
@@ -61,6 +63,7 @@ impl Options {
         let inputs = inputs(&args.captures)?;
         if let Some(output) = &args.output {
             refuse_input_as_output(output, &args.captures)?;
+            refuse_input_as_output(output, &args.keylog)?;
         }
         if let Some((since, until)) = args.since.zip(args.until)
             && since > until
@@ -114,6 +117,7 @@ impl Options {
             hash: !args.no_hash,
             limits,
             timeout: args.timeout,
+            key_logs: args.keylog,
             passwords,
             fail_on: args.fail_on,
             exit_by_verdict: args.exit_by_verdict,

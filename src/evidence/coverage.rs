@@ -75,8 +75,27 @@ pub struct WireCoverage {
     pub tunnels: Vec<(Tunnel, u64, EvidenceRef)>,
     /// Frames of a link type, or with contents, that are not decoded.
     pub undecoded: u64,
+    /// What keys made of the connections of TLS, where there are keys.
+    pub keys: Option<KeyCoverage>,
     /// The first frame, to point at.
     pub first_frame: Option<EvidenceRef>,
+}
+
+/// What keys made of the connections of TLS of one capture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeyCoverage {
+    /// Connections that were opened.
+    pub opened: u64,
+    /// Connections for which there is no secret.
+    pub no_secret: u64,
+    /// Connections whose handshake was not captured, so that their secret cannot be found.
+    pub mid_stream: u64,
+    /// Connections with a cipher suite or a version that is not supported.
+    pub unsupported: u64,
+    /// Connections that their secret did not open.
+    pub failed: u64,
+    /// Bytes of application data that stayed closed in those that were opened.
+    pub dark: u64,
 }
 
 /// What one input could see.

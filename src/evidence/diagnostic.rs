@@ -31,6 +31,8 @@ pub enum DiagnosticCode {
     HarShape,
     /// The file holds bytes that are not its encoding; they were replaced.
     InvalidText,
+    /// Keys cannot be used, or came too late.
+    KeyLog,
     /// A limit was reached.
     LimitReached,
     /// Frames have a link type that is not decoded.
@@ -70,6 +72,7 @@ impl DiagnosticCode {
             Self::HarEntryTooLarge => "har-entry-too-large",
             Self::HarShape => "har-shape",
             Self::InvalidText => "invalid-text",
+            Self::KeyLog => "key-log",
             Self::LimitReached => "limit-reached",
             Self::LinkType => "link-type",
             Self::NotOpened => "not-opened",

@@ -8,6 +8,8 @@ use crate::time::Timestamp;
 pub enum Format {
     /// HTTP archive.
     Har,
+    /// Secrets of TLS that open the packets of another input.
+    KeyLog,
     /// Packet capture.
     Pcap,
     /// Packet capture of the next generation.
@@ -24,10 +26,16 @@ impl Format {
         matches!(self, Self::Pcap | Self::Pcapng)
     }
 
+    /// Whether it is a capture that is read.
+    pub const fn is_capture(self) -> bool {
+        !matches!(self, Self::KeyLog | Self::Unrecognised)
+    }
+
     /// Its name in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Har => "har",
+            Self::KeyLog => "key_log",
             Self::Pcap => "pcap",
             Self::Pcapng => "pcapng",
             Self::Saz => "saz",

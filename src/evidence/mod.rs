@@ -30,7 +30,8 @@ pub use connection::{
     REQUEST_BYTES, ResetReport, StallReport, StreamNumber, Traffic, Transport, Wire,
 };
 pub use coverage::{
-    Absence, Coverage, CoverageProof, InputCoverage, Tunnel, Unseen, Vantage, WireCoverage,
+    Absence, Coverage, CoverageProof, InputCoverage, KeyCoverage, Tunnel, Unseen, Vantage,
+    WireCoverage,
 };
 pub use diagnostic::{Diagnostic, DiagnosticCode};
 pub use exchange::{
@@ -43,7 +44,7 @@ pub use locator::{EvidenceRef, InputId, Locator, Stream};
 pub use lookup::{Answer, LookupId, LookupTransport, NameLookup};
 pub(crate) use secret::named;
 pub use secret::{Identity, Redaction, Secret, SecretKind};
-pub use tls::{Alert, CertificateSummary, Hello, PlainText, TlsHandshake, TlsVersion};
+pub use tls::{Alert, CertificateSummary, Decryption, Hello, PlainText, TlsHandshake, TlsVersion};
 pub(crate) use url::is_guid;
 pub use url::{APP_HOST, Relevance, Scheme, Url};
 

@@ -89,6 +89,38 @@ pub struct Hello {
 /// What came in the place of TLS: who sent it, its first bytes, and where they stand.
 pub type PlainText = (Peer, Secret<Box<[u8]>>, EvidenceRef);
 
+/// What keys made of the records of a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Decryption {
+    /// There were no keys.
+    #[default]
+    Untried,
+    /// There was a secret for it, and it opened nothing.
+    Failed,
+    /// Its handshake was not captured, so that its secret cannot be found.
+    MidStream,
+    /// There is no secret for it.
+    NoSecret,
+    /// It was opened.
+    Opened,
+    /// Its cipher suite or version is not supported.
+    Unsupported,
+}
+
+impl Decryption {
+    /// Its name in reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Untried => "untried",
+            Self::Failed => "failed",
+            Self::MidStream => "mid_stream",
+            Self::NoSecret => "no_secret",
+            Self::Opened => "opened",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
 /// What was seen of a handshake.
 #[derive(Clone, Debug, Default)]
 pub struct TlsHandshake {
@@ -130,6 +162,8 @@ pub struct TlsHandshake {
     pub inferred_alert: Option<(Peer, EvidenceRef)>,
     /// What came in the place of TLS: the first bytes, who sent them, and where.
     pub plain_text: Option<PlainText>,
+    /// What keys made of its records, in packets.
+    pub decryption: Decryption,
     /// Whether the capture tool itself was the client of this handshake, as Fiddler is when it
     /// decrypts: then the certificate is the one behind the tool.
     pub by_capture_tool: bool,

@@ -50,7 +50,7 @@ impl<'a> ReportInput<'a> {
 
     /// Whether no input holds a capture.
     pub fn is_without_capture(&self) -> bool {
-        self.evidence.inputs.iter().all(|input| input.format == Format::Unrecognised)
+        self.evidence.inputs.iter().all(|input| !input.format.is_capture())
     }
 }
 
@@ -211,6 +211,7 @@ pub const fn answer_words(answer: GuideAnswer) -> &'static str {
 pub const fn format_words(format: Format) -> &'static str {
     match format {
         Format::Har => "HAR",
+        Format::KeyLog => "TLS key log",
         Format::Pcap => "packet capture (pcap)",
         Format::Pcapng => "packet capture (pcapng)",
         Format::Saz => "Fiddler archive",
@@ -222,6 +223,7 @@ pub const fn format_words(format: Format) -> &'static str {
 pub const fn record_words(format: Format) -> (&'static str, &'static str) {
     match format {
         Format::Har => ("entry", "entries"),
+        Format::KeyLog => ("secret", "secrets"),
         Format::Pcap | Format::Pcapng => ("frame", "frames"),
         Format::Saz => ("session", "sessions"),
         Format::Unrecognised => ("record", "records"),

@@ -22,7 +22,7 @@ use super::handover::{Handover, Team};
 use super::model::{
     ReportInput, answer_words, cited, clock, confidence_sentence, guide_words, mfa_words, sentence,
 };
-use crate::evidence::{DiagnosticCode, Format};
+use crate::evidence::DiagnosticCode;
 use crate::finding::{Family, Finding, Severity};
 use crate::signin::{Side, SignInAttempt};
 use crate::verdict::{GuideAnswer, Statement};
@@ -105,7 +105,7 @@ pub fn write(report: &ReportInput<'_>, colour: bool, detail: Detail) -> String {
 
 /// Whether a place needs the number of its input.
 fn several(report: &ReportInput<'_>) -> bool {
-    report.evidence.inputs.iter().filter(|input| input.format != Format::Unrecognised).count() > 1
+    report.evidence.inputs.iter().filter(|input| input.format.is_capture()).count() > 1
 }
 
 /// Places behind a text, in square brackets that are not torn from their first number.

@@ -2,7 +2,7 @@
 
 use super::choose::{Selection, choose};
 use super::{Statement, Verdict, argue, confidence, guide, next_capture, summary};
-use crate::evidence::{DiagnosticCode, Evidence, EvidenceRef, Exchange, Format, Input, Unseen};
+use crate::evidence::{DiagnosticCode, Evidence, EvidenceRef, Exchange, Input, Unseen};
 use crate::finding::{self, Confidence, Family, Finding, Piece, Refs, RuleMeta, Severity, Text};
 use crate::signin::{AttemptId, GuideCause, Outcome, Side, SignIn, SignInAttempt, Veil};
 
@@ -244,7 +244,7 @@ pub(super) enum Seen {
 
 /// The verdict when no attempt was found.
 fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding]) -> Verdict {
-    let captures = evidence.inputs.iter().filter(|input| input.format != Format::Unrecognised);
+    let captures = evidence.inputs.iter().filter(|input| input.format.is_capture());
     let any_capture = captures.clone().count() > 0;
     let (packets, others): (Vec<_>, Vec<_>) = captures.partition(|input| input.format.is_packets());
     let records = |inputs: &[&Input]| inputs.iter().map(|input| input.records).sum::<u64>();

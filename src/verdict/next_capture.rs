@@ -11,7 +11,7 @@ mod recipes;
 use recipes::Recipe;
 
 use super::{CaptureKind, NextCapture};
-use crate::evidence::{DiagnosticCode, Evidence, Format, Unseen, Vantage};
+use crate::evidence::{DiagnosticCode, Evidence, Unseen, Vantage};
 use crate::finding::{Confidence, Text};
 use crate::signin::{Browser, Client, Outcome, Side, SignIn, SignInAttempt, System, client};
 
@@ -77,7 +77,7 @@ pub(super) fn next_capture(
             None if attempt.is_some() => {
                 (usual, "the reason, which the service gave in no answer here")
             }
-            None if evidence.inputs.iter().all(|input| input.format == Format::Unrecognised) => {
+            None if evidence.inputs.iter().all(|input| !input.format.is_capture()) => {
                 (usual, "a capture: none of the files is one that can be read")
             }
             None if evidence.inputs.iter().any(|input| input.format.is_packets()) => (

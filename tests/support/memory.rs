@@ -4,7 +4,7 @@ use std::io::Read;
 use std::sync::atomic::AtomicBool;
 
 use mfatrace::analyze::{Analysis, Selection, conclude, scope};
-use mfatrace::capture::{self, ReadOptions, Source};
+use mfatrace::capture::{self, Keys, ReadOptions, Source};
 use mfatrace::evidence::{Evidence, EvidenceBuilder};
 use mfatrace::limits::Limits;
 
@@ -13,7 +13,13 @@ pub(crate) fn read(name: &str, source: Source, passwords: &[String]) -> Evidence
     let limits = Limits::default();
     let scope = scope(&limits);
     let cancel = AtomicBool::new(false);
-    let options = ReadOptions { scope: &scope, limits: &limits, passwords, cancel: &cancel };
+    let options = ReadOptions {
+        scope: &scope,
+        limits: &limits,
+        passwords,
+        keys: &Keys::new(),
+        cancel: &cancel,
+    };
     let mut builder = EvidenceBuilder::new();
     capture::open(name, source, &options, false, &mut builder);
     builder.finish()

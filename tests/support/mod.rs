@@ -97,6 +97,7 @@ pub(crate) fn run(paths: &[PathBuf], passwords: &[String]) -> Analysis {
         limits: Limits::default(),
         hash: false,
         passwords,
+        key_logs: &[],
         selection: Selection::default(),
         cancel: &cancel,
     };

@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 use proptest::prelude::*;
 
 use super::*;
-use crate::capture::Scope;
 use crate::capture::source::as_u64;
+use crate::capture::{Keys, Scope};
 use crate::evidence::{
     Author, Body, DiagnosticCode, Evidence, Exchange, Missing, NoResponse, Stage, Via,
 };
@@ -19,7 +19,8 @@ fn scope() -> Scope {
 
 fn read_with(source: Source, limits: &Limits) -> (Evidence, Result<(), ReadError>) {
     let (scope, cancel) = (scope(), AtomicBool::new(false));
-    let options = ReadOptions { scope: &scope, limits, passwords: &[], cancel: &cancel };
+    let options =
+        ReadOptions { scope: &scope, limits, passwords: &[], keys: &Keys::new(), cancel: &cancel };
     let mut builder = EvidenceBuilder::new();
     let id = builder.add_input(crate::evidence::Input::named("x"));
     let mut budget = Budget::new(limits.expanded, limits.ratio);
@@ -275,7 +276,13 @@ fn a_body_that_expands_too_much_costs_its_end_only() {
     let limits = Limits { ratio: 100, body: 16 << 20, ..Limits::default() };
     let scope = Scope::new(["login.example"], [], [], &[], 16 << 20);
     let cancel = AtomicBool::new(false);
-    let options = ReadOptions { scope: &scope, limits: &limits, passwords: &[], cancel: &cancel };
+    let options = ReadOptions {
+        scope: &scope,
+        limits: &limits,
+        passwords: &[],
+        keys: &Keys::new(),
+        cancel: &cancel,
+    };
     let mut builder = EvidenceBuilder::new();
     let id = builder.add_input(crate::evidence::Input::named("x"));
     let mut budget = Budget::new(limits.expanded, limits.ratio);

@@ -7,8 +7,8 @@ use zip::unstable::write::FileOptionsExt as _;
 use zip::write::SimpleFileOptions;
 
 use super::*;
-use crate::capture::Scope;
 use crate::capture::source::as_u64;
+use crate::capture::{Keys, Scope};
 use crate::evidence::Evidence;
 use crate::limits::Limits;
 
@@ -17,7 +17,8 @@ const HAR: &str = r#"{"log":{"creator":{"name":"Firefox"},"entries":[{"startedDa
 fn opened_with(bytes: Vec<u8>, limits: &Limits, passwords: &[String]) -> Evidence {
     let scope = Scope::new(["login.example"], [], [], &[], 1 << 20);
     let cancel = AtomicBool::new(false);
-    let options = ReadOptions { scope: &scope, limits, passwords, cancel: &cancel };
+    let options =
+        ReadOptions { scope: &scope, limits, passwords, keys: &Keys::new(), cancel: &cancel };
     let mut builder = EvidenceBuilder::new();
     open("outer", Source::bytes(bytes), &options, true, &mut builder);
     builder.finish()

@@ -12,10 +12,10 @@ use crate::evidence::{
     Author, Body, EvidenceRef, Exchange, Headers, HostName, Locator, Missing, NoResponse, Request,
     Response, Stage, Stream, Transport, Via,
 };
-use crate::limits::{self, Budget};
 use crate::proto::body;
-use crate::proto::http1_stream::{ClearExchange, ClearRequest, ClearResponse};
+use crate::proto::http1_stream::{Broken, ClearExchange, ClearRequest, ClearResponse};
 use crate::proto::socks::SocksFacts;
+use crate::proto::{Peer, http2};
 use crate::time::Span;
 
 /// The host of an authority.
@@ -26,6 +26,14 @@ pub(super) fn authority(text: &str, context: &mut Context<'_>) -> Option<HostNam
 /// Adds an exchange, and gives the host that it was with.
 pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) -> Option<HostName> {
     let asked = exchange.request?;
+    let is_opened = context.cover.is_opened;
+    if asked.target == UNREAD {
+        // HTTP/2 may name what was sent before: nobody may say then what was asked for.
+        if let Some(coverage) = context.into.coverage_mut(context.input) {
+            coverage.records_lost = coverage.records_lost.saturating_add(1);
+        }
+        return None;
+    }
     let is_connect = asked.method.eq_ignore_ascii_case("CONNECT");
     let url = if is_connect {
         context.into.authority(&asked.target)
@@ -47,14 +55,14 @@ pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) -> Option<
     let address = url.to_string();
     let response = match exchange.response {
         Some(response) => Ok(answer(&response, &host, &url.path, &address, in_scope, context)),
-        None => Err(match context.fate {
-            Fate::Cut if is_connect => failed("CONNECTION_CUT"),
-            Fate::Silent if is_connect => failed("NO_ANSWER"),
-            _ => NoResponse::NotCaptured,
-        }),
+        None if exchange.unread.is_some() => Err(NoResponse::NotCaptured),
+        None => Err(exchange.broken.map_or_else(
+            || unanswered(context.fate, is_connect, is_opened && asked.complete),
+            given_up,
+        )),
     };
     let at = place(first.frame, last.frame, context);
-    let is_proxied = is_connect || asked.target.contains("://");
+    let is_proxied = is_connect || asked.target.contains("://") || context.cover.is_proxied;
     context.into.add_exchange(Exchange {
         connection: None,
         lookup: None,
@@ -77,6 +85,36 @@ pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) -> Option<
         at,
     });
     (!is_proxied).then_some(host)
+}
+
+/// What the target of a request is that could not be read.
+const UNREAD: &str = "?";
+
+/// Why there is no answer, by the end of the connection.
+fn unanswered(fate: Fate, is_connect: bool, is_opened: bool) -> NoResponse {
+    let failed_at = |stage, code: &str| NoResponse::Failed { stage, code: code.into() };
+    match fate {
+        Fate::Cut | Fate::Reset if is_connect => failed("CONNECTION_CUT"),
+        Fate::Silent if is_connect => failed("NO_ANSWER"),
+        Fate::Reset if is_opened => failed_at(Stage::Receive, "CONNECTION_RESET"),
+        Fate::Cut if is_opened => failed_at(Stage::Receive, "CONNECTION_CUT"),
+        Fate::Silent if is_opened => failed_at(Stage::Unknown, "TIMED_OUT"),
+        Fate::Left if is_opened => NoResponse::Cancelled,
+        Fate::Open if is_opened => NoResponse::Pending,
+        Fate::Cut | Fate::Left | Fate::Open | Fate::Reset | Fate::Silent => NoResponse::NotCaptured,
+    }
+}
+
+/// Why there is no answer where a side gave the exchange up (RFC 9113 section 7).
+fn given_up(broken: Broken) -> NoResponse {
+    /// A stream that is no longer wanted.
+    const CANCEL: u32 = 8;
+    if broken.by == Peer::Client && !broken.is_connection && matches!(broken.code, 0 | CANCEL) {
+        return NoResponse::Cancelled;
+    }
+    let name = http2::error_name(broken.code).unwrap_or("UNKNOWN_ERROR");
+    let frame = if broken.is_connection { "GOAWAY" } else { "RST_STREAM" };
+    NoResponse::Failed { stage: Stage::Receive, code: format!("HTTP2_{frame}:{name}").into() }
 }
 
 /// A tunnel that the proxy neither granted nor denied.
@@ -108,9 +146,11 @@ fn absolute(asked: &ClearRequest, context: &Context<'_>) -> String {
         return asked.target.clone();
     }
     let target = if asked.target.starts_with('/') { asked.target.as_str() } else { "/" };
-    match &asked.host {
-        Some(host) => format!("http://{host}{target}"),
-        None => format!("http://{}{target}", context.server),
+    let scheme = if context.cover.is_opened { "https" } else { "http" };
+    match (&asked.host, &context.cover.name) {
+        (Some(host), _) => format!("{scheme}://{host}{target}"),
+        (None, Some(host)) => format!("{scheme}://{host}{target}"),
+        (None, None) => format!("{scheme}://{}{target}", context.server),
     }
 }
 
@@ -172,8 +212,7 @@ fn answer(
 /// The body without its content codings.
 fn decoded(given: &ClearResponse, most: u64, context: &mut Context<'_>) -> Body {
     let codings = given.header("content-encoding").unwrap_or_default();
-    // A body in clear is short: what it may expand to is bounded by its own limit.
-    let mut budget = Budget::new(limits::CLEAR_EXPANDED, 1_000);
+    let mut budget = context.budget.share();
     let decoded = body::decode(&given.body, codings, most, &mut budget);
     if decoded.damaged && given.complete {
         return Body::Missing(Missing::Undecodable);

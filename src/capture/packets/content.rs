@@ -11,16 +11,18 @@ use std::time::Duration;
 use super::clear;
 use super::flow::{Segment, flag};
 use super::lookups::{Lookups, Talk};
+use super::opening::Opening;
 use crate::capture::Scope;
 use crate::evidence::{
     EvidenceBuilder, HostName, InputId, LookupTransport, NamedBy, Protocol, StreamNumber,
 };
-use crate::limits;
+use crate::limits::{self, Budget};
 use crate::proto::dns::{self, DnsOverTcp};
 use crate::proto::http1_stream::{HttpEvent, HttpStream, probe_request, probe_response};
+use crate::proto::http2::{Http2Event, Http2Stream};
 use crate::proto::socks::{Socks, SocksHost, SocksState};
 use crate::proto::tcp::{Piece, Pool, Reassembly, Sequence};
-use crate::proto::tls::{CertificateFacts, ClientHello, TlsFacts, TlsStream};
+use crate::proto::tls::{Access, CertificateFacts, ClientHello, KeyLog, TlsFacts, TlsStream};
 use crate::proto::{Mark, Peer, Probe};
 use crate::time::Timestamp;
 
@@ -46,16 +48,38 @@ pub(super) struct Context<'a> {
     pub(super) server: SocketAddr,
     pub(super) stream: Option<StreamNumber>,
     pub(super) fate: Fate,
+    pub(super) keys: &'a KeyLog,
+    /// What bodies may still expand to.
+    pub(super) budget: &'a Budget,
+    /// Bytes kept of a body of a sign-in host.
+    pub(super) bodies: u64,
+    /// What stands around what was opened: set while that is read.
+    pub(super) cover: Cover,
+}
+
+/// What stands around the bytes of a connection.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cover {
+    /// Whether they were encrypted.
+    pub(super) is_opened: bool,
+    /// Whether they travel through a proxy that the client named.
+    pub(super) is_proxied: bool,
+    /// The name of the server, where the handshake told it.
+    pub(super) name: Option<HostName>,
 }
 
 /// How a connection ended, for what was asked in it and never answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// The server cut it.
+    /// The server ended it.
     Cut,
+    /// The client went away.
+    Left,
     /// It was open, or nothing is known yet.
     #[default]
     Open,
+    /// The server cut it with a reset.
+    Reset,
     /// The server said nothing for long.
     Silent,
 }
@@ -64,6 +88,7 @@ pub(super) enum Fate {
 enum Layer {
     Dns(Box<[DnsOverTcp; 2]>),
     Http(Box<HttpStream>),
+    Http2(Box<Http2Stream>),
     Other,
     Socks(Box<Socks>),
     Tls(Box<TlsStream>),
@@ -80,6 +105,8 @@ pub(super) struct Told {
     pub(super) is_proxied: bool,
     /// Whether the last record of TLS of each side is there in part only.
     pub(super) torn: [bool; 2],
+    /// What keys made of its records, and bytes that they left closed; `None` where there are no keys.
+    pub(super) access: Option<(Access, u64)>,
 }
 
 /// The inside of a connection.
@@ -97,7 +124,7 @@ impl std::fmt::Debug for Content {
 }
 
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
-struct Inside {
+pub(super) struct Inside {
     layer: Layer,
     /// Whether what is still to come tells nothing that anyone needs.
     is_settled: bool,
@@ -110,6 +137,8 @@ struct Inside {
     is_proxied: bool,
     /// How many hellos and certificates were read, and the bytes they take.
     known: (usize, usize),
+    /// What is inside of TLS, where there are keys.
+    opening: Option<Box<Opening>>,
 }
 
 impl Told {
@@ -147,17 +176,7 @@ impl Content {
         Self {
             streams: [Reassembly::default(), Reassembly::default()],
             is_open: false,
-            inside: Inside {
-                layer: Layer::Undecided([Vec::new(), Vec::new()], None),
-                is_settled: false,
-                was_asked: false,
-                depth: 0,
-                protocol: Protocol::Nothing,
-                is_mid_stream: false,
-                name: None,
-                is_proxied: false,
-                known: (0, 0),
-            },
+            inside: Inside::new(0),
         }
     }
 
@@ -188,27 +207,7 @@ impl Content {
 
     /// Bytes that are held of it, but for those that wait for holes to be filled.
     pub(super) fn held(&mut self) -> usize {
-        let Inside { layer, known, .. } = &mut self.inside;
-        match layer {
-            Layer::Dns(sides) => {
-                let [client, server] = &**sides;
-                client.held().saturating_add(server.held())
-            }
-            Layer::Http(stream) => stream.held(),
-            Layer::Other => 0,
-            Layer::Socks(_) => limits::SOCKS_HELD.saturating_add(limits::EARLY_BYTES),
-            Layer::Tls(stream) => {
-                let facts = stream.facts();
-                let count = facts.client_hellos.len().saturating_add(facts.certificates.len());
-                if known.0 != count {
-                    *known = (count, weight(facts));
-                }
-                stream.held().saturating_add(known.1)
-            }
-            Layer::Undecided(sides, _) => {
-                sides.iter().map(Vec::capacity).fold(0, usize::saturating_add)
-            }
-        }
+        self.inside.held()
     }
 
     /// The name that was read so far.
@@ -256,6 +255,50 @@ impl Content {
 }
 
 impl Inside {
+    /// An inside that lies behind so many proxies.
+    pub(super) const fn new(depth: usize) -> Self {
+        Self {
+            layer: Layer::Undecided([Vec::new(), Vec::new()], None),
+            is_settled: false,
+            was_asked: false,
+            depth,
+            protocol: Protocol::Nothing,
+            is_mid_stream: false,
+            name: None,
+            is_proxied: false,
+            known: (0, 0),
+            opening: None,
+        }
+    }
+
+    /// Bytes that are held of it.
+    pub(super) fn held(&mut self) -> usize {
+        let opening = self.opening.as_mut().map_or(0, |opening| opening.held());
+        let Self { layer, known, .. } = self;
+        let own = match layer {
+            Layer::Dns(sides) => {
+                let [client, server] = &**sides;
+                client.held().saturating_add(server.held())
+            }
+            Layer::Http(stream) => stream.held(),
+            Layer::Http2(stream) => stream.held(),
+            Layer::Other => 0,
+            Layer::Socks(_) => limits::SOCKS_HELD.saturating_add(limits::EARLY_BYTES),
+            Layer::Tls(stream) => {
+                let facts = stream.facts();
+                let count = facts.client_hellos.len().saturating_add(facts.certificates.len());
+                if known.0 != count {
+                    *known = (count, weight(facts));
+                }
+                stream.held().saturating_add(known.1)
+            }
+            Layer::Undecided(sides, _) => {
+                sides.iter().map(Vec::capacity).fold(0, usize::saturating_add)
+            }
+        };
+        own.saturating_add(opening)
+    }
+
     fn piece(&mut self, peer: Peer, piece: Piece<'_>, context: &mut Context<'_>) {
         match piece {
             Piece::Data(bytes, mark) => self.data(peer, bytes, mark, context),
@@ -263,7 +306,7 @@ impl Inside {
         }
     }
 
-    fn data(&mut self, peer: Peer, bytes: &[u8], mark: Mark, context: &mut Context<'_>) {
+    pub(super) fn data(&mut self, peer: Peer, bytes: &[u8], mark: Mark, context: &mut Context<'_>) {
         let mut rest = bytes;
         // Each round either takes all or enters a tunnel, of which there are few.
         for _ in 0..=limits::PROXIES {
@@ -294,11 +337,25 @@ impl Inside {
                     }
                     taken
                 }
+                Layer::Http2(stream) => {
+                    stream.data(peer, rest, mark, &mut |event| http2(event, context));
+                    rest.len()
+                }
                 Layer::Other => rest.len(),
                 Layer::Socks(socks) => socks.data(peer, rest, mark),
                 Layer::Tls(stream) => {
                     stream.data(peer, rest, mark);
                     self.read_name(context);
+                    if let (Layer::Tls(stream), Some(opening)) =
+                        (&mut self.layer, &mut self.opening)
+                    {
+                        let cover = Cover {
+                            is_opened: true,
+                            is_proxied: self.is_proxied,
+                            name: self.name.as_ref().map(|(name, _)| name.clone()),
+                        };
+                        opening.data(peer, rest, mark, cover, stream, context);
+                    }
                     self.settle(context);
                     rest.len()
                 }
@@ -334,6 +391,10 @@ impl Inside {
             Peer::Server => probe_response(start),
         };
         let by_tls = TlsStream::probe(start);
+        let by_http2 = match peer {
+            Peer::Client => Http2Stream::probe(start),
+            Peer::Server => Http2Stream::probe_server(start),
+        };
         let (layer, protocol) = if DNS.contains(&port) && self.depth == 0 {
             let sides = Box::new([DnsOverTcp::new(), DnsOverTcp::new()]);
             (Layer::Dns(sides), Protocol::Dns)
@@ -342,12 +403,21 @@ impl Inside {
             if self.is_mid_stream {
                 stream.start_mid_stream();
             }
+            self.try_keys(context);
             (Layer::Tls(stream), Protocol::Tls)
-        } else if by_http == Probe::Certain {
-            (Layer::Http(Box::default()), Protocol::Http)
+        } else if by_http2 == Probe::Certain && (peer == Peer::Client || context.cover.is_opened) {
+            let stream = Http2Stream::new().with_bodies(self.bodies(context));
+            (Layer::Http2(Box::new(stream)), Protocol::Http)
+        } else if by_http == Probe::Certain && by_http2 == Probe::No {
+            let stream = if context.cover.is_opened {
+                HttpStream::new().with_bodies(self.bodies(context))
+            } else {
+                HttpStream::new()
+            };
+            (Layer::Http(Box::new(stream)), Protocol::Http)
         } else if peer == Peer::Client && is_socks(start, port) && !self.is_mid_stream {
             (Layer::Socks(Box::default()), Protocol::Socks)
-        } else if (by_tls == Probe::Unsure || by_http == Probe::Unsure)
+        } else if [by_tls, by_http, by_http2].contains(&Probe::Unsure)
             && start.len() < limits::UNDECIDED
         {
             let kept = start.to_vec();
@@ -401,6 +471,7 @@ impl Inside {
         }
         self.depth = self.depth.saturating_add(1);
         self.is_proxied = true;
+        self.opening = None;
         if let Some(name) = name {
             self.name = Some((name, NamedBy::Request));
         }
@@ -430,7 +501,8 @@ impl Inside {
         let data = &stream.facts().application;
         let least = data.client.count.min(data.server.count);
         // Whether the name is one of a sign-in costs something, so it is asked about once.
-        if least >= SETTLED && !self.was_asked && stream.is_handshake_over() {
+        let is_read = self.opening.as_ref().is_some_and(|opening| !opening.is_hopeless());
+        if least >= SETTLED && !self.was_asked && !is_read && stream.is_handshake_over() {
             self.was_asked = true;
             self.is_settled = !context.scope.covers(name.as_str(), "/");
         }
@@ -450,14 +522,26 @@ impl Inside {
                     clear::add(*exchange, context);
                 }
             }),
+            Layer::Http2(stream) => stream.gap(peer, mark, &mut |event| http2(event, context)),
             Layer::Socks(socks) => socks.gap(peer, length),
-            Layer::Tls(stream) => stream.gap(peer, length, mark),
+            Layer::Tls(stream) => {
+                stream.gap(peer, length, mark);
+                if let Some(opening) = &mut self.opening {
+                    opening.gap(peer, length, mark, stream, context);
+                }
+            }
             Layer::Other => {}
             Layer::Undecided(..) => self.is_mid_stream = true,
         }
     }
 
-    fn end(&mut self, peer: Peer, mark: Mark, context: &mut Context<'_>) {
+    pub(super) fn end(&mut self, peer: Peer, mark: Mark, context: &mut Context<'_>) {
+        if let Layer::Http2(stream) = &mut self.layer {
+            stream.end(peer, mark, &mut |event| http2(event, context));
+        }
+        if let Some(opening) = &mut self.opening {
+            opening.end(peer, mark, context);
+        }
         if let Layer::Http(stream) = &mut self.layer {
             let mut named = None;
             stream.end(peer, mark, &mut |event| {
@@ -471,7 +555,61 @@ impl Inside {
         }
     }
 
-    fn finish(mut self, context: &mut Context<'_>) -> Told {
+    /// Passes over plain text of unknown length that is missing.
+    pub(super) fn lost(&mut self, peer: Peer, mark: Mark, context: &mut Context<'_>) {
+        match &mut self.layer {
+            Layer::Http(stream) => {
+                let mut told = |event| {
+                    if let HttpEvent::Exchange(exchange) = event {
+                        clear::add(*exchange, context);
+                    }
+                };
+                stream.lost(peer, mark, &mut told);
+            }
+            Layer::Http2(stream) => stream.gap(peer, mark, &mut |event| http2(event, context)),
+            Layer::Undecided(..) => self.is_mid_stream = true,
+            Layer::Dns(_) | Layer::Other | Layer::Socks(_) | Layer::Tls(_) => {
+                self.gap(peer, 1, mark, context);
+            }
+        }
+    }
+
+    /// Makes ready to open records, where there are keys.
+    fn try_keys(&mut self, context: &Context<'_>) {
+        if !context.keys.is_empty() && self.opening.is_none() && self.depth <= limits::PROXIES {
+            let depth = self.depth.saturating_add(1);
+            self.opening = Some(Box::new(Opening::new(depth, self.is_mid_stream)));
+        }
+    }
+
+    /// Bytes kept of each body of the connection.
+    fn bodies(&self, context: &Context<'_>) -> usize {
+        let name = context.cover.name.as_ref();
+        let in_scope = name.is_none_or(|name| context.scope.covers(name.as_str(), "/"));
+        let wanted = usize::try_from(context.bodies).unwrap_or(usize::MAX);
+        if context.cover.is_opened && in_scope { wanted } else { wanted.min(limits::STREAM_BODY) }
+    }
+
+    /// The protocol that the handshake around it agreed on, for what began before it could be read.
+    pub(super) fn expect_http2(&mut self, context: &Context<'_>) {
+        if matches!(self.layer, Layer::Undecided(..)) {
+            let mut stream = Http2Stream::new().with_bodies(self.bodies(context));
+            stream.start_mid_stream();
+            self.layer = Layer::Http2(Box::new(stream));
+            self.protocol = Protocol::Http;
+        }
+    }
+
+    /// Whether bytes were lost before it was known what they are.
+    pub(super) const fn is_lost(&self) -> bool {
+        self.is_mid_stream && matches!(self.layer, Layer::Undecided(..))
+    }
+
+    pub(super) fn finish(mut self, context: &mut Context<'_>) -> Told {
+        if let Layer::Http2(stream) = &mut self.layer {
+            stream.finish(&mut |event| http2(event, context));
+        }
+        let access = self.opening.take().map(|opening| opening.finish(context));
         if let Layer::Http(stream) = &mut self.layer {
             let mut named = None;
             stream.finish(&mut |event| {
@@ -497,7 +635,25 @@ impl Inside {
             }
             _ => (None, [false; 2]),
         };
-        Told { protocol: self.protocol, tls, name: self.name, is_proxied: self.is_proxied, torn }
+        Told {
+            protocol: self.protocol,
+            tls,
+            name: self.name,
+            is_proxied: self.is_proxied,
+            torn,
+            access,
+        }
+    }
+}
+
+/// Takes what a connection of HTTP/2 tells.
+fn http2(event: Http2Event, context: &mut Context<'_>) {
+    match event {
+        Http2Event::Exchange(exchange) => {
+            clear::add(*exchange, context);
+        }
+        // What it left undone is told with each exchange.
+        Http2Event::GoAway { .. } => {}
     }
 }
 

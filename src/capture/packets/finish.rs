@@ -9,12 +9,12 @@ use super::content::Told;
 use super::flow::{Beat, Flow, Run, Side};
 use crate::capture::Scope;
 use crate::evidence::{
-    Alert, CertificateSummary, Closed, Connection, EvidenceBuilder, EvidenceRef, Hello, IcmpKind,
-    IcmpReport, InputId, Locator, NamedBy, Opened, Peer, ResetReport, StallReport, Stream,
-    StreamNumber, TlsHandshake, TlsVersion, Traffic, Transport, Wire, shown,
+    Alert, CertificateSummary, Closed, Connection, Decryption, EvidenceBuilder, EvidenceRef, Hello,
+    IcmpKind, IcmpReport, InputId, Locator, NamedBy, Opened, Peer, ResetReport, StallReport,
+    Stream, StreamNumber, TlsHandshake, TlsVersion, Traffic, Transport, Wire, shown,
 };
 use crate::proto::community_id::community_id;
-use crate::proto::tls::{CertificateFacts, ClientCertificate, Ech, TlsFacts, cipher_name};
+use crate::proto::tls::{Access, CertificateFacts, ClientCertificate, Ech, TlsFacts, cipher_name};
 use crate::proto::{self, Mark};
 use crate::time::Span;
 
@@ -33,6 +33,18 @@ pub(super) enum Why {
     CaptureEnd,
     Evicted,
     Idle,
+}
+
+/// What keys made of a connection.
+pub(super) const fn decryption(access: Access) -> Decryption {
+    match access {
+        Access::Waiting => Decryption::Untried,
+        Access::Failed => Decryption::Failed,
+        Access::MidStream => Decryption::MidStream,
+        Access::NoSecret => Decryption::NoSecret,
+        Access::Open => Decryption::Opened,
+        Access::Suite(_) | Access::Version(_) => Decryption::Unsupported,
+    }
 }
 
 /// What making a connection needs.
@@ -94,7 +106,11 @@ impl Maker<'_> {
         let place = Place { input: self.input, stream };
         let reversed = told.tls.as_ref().is_some_and(|tls| tls.is_reversed) && !flow.has_syn;
         let facts = told.tls.take();
-        let tls = facts.as_deref().map(|facts| Box::new(self.handshake(facts, place, reversed)));
+        let mut tls =
+            facts.as_deref().map(|facts| Box::new(self.handshake(facts, place, reversed)));
+        if let (Some(tls), Some((access, _))) = (&mut tls, told.access) {
+            tls.decryption = decryption(access);
+        }
         let ja4 = facts.as_deref().and_then(|facts| facts.client_hellos.first());
         let ja4 = ja4.and_then(|hello| hello.ja4.as_deref()).map(Into::into);
         let (name, named_by) = match told.name {
@@ -203,6 +219,7 @@ impl Maker<'_> {
             certificate: facts.certificates.first().map(summary),
             alerts: facts.alerts.iter().filter_map(is_alert).collect(),
             completed: completed(facts),
+            decryption: Decryption::Untried,
             by_capture_tool: false,
             hello: first.map(|hello| Hello {
                 length: hello.length,

@@ -13,6 +13,7 @@ mod datagrams;
 mod finish;
 mod flow;
 mod lookups;
+mod opening;
 mod slab;
 mod stream_number;
 mod table;
@@ -24,13 +25,13 @@ use self::flow::{Icmp, Segment};
 use self::lookups::Lookups;
 use self::stream_number::Header;
 use self::table::{Around, Table};
-use super::Scope;
+use super::ReadOptions;
 use super::frames::{Frame, LinkType};
 use super::source::as_u64;
 use crate::evidence::{
     EvidenceBuilder, EvidenceRef, IcmpKind, InputId, Locator, Tunnel, WireCoverage,
 };
-use crate::limits;
+use crate::limits::{self, Budget};
 use crate::proto::Mark;
 use crate::proto::layers::{Layers, Seen};
 use crate::proto::segment::{self as proto_segment, IcmpError, Transport};
@@ -55,6 +56,8 @@ pub(super) struct Packets {
     next_id: usize,
     coverage: WireCoverage,
     sides: Sides,
+    /// What bodies may still expand to.
+    budget: Budget,
 }
 
 /// Whether the first client that asked for something was sent anything at all.
@@ -107,7 +110,7 @@ impl Sides {
 }
 
 impl Packets {
-    pub(super) fn new(input: InputId) -> Self {
+    pub(super) fn new(input: InputId, budget: Budget) -> Self {
         Self {
             input,
             layers: Layers::new(),
@@ -119,11 +122,17 @@ impl Packets {
             next_id: 0,
             coverage: WireCoverage::default(),
             sides: Sides::default(),
+            budget,
         }
     }
 
     /// Takes a frame.
-    pub(super) fn frame(&mut self, frame: &Frame<'_>, scope: &Scope, into: &mut EvidenceBuilder) {
+    pub(super) fn frame(
+        &mut self,
+        frame: &Frame<'_>,
+        options: &ReadOptions<'_>,
+        into: &mut EvidenceBuilder,
+    ) {
         let Some(link) = frame.link else { return };
         self.clock = frame.at.map_or(self.clock, |at| self.clock.max(at));
         let mark = Mark { frame: frame.number, at: frame.at.unwrap_or(self.clock) };
@@ -144,11 +153,20 @@ impl Packets {
             self.coverage.cut = self.coverage.cut.saturating_add(1);
             self.coverage.cut_to = self.coverage.cut_to.max(as_u64(frame.data.len()));
         }
-        let Self { layers, table, lookups, datagrams, coverage, input, sides, .. } = self;
+        let Self { layers, table, lookups, datagrams, coverage, input, sides, budget, .. } = self;
         if link == LinkType::ETHERNET {
             sides.station(frame.data);
         }
-        let mut around = Around { into, lookups, scope, input: *input };
+        let keys = options.keys.log();
+        let mut around = Around {
+            into,
+            lookups,
+            scope: options.scope,
+            input: *input,
+            keys: &keys,
+            budget,
+            bodies: options.limits.body,
+        };
         let seen = layers.frame(link.0, frame.data, frame.original, mark, &mut |segment| {
             sides.see(segment);
             let given = Given { segment, mark, at, is_dropped, is_copy };
@@ -173,9 +191,22 @@ impl Packets {
     }
 
     /// Ends the capture, and says what it could see.
-    pub(super) fn finish(mut self, scope: &Scope, into: &mut EvidenceBuilder) -> WireCoverage {
-        let Self { table, lookups, datagrams, coverage, input, sides, .. } = &mut self;
-        let mut around = Around { into, lookups, scope, input: *input };
+    pub(super) fn finish(
+        mut self,
+        options: &ReadOptions<'_>,
+        into: &mut EvidenceBuilder,
+    ) -> WireCoverage {
+        let Self { table, lookups, datagrams, coverage, input, sides, budget, .. } = &mut self;
+        let keys = options.keys.log();
+        let mut around = Around {
+            into,
+            lookups,
+            scope: options.scope,
+            input: *input,
+            keys: &keys,
+            budget,
+            bodies: options.limits.body,
+        };
         table.finish(&mut around);
         datagrams.finish(&mut around);
         around.lookups.finish(around.into);
@@ -183,6 +214,7 @@ impl Packets {
         coverage.mid_stream = table.mid_stream;
         coverage.lookups = around.lookups.asked;
         coverage.missing = table.missing;
+        coverage.keys = table.opened_by_keys;
         coverage.copies = coverage.copies.saturating_add(table.copies);
         // One connection with both sides shows that the capture could see both.
         let heard = around.lookups.answered > 0 || sides.heard > 0;

@@ -10,17 +10,18 @@ use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::content::{Content, Context, Fate, Told};
-use super::finish::{Maker, Why, is_one_sided};
-use super::flow::{Flow, Icmp, Segment, flag};
+use super::content::{Content, Context, Cover, Fate, Told};
+use super::finish::{Maker, Why, decryption, is_one_sided};
+use super::flow::{Flow, Icmp, Segment, Side, flag};
 use super::lookups::Lookups;
 use super::slab::Slab;
 use super::stream_number::{Entry, GONE, Header, NONE, Numbers, Pair};
 use crate::capture::Scope;
-use crate::evidence::{EvidenceBuilder, InputId, StreamNumber};
-use crate::limits;
+use crate::evidence::{Decryption, EvidenceBuilder, InputId, KeyCoverage, StreamNumber};
+use crate::limits::{self, Budget};
 use crate::proto::Peer;
 use crate::proto::tcp::{Pool, Sequence};
+use crate::proto::tls::KeyLog;
 use crate::time::Timestamp;
 
 /// Stragglers of a connection that is over come within this time.
@@ -38,6 +39,11 @@ pub(super) struct Around<'a> {
     pub(super) lookups: &'a mut Lookups,
     pub(super) scope: &'a Scope,
     pub(super) input: InputId,
+    pub(super) keys: &'a KeyLog,
+    /// What bodies may still expand to.
+    pub(super) budget: &'a Budget,
+    /// Bytes kept of a body of a sign-in host.
+    pub(super) bodies: u64,
 }
 
 /// The live connections of one input.
@@ -71,6 +77,8 @@ pub(super) struct Table {
     pub(super) two_sided: u64,
     pub(super) missing: u64,
     pub(super) copies: u64,
+    /// What keys made of connections, where there are keys.
+    pub(super) opened_by_keys: Option<KeyCoverage>,
 }
 
 fn place(slot: u32) -> usize {
@@ -199,7 +207,11 @@ impl Table {
                 client: flow.client,
                 server: flow.server,
                 stream,
-                fate: Fate::Open,
+                fate: if segment.has(flag::FIN) { fate(flow) } else { Fate::Open },
+                keys: around.keys,
+                budget: around.budget,
+                bodies: around.bodies,
+                cover: Cover::default(),
             };
             flow.look(segment, &mut self.pool, &mut context);
             let (is_settled, held) = flow
@@ -283,6 +295,10 @@ impl Table {
             server: flow.server,
             stream: flow.number.map(StreamNumber),
             fate: fate(flow),
+            keys: around.keys,
+            budget: around.budget,
+            bodies: around.bodies,
+            cover: Cover::default(),
         };
         Some(inside.finish(&mut self.pool, &mut context))
     }
@@ -308,6 +324,7 @@ impl Table {
         let now = if why == Why::Evicted { GONE } else { NONE };
         self.numbers.release(&Pair::of(flow.client, flow.server), slot, now);
         let told = told.or_else(|| flow.told.take().map(|told| *told)).unwrap_or_default();
+        self.count_keys(&told);
         let [client, server] = flow.sides.each_ref().map(|side| &side.track);
         let is_one_sided = is_one_sided(&flow);
         if is_one_sided || client.segments > 0 && server.segments > 0 {
@@ -321,6 +338,24 @@ impl Table {
         let Around { into, scope, input, .. } = around;
         let mut maker = Maker { into, scope, input: *input };
         maker.add(&flow, told, why);
+    }
+
+    /// Counts what keys made of a connection.
+    fn count_keys(&mut self, told: &Told) {
+        let Some((access, dark)) = told.access else { return };
+        let all = self.opened_by_keys.get_or_insert_default();
+        let count = match decryption(access) {
+            Decryption::Untried => return,
+            Decryption::Failed => &mut all.failed,
+            Decryption::MidStream => &mut all.mid_stream,
+            Decryption::NoSecret => &mut all.no_secret,
+            Decryption::Opened => {
+                all.dark = all.dark.saturating_add(dark);
+                &mut all.opened
+            }
+            Decryption::Unsupported => &mut all.unsupported,
+        };
+        *count = count.saturating_add(1);
     }
 
     /// Ends flows that came to their end some time ago, the first of them first: at once they would
@@ -411,11 +446,14 @@ fn fate(flow: &Flow) -> Fate {
     if asked.is_none() || answered > asked {
         return Fate::Open;
     }
-    let cut = flow.reset.is_some_and(|reset| reset.by == Peer::Server)
-        || server.fin.is_some()
-            && client.fin.is_none_or(|fin| server.fin.is_some_and(|at| at <= fin));
+    let by = flow.reset.map(|reset| reset.by);
+    let is_first = |one: &Side, other: &Side| {
+        one.fin.is_some_and(|fin| other.fin.is_none_or(|other| fin <= other))
+    };
     match asked {
-        Some(_) if cut => Fate::Cut,
+        Some(_) if is_first(server, client) => Fate::Cut,
+        Some(_) if by == Some(Peer::Server) => Fate::Reset,
+        Some(_) if by == Some(Peer::Client) || client.fin.is_some() => Fate::Left,
         Some(asked) if flow.seen.last.at.since(asked) >= SILENCE => Fate::Silent,
         _ => Fate::Open,
     }

@@ -8,7 +8,7 @@ use zip::unstable::write::FileOptionsExt;
 use zip::write::SimpleFileOptions;
 
 use super::*;
-use crate::capture::Scope;
+use crate::capture::{Keys, Scope};
 use crate::evidence::{
     Author, Body, Evidence, Input, Locator, Missing, NoResponse, Opened, Scheme, Stage, TlsVersion,
     Via,
@@ -76,6 +76,7 @@ fn read_with(bytes: &[u8], passwords: &[&str], expanded: u64) -> Got {
         scope: &scope,
         limits: &Limits::default(),
         passwords: &passwords,
+        keys: &Keys::new(),
         cancel: &cancel,
     };
     let mut budget = Budget::new(expanded, 1000);
@@ -440,7 +441,13 @@ fn a_part_that_expands_too_much_costs_no_other_session() {
     let scope = Scope::new(["login.example"], [], [], &[], 16 << 20);
     let cancel = AtomicBool::new(false);
     let limits = Limits { ratio: 100, ..Limits::default() };
-    let options = ReadOptions { scope: &scope, limits: &limits, passwords: &[], cancel: &cancel };
+    let options = ReadOptions {
+        scope: &scope,
+        limits: &limits,
+        passwords: &[],
+        keys: &Keys::new(),
+        cancel: &cancel,
+    };
     let mut budget = Budget::new(limits.expanded, limits.ratio);
     let mut builder = EvidenceBuilder::new();
     let input = builder.add_input(Input::named("test.saz"));

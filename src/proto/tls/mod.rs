@@ -16,6 +16,7 @@ mod handshake;
 mod hello;
 mod ja4;
 mod key_log;
+mod opened;
 mod reader;
 mod record;
 #[cfg(test)]

@@ -1,0 +1,117 @@
+//! What is inside the records of TLS, where there are keys for them.
+//!
+//! The plain text is read like any other connection: it may be HTTP of either version, or a proxy
+//! with a tunnel in which there is TLS again. It must not know a host.
+//!
+//! Invariant: what keys do not open costs no more than the headers of its records.
+
+use super::content::{Context, Cover, Inside};
+use crate::proto::tls::{Access, Opened, TlsOpener, TlsStream};
+use crate::proto::{Mark, Peer};
+
+/// The inside of one connection of TLS.
+pub(super) struct Opening {
+    opener: TlsOpener,
+    inside: Inside,
+    cover: Cover,
+}
+
+impl Opening {
+    /// One that lies behind so many proxies; its connection may have been there before the capture.
+    pub(super) fn new(depth: usize, is_mid_stream: bool) -> Self {
+        let mut opener = TlsOpener::new();
+        if is_mid_stream {
+            opener.start_mid_stream();
+        }
+        Self { opener, inside: Inside::new(depth), cover: Cover::default() }
+    }
+
+    /// Whether nothing more can be opened.
+    pub(super) const fn is_hopeless(&self) -> bool {
+        self.opener.is_hopeless()
+    }
+
+    /// Bytes that are held.
+    pub(super) fn held(&mut self) -> usize {
+        self.opener.held().saturating_add(self.inside.held())
+    }
+
+    /// Takes bytes of a side; `facts` take up what the records tell of the handshake.
+    pub(super) fn data(
+        &mut self,
+        peer: Peer,
+        bytes: &[u8],
+        mark: Mark,
+        cover: Cover,
+        facts: &mut TlsStream,
+        context: &mut Context<'_>,
+    ) {
+        if self.opener.is_hopeless() {
+            return;
+        }
+        self.cover = cover;
+        let keys = context.keys;
+        let Self { opener, inside, cover } = self;
+        under(cover, context, |context| {
+            opener.data(peer, bytes, mark, keys, &mut |event| take(inside, &event, facts, context));
+        });
+    }
+
+    /// Takes note of bytes that the capture does not hold.
+    pub(super) fn gap(
+        &mut self,
+        peer: Peer,
+        length: u64,
+        mark: Mark,
+        facts: &mut TlsStream,
+        context: &mut Context<'_>,
+    ) {
+        let keys = context.keys;
+        let Self { opener, inside, cover } = self;
+        under(cover, context, |context| {
+            opener.gap(peer, length, mark, keys, &mut |event| take(inside, &event, facts, context));
+        });
+    }
+
+    /// A side ended its stream.
+    pub(super) fn end(&mut self, peer: Peer, mark: Mark, context: &mut Context<'_>) {
+        let Self { inside, cover, .. } = self;
+        under(cover, context, |context| inside.end(peer, mark, context));
+    }
+
+    /// Ends it: what keys made of the connection, and bytes that stayed closed.
+    pub(super) fn finish(self, context: &mut Context<'_>) -> (Access, u64) {
+        let Self { opener, inside, cover } = self;
+        under(&cover, context, |context| {
+            inside.finish(context);
+        });
+        let dark = opener.dark();
+        (opener.access(), dark.client.saturating_add(dark.server))
+    }
+}
+
+/// Does something with what was opened, while the context says what stands around it.
+fn under(cover: &Cover, context: &mut Context<'_>, act: impl FnOnce(&mut Context<'_>)) {
+    let before = std::mem::replace(&mut context.cover, cover.clone());
+    act(context);
+    context.cover = before;
+}
+
+fn take(inside: &mut Inside, event: &Opened<'_>, facts: &mut TlsStream, context: &mut Context<'_>) {
+    facts.opened(event);
+    match *event {
+        Opened::Data { from, bytes, mark } => {
+            if inside.is_lost() && is_http2(facts) {
+                inside.expect_http2(context);
+            }
+            inside.data(from, bytes, mark, context);
+        }
+        Opened::Gap { from, mark } => inside.lost(from, mark, context),
+        Opened::Alert { .. } | Opened::Handshake { .. } => {}
+    }
+}
+
+/// Whether the handshake agreed on HTTP/2 (RFC 9113 section 3.2).
+fn is_http2(facts: &TlsStream) -> bool {
+    facts.facts().agreed().and_then(|hello| hello.alpn.as_deref()) == Some("h2")
+}
