@@ -46,7 +46,7 @@ def nginx(network):
 events {{}}
 http {{ access_log off; {temps}
 server {{ listen {lab.HOSTS[lab.LOGIN]}:443 ssl; ssl_certificate {chain}; ssl_certificate_key {key}; ssl_protocols TLSv1.3; ssl_early_data on; ssl_session_cache shared:s:1m;
- location / {{ proxy_pass https://{lab.LOGIN2}; proxy_ssl_server_name on; proxy_ssl_name $host; proxy_set_header Host $host; proxy_http_version 1.1; }} }} }}
+ location / {{ proxy_pass https://{lab.LOGIN2}; proxy_ssl_protocols TLSv1.3; proxy_ssl_server_name on; proxy_ssl_name $host; proxy_set_header Host $host; proxy_http_version 1.1; }} }} }}
 """)
     network.spawn("s", "nginx", "-c", str(conf))
     network.until(lambda: f"{lab.HOSTS[lab.LOGIN]}:443 " in network.on("s", "ss", "-lnt").stdout, "nginx")

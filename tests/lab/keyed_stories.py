@@ -54,12 +54,13 @@ def plain(client):
 
 passed("push-approved-tls13-h2", "The push is approved after three seconds of polls.", encode=ALL_CODINGS, service=APPROVED)(plain)
 passed("push-approved-tls12-h1", "The push is approved after three seconds of polls.", tls="1.2", http=1, keys="end", ciphers="ECDHE-RSA-AES128-SHA", encode=["gzip"], chunked=True, service={**APPROVED, **LEAN})(plain)
+passed("push-approved-tls12-h1-resumed", "The server closes idle connections, so each poll resumes the session on a new one; the push is approved.", tls="1.2", http=1, keys="front", keep=500, service={**APPROVED, **LEAN})(plain)
 passed("push-approved-tls13-h2-proxy", "The push is approved after three seconds of polls, through a proxy.", proxy=True, keys="zip", encode=["br"], service={**APPROVED, **LEAN})(plain)
-passed("code-typed-tls13-h2", "A code that came by SMS is typed and right.", keys="zip", encode=["zstd"], padding=True, service={"methods": ["OneWaySMS"], "mfa": {"codes": ["Success"]}, **LEAN}, user={"codes": ["482931"]})(plain)
-passed("code-typed-tls12-h1", "The code of the app is wrong once, then right.", tls="1.2", http=1, keys="beside", ciphers="ECDHE-RSA-AES256-GCM-SHA384", encode=["deflate"], service={"methods": ["PhoneAppOTP"], "mfa": {"codes": ["OathCodeIncorrect", "Success"]}, **LEAN}, user={"codes": ["111111", "222222"]})(plain)
+passed("code-typed-tls13-h2", "A code that came by SMS is typed and right.", keys="zip", encode=["zstd"], padding=True, service={"methods": ["OneWaySMS"], "mfa": {"codes": ["Success"]}, **LEAN}, user={"codes": ["482931"], "type": 1500})(plain)
+passed("code-typed-tls12-h1", "The code of the app is wrong once, then right.", tls="1.2", http=1, keys="beside", ciphers="ECDHE-RSA-AES256-GCM-SHA384", encode=["deflate"], service={"methods": ["PhoneAppOTP"], "mfa": {"codes": ["OathCodeIncorrect", "Success"]}, **LEAN}, user={"codes": ["111111", "222222"], "type": 1500})(plain)
 
 
-@passed("script-approved-tls13-h1-resumed", "A program signs in; the server closes idle connections, so most are resumed. The push is approved.", http=1, keys="end", client="curl", keep=300, groups="P-384", service={**push(5200, "Success"), **LEAN, "mode": "query"})
+@passed("script-approved-tls13-h1", "A program signs in, the server asks for another group each time and closes idle connections; the push is approved.", http=1, keys="end", client="curl", keep=300, groups="P-384", service={**push(5200, "Success"), **LEAN, "mode": "query"})
 def script_approved(client):
     client.script()
 
@@ -74,7 +75,7 @@ def silent_then_passed_12(client):
     client.browse(url=f"https://{APP}/spa", after=[f"https://{APP}/"])
 
 
-@passed("silent-50079-then-passed-tls12-h2", "prompt=none meets 50079, the application goes on interactively, a code of the app is right.", tls="1.2", http=2, keys="front", service={"mode": "fragment", "silent": [50079], "methods": ["PhoneAppOTP"], "mfa": {"codes": ["Success"]}, **LEAN}, user={"codes": ["123456"]})
+@passed("silent-50079-then-passed-tls12-h2", "prompt=none meets 50079, the application goes on interactively, a code of the app is right.", tls="1.2", http=2, keys="front", service={"mode": "fragment", "silent": [50079], "methods": ["PhoneAppOTP"], "mfa": {"codes": ["Success"]}, **LEAN}, user={"codes": ["123456"], "type": 1500})
 def silent_then_code(client):
     client.browse(url=f"https://{APP}/spa", after=[f"https://{APP}/"])
 
@@ -85,6 +86,7 @@ passed("device-host-needs-http1-tls13-h2", "The device host refuses HTTP/2 with 
 # A challenge that is not passed.
 
 denied("push-denied-tls13-h1", "Deny is pressed on the phone.", http=1, keys="beside", encode=["gzip", "br"], chunked=True, hints=True, service={**DENIED, **LEAN})(plain)
+denied("push-denied-tls13-h1-resumed", "The server closes idle connections, so each poll resumes the session on a new one; deny is pressed on the phone.", http=1, keys="zip", keep=500, service={**DENIED, **LEAN})(plain)
 denied("push-denied-tls12-h2", "Deny is pressed on the phone.", tls="1.2", ciphers="ECDHE-RSA-CHACHA20-POLY1305", encode=["br"], service={**DENIED, **LEAN})(plain)
 denied("push-denied-tls12-h1-proxy", "Deny is pressed on the phone; through a proxy.", tls="1.2", http=1, proxy=True, keys="end", ciphers="ECDHE-RSA-AES128-GCM-SHA256", service={**DENIED, **LEAN})(plain)
 
@@ -135,7 +137,7 @@ def polls_reset_12(client):
 cut("polls-streams-reset-tls13-h2", "From the second poll on each stream to the sign-in host is reset with INTERNAL_ERROR, though connections hold.", streamReset={"polls": 2, "code": 2}, service={**push(20000, "Success"), **LEAN})(plain)
 
 
-@left("left-at-polls-tls13-h1", "The push is begun, polls are pending, then the user goes to a news site.", http=1, service={**push(60000, "Success"), **LEAN})
+@left("left-at-polls-tls13-h1", "The push is begun, polls are pending, then the user goes to a news site.", http=1, ciphers="TLS_CHACHA20_POLY1305_SHA256", service={**push(60000, "Success"), **LEAN})
 def left_at_polls(client):
     client.browse(leave={"polls": 3, "to": NEWS})
 
@@ -147,7 +149,7 @@ def left_at_polls_proxy(client):
 
 # No challenge.
 
-without("no-mfa-tls13-h2", "A sign-in with the password alone.", encode=["br", "zstd"], service={})(plain)
+without("no-mfa-tls13-h2", "A sign-in with the password alone.", ciphers="TLS_AES_128_GCM_SHA256", encode=["br", "zstd"], service={})(plain)
 without("no-mfa-tls12-h1", "A sign-in with the password alone.", tls="1.2", http=1, keys="zip", service=LEAN)(plain)
 
 # Programs at the token endpoint.

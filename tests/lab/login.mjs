@@ -82,12 +82,14 @@ function answer(req, res) {
     if (c.long?.includes(host)) headers.set("x-lab-long", "long header ".repeat(1700));
     const [bytes, coding] = coded(Buffer.from(body), req.headers["accept-encoding"]);
     if (coding) headers.set("Content-Encoding", coding);
-    if (!(c.chunked && bytes.length % 2) && req.method !== "HEAD") headers.set("Content-Length", bytes.length);
+    const parts = c.chunked && !res.stream && bytes.length > 2;
+    if (!parts && req.method !== "HEAD") headers.set("Content-Length", bytes.length);
     for (const [k, v] of headers) res.setHeader(k, v);
     res.statusCode = a.status || 200;
     if (c.hints) res.writeEarlyHints?.({ link: "</shared/1.0/>; rel=preconnect" });
     setTimeout(() => {
-      res.end(req.method === "HEAD" ? undefined : bytes);
+      if (parts) res.write(bytes.subarray(0, bytes.length >> 1));
+      res.end(req.method === "HEAD" ? undefined : parts ? bytes.subarray(bytes.length >> 1) : bytes);
       if (c.log) appendFileSync(c.log, JSON.stringify({ started, ended: Date.now(), method: req.method, url, version: req.httpVersion, address: req.socket.localAddress, port: req.socket.remotePort, sent: Object.entries(req.headers).filter(([k]) => !k.startsWith(":")), body: sent, mime: req.headers["content-type"], status: res.statusCode, got: a.headers || [], answer: body }) + "\n");
     }, c.think ?? 25);
     console.log(req.method, host, req.url.slice(0, 80), res.statusCode);
