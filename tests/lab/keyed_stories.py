@@ -54,13 +54,13 @@ def plain(client):
 
 passed("push-approved-tls13-h2", "The push is approved after three seconds of polls.", encode=ALL_CODINGS, service=APPROVED)(plain)
 passed("push-approved-tls12-h1", "The push is approved after three seconds of polls.", tls="1.2", http=1, keys="end", ciphers="ECDHE-RSA-AES128-SHA", encode=["gzip"], chunked=True, service={**APPROVED, **LEAN})(plain)
-passed("push-approved-tls12-h1-resumed", "The server closes idle connections, so each poll resumes the session on a new one; the push is approved.", tls="1.2", http=1, keys="front", keep=500, service={**APPROVED, **LEAN})(plain)
+passed("push-approved-tls12-h1-resumed", "The server closes the connection after each poll, so the next resumes the session on a new one; the push is approved.", tls="1.2", http=1, keys="front", closes=True, service={**APPROVED, **LEAN})(plain)
 passed("push-approved-tls13-h2-proxy", "The push is approved after three seconds of polls, through a proxy.", proxy=True, keys="zip", encode=["br"], service={**APPROVED, **LEAN})(plain)
 passed("code-typed-tls13-h2", "A code that came by SMS is typed and right.", keys="zip", encode=["zstd"], padding=True, service={"methods": ["OneWaySMS"], "mfa": {"codes": ["Success"]}, **LEAN}, user={"codes": ["482931"], "type": 1500})(plain)
 passed("code-typed-tls12-h1", "The code of the app is wrong once, then right.", tls="1.2", http=1, keys="beside", ciphers="ECDHE-RSA-AES256-GCM-SHA384", encode=["deflate"], service={"methods": ["PhoneAppOTP"], "mfa": {"codes": ["OathCodeIncorrect", "Success"]}, **LEAN}, user={"codes": ["111111", "222222"], "type": 1500})(plain)
 
 
-@passed("script-approved-tls13-h1", "A program signs in, the server asks for another group each time and closes idle connections; the push is approved.", http=1, keys="end", client="curl", keep=300, groups="P-384", service={**push(5200, "Success"), **LEAN, "mode": "query"})
+@passed("script-approved-tls13-h1", "A program signs in, the server asks for another group each time and closes the connection after each poll; the push is approved.", http=1, keys="end", client="curl", closes=True, groups="P-384", service={**push(5200, "Success"), **LEAN, "mode": "query"})
 def script_approved(client):
     client.script()
 
@@ -86,7 +86,7 @@ passed("device-host-needs-http1-tls13-h2", "The device host refuses HTTP/2 with 
 # A challenge that is not passed.
 
 denied("push-denied-tls13-h1", "Deny is pressed on the phone.", http=1, keys="beside", encode=["gzip", "br"], chunked=True, hints=True, service={**DENIED, **LEAN})(plain)
-denied("push-denied-tls13-h1-resumed", "The server closes idle connections, so each poll resumes the session on a new one; deny is pressed on the phone.", http=1, keys="zip", keep=500, service={**DENIED, **LEAN})(plain)
+denied("push-denied-tls13-h1-resumed", "The server closes the connection after each poll, so the next resumes the session on a new one; deny is pressed on the phone.", http=1, keys="zip", closes=True, service={**DENIED, **LEAN})(plain)
 denied("push-denied-tls12-h2", "Deny is pressed on the phone.", tls="1.2", ciphers="ECDHE-RSA-CHACHA20-POLY1305", encode=["br"], service={**DENIED, **LEAN})(plain)
 denied("push-denied-tls12-h1-proxy", "Deny is pressed on the phone; through a proxy.", tls="1.2", http=1, proxy=True, keys="end", ciphers="ECDHE-RSA-AES128-GCM-SHA256", service={**DENIED, **LEAN})(plain)
 

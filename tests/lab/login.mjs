@@ -84,6 +84,7 @@ function answer(req, res) {
     if (coding) headers.set("Content-Encoding", coding);
     const parts = c.chunked && !res.stream && bytes.length > 2;
     if (!parts && req.method !== "HEAD") headers.set("Content-Length", bytes.length);
+    if (c.closes && /EndAuth/.test(req.url) && !res.stream) headers.set("Connection", "close");
     for (const [k, v] of headers) res.setHeader(k, v);
     res.statusCode = a.status || 200;
     if (c.hints) res.writeEarlyHints?.({ link: "</shared/1.0/>; rel=preconnect" });
