@@ -79,7 +79,7 @@ function answer(req, res) {
     const headers = new Map();
     for (const [k, v] of a.headers || []) headers.set(k, headers.has(k) ? [headers.get(k), v].flat() : v);
     if (c.offer?.includes(host)) headers.set("Alt-Svc", 'h3=":443"; ma=86400');
-    if (c.long?.includes(host)) headers.set("x-lab-long", "long header ".repeat(1700));
+    if (c.long?.includes(host)) headers.set("x-lab-long", "long header ".repeat(2600));
     const [bytes, coding] = coded(Buffer.from(body), req.headers["accept-encoding"]);
     if (coding) headers.set("Content-Encoding", coding);
     const parts = c.chunked && !res.stream && bytes.length > 2;
