@@ -354,8 +354,8 @@ server {{ listen {ROUTER}:9443 ssl; ssl_certificate {cert}; ssl_certificate_key 
         self.get(f"https://{LOGIN}/common/SAS/EndAuth?pollCount=[1-6]", rate="60/m", **more)
         return self.get(f"https://{LOGIN}/common/SAS/ProcessAuth", f"https://{OFFICE}/", **more)
 
-    def chromium(self, url=f"https://{APP}/", seconds=12.0, extra=(), done=None, log=None):
-        """A headless Chromium that lives through the page on its own; trusts what the lab trusts."""
+    def home(self):
+        """A home folder for a browser that trusts what the lab trusts."""
         home = self.dir / "home"
         store = home / ".pki" / "nssdb"
         if not store.exists():
@@ -365,6 +365,11 @@ server {{ listen {ROUTER}:9443 ssl; ssl_certificate {cert}; ssl_certificate_key 
             for n, part in enumerate(p for p in trusted if "BEGIN" in p):
                 (self.dir / "one.pem").write_text(part + "-----END CERTIFICATE-----\n")
                 sh("certutil", "-A", "-d", f"sql:{store}", "-t", "C,,", "-n", f"lab{n}", "-i", str(self.dir / "one.pem"))
+        return home
+
+    def chromium(self, url=f"https://{APP}/", seconds=12.0, extra=(), done=None, log=None):
+        """A headless Chromium that lives through the page on its own; trusts what the lab trusts."""
+        home = self.home()
         child = self.spawn(
             "c", "chromium", "--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--disable-extensions", "--disable-default-apps",
             "--disable-features=OptimizationHints,MediaRouter,Translate,AutofillServerCommunication", f"--user-data-dir={home}/profile", *(() if any("quic" in x for x in extra) else ("--disable-quic",)), *extra, url, env={"HOME": str(home)})
@@ -427,16 +432,19 @@ def write_rows(stories, known):
     A row of the lab whose story is in `known` no more goes.
     """
     producer = sh("tcpdump", "--version").splitlines()[0].replace("tcpdump version", "tcpdump")
+    put_rows(dict(row(story, producer) for story in stories), "recorded from tests/lab (", {f"lab/{name}.pcap" for name in known})
+
+
+def put_rows(rows, origin, keep):
+    """Puts rows, text by path, in their places; of those whose origin begins with `origin`, only paths in `keep` stay."""
     file = CAPTURES / "manifest.toml"
     head, *blocks = file.read_text(encoding="utf-8").split("[[capture]]\n")
     if blocks and not blocks[-1].endswith("\n"):
         blocks[-1] += "\n"
     parts = {re.search(r'^path\s*= "([^"]*)"', b, re.M)[1]: b for b in blocks}
-    ours = lambda b: re.search(r'^origin\s*= "recorded from tests/lab', b, re.M)
-    keep = {f"lab/{name}.pcap" for name in known}
+    ours = lambda b: re.search(r'^origin\s*= "' + re.escape(origin), b, re.M)
     parts = {p: b for p, b in parts.items() if not ours(b) or p in keep}
-    for story in stories:
-        path, text = row(story, producer)
+    for path, text in rows.items():
         if path in parts:
             last = not parts[path].endswith("\n\n")
             parts[path] = text if last else text + "\n"

@@ -9,6 +9,7 @@ pub(crate) mod json;
 pub(crate) mod memory;
 pub(crate) mod random;
 pub(crate) mod traffic;
+pub(crate) mod tshark;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -31,6 +32,8 @@ pub(crate) struct Row {
     pub(crate) host: Option<String>,
     pub(crate) mfa: Option<String>,
     pub(crate) password: Option<String>,
+    /// The key log beside the capture, where it is not in it.
+    pub(crate) keylog: Option<String>,
     pub(crate) story: String,
     pub(crate) producer: String,
     pub(crate) origin: String,
@@ -63,6 +66,7 @@ pub(crate) fn manifest() -> Vec<Row> {
                 host: text("host"),
                 mfa: text("mfa"),
                 password: text("password"),
+                keylog: text("keylog"),
                 story: text("story").unwrap_or_default(),
                 producer: text("producer").unwrap_or_default(),
                 origin: text("origin").unwrap_or_default(),
@@ -85,7 +89,11 @@ pub(crate) fn manifest() -> Vec<Row> {
 /// The rows for tests that do much with each capture: of those of packets, which are many and long, one
 /// in twelve.
 pub(crate) fn sample() -> Vec<Row> {
-    let is_packets = |row: &Row| row.path.starts_with("lab/") || row.path.starts_with("packets/");
+    let is_packets = |row: &Row| {
+        row.path.starts_with("lab/")
+            || row.path.starts_with("packets/")
+            || (row.path.starts_with("keyed/") && row.producer.starts_with("tcpdump"))
+    };
     let (packets, others): (Vec<Row>, Vec<Row>) = manifest().into_iter().partition(is_packets);
     others.into_iter().chain(packets.into_iter().step_by(12)).collect()
 }

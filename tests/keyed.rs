@@ -1,0 +1,399 @@
+//! A packet capture with its keys says what the HAR of the same session says, and what tshark reads with them.
+//!
+//! The sessions in `captures/keyed` were recorded twice at once: as packets with the keys of the client, and as the
+//! HAR of its developer tools or of its own report (`tests/lab/keyed.py`). The keys come inside the capture, in one
+//! archive with it, or beside it as `NAME.keylog`, which is then given with `--keylog`.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test support")]
+#![expect(clippy::print_stdout, reason = "what agrees is printed")]
+#![cfg(feature = "cli")]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use support::tshark::{Request, of_tshark};
+
+/// A session: its packets, and its HAR.
+struct Session {
+    name: String,
+    packets: PathBuf,
+    har: PathBuf,
+}
+
+/// What the packets of a session cannot show as its HAR does, and why.
+struct Lack {
+    session: &'static str,
+    what: What,
+}
+
+enum What {
+    /// Requests whose URL begins so are not in the packets: their connection stays closed, or frames are missing.
+    Exchanges(&'static [&'static str]),
+    /// The outcome of the packets is this: what decides is not in them.
+    Outcome(&'static str),
+}
+
+const CDN: &str = "https://aadcdn.msauth.net/";
+const LOGIN: &str = "https://login.microsoftonline.com/";
+
+/// Sessions from which keys or frames were taken away.
+const LACKS: &[Lack] = &[
+    // The key log lacks the connection to the script host.
+    Lack { session: "script-host-key-missing-tls13-h2", what: What::Exchanges(&[CDN]) },
+    // The key log lacks the connections to the application.
+    Lack {
+        session: "application-key-missing-tls12-h1",
+        what: What::Exchanges(&["https://portal.fabrikam.example/"]),
+    },
+    // The frame of one poll's request is not in the capture: that poll cannot be told whole.
+    Lack {
+        session: "hole-at-poll-tls12-h1",
+        what: What::Exchanges(&["https://login.microsoftonline.com/common/SAS/EndAuth"]),
+    },
+    // A frame of a script is not in the capture: its bytes are lost, and where the record cannot be found
+    // again, so is the rest of what that connection's server said.
+    Lack { session: "hole-in-script-tls13-h1", what: What::Exchanges(&[CDN]) },
+    // The connection to the sign-in host is in its middle when the capture starts, and cannot be opened.
+    Lack {
+        session: "starts-at-polls-tls13-h1",
+        what: What::Exchanges(&[CDN, LOGIN, "https://portal.fabrikam.example/"]),
+    },
+    Lack { session: "starts-at-polls-tls13-h1", what: What::Outcome("undetermined") },
+    // The first connections are in their middle when the capture starts.
+    Lack {
+        session: "starts-before-password-tls13-h2",
+        what: What::Exchanges(&[
+            "https://login.microsoftonline.com/common/oauth2/v2.0/authorize",
+            CDN,
+        ]),
+    },
+];
+
+fn folder() -> PathBuf {
+    support::root().join("captures/keyed")
+}
+
+fn sessions() -> Vec<Session> {
+    let mut found: Vec<Session> = std::fs::read_dir(folder())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "har"))
+        .map(|har| {
+            let packets = ["pcapng", "pcap", "zip"]
+                .iter()
+                .map(|ending| har.with_extension(ending))
+                .find(|path| path.exists())
+                .unwrap();
+            let name = har.file_stem().unwrap().to_string_lossy().into_owned();
+            Session { name, packets, har }
+        })
+        .collect();
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    assert!(found.len() >= 40, "{} sessions", found.len());
+    found
+}
+
+/// The key log that lies beside a capture.
+fn beside(capture: &Path) -> Option<PathBuf> {
+    let path = PathBuf::from(format!("{}.keylog", capture.display()));
+    path.exists().then_some(path)
+}
+
+fn output(capture: &Path, keylog: Option<&Path>, format: &str) -> String {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mfatrace"));
+    command.stdin(Stdio::null()).args(["--format", format, "--no-hash"]).arg(capture);
+    if format == "json" {
+        command.arg("--evidence");
+    }
+    if let Some(keylog) = keylog {
+        command.arg("--keylog").arg(keylog);
+    }
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{}: {errors}", capture.display());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn told(capture: &Path) -> Value {
+    let keylog = beside(capture);
+    serde_json::from_str(&output(capture, keylog.as_deref(), "json")).unwrap()
+}
+
+fn array<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value[key].as_array().map_or(&[], Vec::as_slice)
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or("-")
+}
+
+/// The numbers behind `AADSTS` in a text.
+fn codes(text: &str) -> impl Iterator<Item = String> {
+    text.split("AADSTS")
+        .skip(1)
+        .map(|rest| rest.chars().take_while(char::is_ascii_digit).collect::<String>())
+}
+
+/// Kinds of steps whose answer the HAR no longer has: a browser drops bodies when it goes on to the next page.
+fn dropped(har: &Value) -> BTreeSet<&str> {
+    array(har, "steps")
+        .iter()
+        .filter(|step| text(step, "result") == "unknown")
+        .map(|step| text(step, "kind"))
+        .collect()
+}
+
+/// What is told of one attempt, line by line, but for steps of the kinds in `without`.
+///
+/// Of tries without an answer nothing counts: how often a client tried is told differently by its tools
+/// and by the wire.
+fn attempt(told: &Value, without: &BTreeSet<&str>) -> Vec<String> {
+    let mut lines = Vec::new();
+    for key in ["flow", "application", "outcome", "side", "mfa", "result_value", "user", "tenant"] {
+        if key != "result_value" || without.is_empty() {
+            lines.push(format!("{key} {}", text(told, key)));
+        }
+    }
+    lines.push(format!("overridden {}", !told["overridden_by"].is_null()));
+    lines.push(format!("methods {}", told["methods"]));
+    let mut found = BTreeSet::new();
+    let mut answered = 0;
+    for step in array(told, "steps") {
+        let (kind, result) = (text(step, "kind"), text(step, "result"));
+        let (detail, count) = (text(step, "detail"), step["count"].as_u64().unwrap());
+        if kind == "mfa_poll" && result != "no_response" {
+            answered += count;
+        }
+        if without.contains(kind) {
+            continue;
+        }
+        found.extend(codes(detail));
+        if kind.starts_with("mfa_") && !["no_response", "unknown"].contains(&result) {
+            lines.push(format!("{kind} {result} {detail} {count} times"));
+        }
+    }
+    lines.push(format!("codes {found:?}"));
+    lines.push(format!("polls answered {answered}"));
+    lines
+}
+
+fn verdict(told: &Value) -> String {
+    let verdict = &told["verdict"];
+    format!("{} {} {}", text(verdict, "outcome"), text(verdict, "side"), text(verdict, "host"))
+}
+
+/// Answered requests, how often each; a proxy's tunnels are of another layer.
+fn exchanges(told: &Value) -> BTreeMap<(String, String, u64), usize> {
+    let mut found = BTreeMap::new();
+    for one in array(&told["evidence"], "exchanges") {
+        let (method, url) = (text(one, "method"), text(one, "url"));
+        if let (Some(status), true) = (one["status"].as_u64(), method != "CONNECT") {
+            *found.entry((method.to_owned(), url.to_owned(), status)).or_default() += 1;
+        }
+    }
+    found
+}
+
+/// Whether a session is known to lack an exchange.
+fn lacks(session: &str, url: &str) -> bool {
+    LACKS.iter().any(|lack| match lack.what {
+        What::Exchanges(starts) => {
+            lack.session == session && starts.iter().any(|start| url.starts_with(start))
+        }
+        What::Outcome(_) => false,
+    })
+}
+
+fn other_outcome(session: &str) -> Option<&'static str> {
+    LACKS.iter().find_map(|lack| match lack.what {
+        What::Outcome(outcome) if lack.session == session => Some(outcome),
+        _ => None,
+    })
+}
+
+#[test]
+fn packets_say_what_the_har_says() {
+    let mut wrong = Vec::new();
+    for session in sessions() {
+        let (packets, har) = (told(&session.packets), told(&session.har));
+        if let Some(outcome) = other_outcome(&session.name) {
+            if text(&packets["verdict"], "outcome") != outcome {
+                wrong.push(format!("{}: {}", session.name, verdict(&packets)));
+            }
+            continue;
+        }
+        if verdict(&packets) != verdict(&har) {
+            wrong.push(format!(
+                "{}: {} but HAR {}",
+                session.name,
+                verdict(&packets),
+                verdict(&har)
+            ));
+        }
+        // Where requests are known to be missing, so are steps.
+        if LACKS.iter().any(|lack| lack.session == session.name) {
+            continue;
+        }
+        let (ours, theirs) = (array(&packets, "attempts"), array(&har, "attempts"));
+        if ours.len() != theirs.len() {
+            wrong.push(format!("{}: {} attempts, HAR {}", session.name, ours.len(), theirs.len()));
+        }
+        for (number, (one, other)) in ours.iter().zip(theirs).enumerate() {
+            let without = dropped(other);
+            let (one, other) = (attempt(one, &without), attempt(other, &without));
+            let differ = |a: &[String], b: &[String]| {
+                a.iter().filter(|line| !b.contains(line)).cloned().collect::<Vec<_>>().join("; ")
+            };
+            let (extra, missing) = (differ(&one, &other), differ(&other, &one));
+            if !extra.is_empty() || !missing.is_empty() {
+                let at = format!("{}, attempt {}", session.name, number + 1);
+                wrong.push(format!("{at}: packets say [{extra}], the HAR [{missing}]"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn packets_give_the_exchanges_of_the_har() {
+    let (mut all, mut agree, mut wrong) = (0, 0, Vec::new());
+    for session in sessions() {
+        let ours = exchanges(&told(&session.packets));
+        let theirs = exchanges(&told(&session.har));
+        for (key, &want) in &theirs {
+            let got = ours.get(key).copied().unwrap_or(0);
+            all += want;
+            agree += got.min(want);
+            if got < want && !lacks(&session.name, &key.1) {
+                wrong.push(format!("{}: {got} of {want} {key:?}", session.name));
+            }
+        }
+        // What a browser tries again by itself has no answer the first time, so no answered one is more.
+        for (key, &got) in &ours {
+            let want = theirs.get(key).copied().unwrap_or(0);
+            if got > want {
+                wrong.push(format!("{}: {got} times, HAR {want}: {key:?}", session.name));
+            }
+        }
+    }
+    println!("{agree} of {all} exchanges of the HARs are in the packets");
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn without_keys_nothing_is_read_and_with_them_no_key_is_shown() {
+    for session in sessions() {
+        let Some(keylog) = beside(&session.packets) else { continue };
+        let closed: Value = serde_json::from_str(&output(&session.packets, None, "json")).unwrap();
+        let read = exchanges(&closed);
+        assert!(read.is_empty(), "{}: {read:?}", session.name);
+        let keys = std::fs::read_to_string(&keylog).unwrap();
+        for format in ["json", "text"] {
+            let output = output(&session.packets, Some(&keylog), format);
+            assert!(!output.contains("FAKESECRET"), "{}", session.name);
+            for secret in keys.split_whitespace().filter(|word| word.len() >= 32) {
+                assert!(!output.contains(secret), "{}: a key is shown", session.name);
+            }
+        }
+    }
+}
+
+/// Requests that tshark reads and that are not told as it tells them, by capture and the beginning of the
+/// request as it is printed.
+const EXPLAINED: &[(&str, &str)] = &[];
+
+/// Compares what is told of one capture with what tshark reads of it.
+fn compare(
+    name: &str,
+    capture: &Path,
+    theirs: &[Request],
+    counts: &mut [usize; 2],
+    open: &mut Vec<String>,
+) {
+    let mut ours: Vec<Request> = array(&told(capture)["evidence"], "exchanges")
+        .iter()
+        .filter(|one| text(one, "method") != "CONNECT")
+        .map(Request::of_exchange)
+        .collect();
+    for want in theirs {
+        counts[0] += 1;
+        let Some(at) = ours.iter().position(|one| one.agrees(want)) else {
+            let known = |(file, start): &&(&str, &str)| {
+                *file == name && want.to_string().starts_with(start)
+            };
+            println!("  {name} - {want}");
+            if !EXPLAINED.iter().any(|one| known(&one)) {
+                open.push(format!("{name} - {want}"));
+            }
+            continue;
+        };
+        ours.swap_remove(at);
+        counts[1] += 1;
+    }
+}
+
+#[test]
+fn requests_of_public_captures_agree_with_tshark() {
+    let Some(folder) = support::public("pcap") else { return };
+    let mut files: Vec<PathBuf> =
+        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let (mut counts, mut open, mut opened) = ([0, 0], Vec::new(), 0);
+    for capture in files {
+        let name = capture.file_name().unwrap().to_string_lossy().into_owned();
+        let keylog = beside(&capture);
+        if keylog.is_none() && support::tshark::secrets(&capture).is_empty() {
+            continue;
+        }
+        let Some(theirs) = of_tshark(&capture, keylog.as_deref()) else { return };
+        opened += 1;
+        compare(&name, &capture, &theirs, &mut counts, &mut open);
+    }
+    println!("{opened} captures, {} of {} requests agree with tshark", counts[1], counts[0]);
+    assert!(opened >= 8, "{opened}");
+    assert!(open.is_empty(), "{} differ:\n{}", open.len(), open.join("\n"));
+}
+
+#[test]
+fn requests_of_our_sessions_agree_with_tshark() {
+    let (mut counts, mut open) = ([0, 0], Vec::new());
+    for session in sessions() {
+        // tshark does not look into archives.
+        if session.packets.extension().is_some_and(|ending| ending == "zip") {
+            continue;
+        }
+        let keylog = beside(&session.packets);
+        let Some(theirs) = of_tshark(&session.packets, keylog.as_deref()) else { return };
+        let theirs: Vec<Request> =
+            theirs.into_iter().filter(|one| !lacks(&session.name, &one.url())).collect();
+        compare(&session.name, &session.packets, &theirs, &mut counts, &mut open);
+    }
+    println!("{} of {} requests agree with tshark", counts[1], counts[0]);
+    assert!(open.is_empty(), "{} differ:\n{}", open.len(), open.join("\n"));
+}
+
+#[test]
+fn the_packets_of_the_corpus_hold_what_the_har_says() {
+    let mut wrong = Vec::new();
+    for session in sessions() {
+        if session.packets.extension().is_some_and(|ending| ending == "zip") {
+            continue;
+        }
+        let keylog = beside(&session.packets);
+        let Some(mut theirs) = of_tshark(&session.packets, keylog.as_deref()) else { return };
+        let har: Value = serde_json::from_str(&output(&session.har, None, "json")).unwrap();
+        for one in array(&har["evidence"], "exchanges").iter().map(Request::of_exchange) {
+            if one.is_unanswered() || lacks(&session.name, &one.url()) {
+                continue;
+            }
+            match theirs.iter().position(|other| one.agrees(other)) {
+                Some(at) => drop(theirs.swap_remove(at)),
+                None => wrong.push(format!("{}: {one}", session.name)),
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
