@@ -245,7 +245,8 @@ fn narrow(text: &[u8]) -> Cow<'_, [u8]> {
 
 /// Reads one line, without its end.
 fn read_line(line: &[u8]) -> Line {
-    let line = line.trim_ascii();
+    // Blocks of pcapng are filled up with zeros.
+    let line = line.split(|byte| *byte == 0).next().unwrap_or_default().trim_ascii();
     if line.is_empty() || line.starts_with(b"#") {
         return Line::Blank;
     }

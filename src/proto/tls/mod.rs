@@ -25,7 +25,7 @@ mod tests;
 pub use super::Probe;
 pub use alert::{AlertFact, alert_name};
 pub use certificate::{CertificateFacts, Chain, ClientCertificate};
-pub use decrypt::{Access, Opened, TlsOpener};
+pub use decrypt::{Access, Opened, TlsOpener, fuzz_opener};
 pub use facts::{NotTls, RecordSeen, Records, Sides, Tail, TlsFacts};
 pub use handshake::{Seen, ServerHello, cipher_name};
 pub use hello::{ClientHello, Ech};

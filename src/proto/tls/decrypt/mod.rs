@@ -13,6 +13,7 @@ mod messages;
 mod opening;
 mod schedule;
 mod session;
+mod side;
 mod suite;
 #[cfg(test)]
 mod tests;
@@ -20,9 +21,8 @@ mod tests;
 use std::fmt;
 
 use self::cipher::Credit;
-use self::lock::{Lock, Stage};
-use self::messages::Messages;
 use self::session::Session;
+use self::side::{Phase, Reading, Side};
 use super::facts::Sides;
 use super::handshake::Seen;
 use super::hello::ClientHello;
@@ -116,129 +116,6 @@ pub enum Access {
     Waiting,
 }
 
-/// The state of one side.
-#[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "independent states of one side")]
-struct Side {
-    phase: Phase,
-    /// The header of the record; `0 <= have <= 5` bytes of the next one are there.
-    header: [u8; HEADER],
-    have: u8,
-    /// Bytes of the record's body, and those still to come: `left <= length`.
-    length: u16,
-    left: u16,
-    reading: Reading,
-    /// What is held of a record that may be opened.
-    buffer: Vec<u8>,
-    messages: Messages,
-    lock: Option<Box<Lock>>,
-    /// Whether the next record has the next key.
-    is_turning: bool,
-    /// Whether the side said that it encrypts from now on.
-    is_changed: bool,
-    /// Whether nothing of the side can be opened any more.
-    is_closed: bool,
-    /// Whether records may be missing in front of the next one, and how many bytes are.
-    is_unsure: bool,
-    missing: u64,
-    /// Whether the place of the record was guessed.
-    is_guess: bool,
-    /// The last byte of the version that encrypted records wear.
-    version: Option<u8>,
-    /// Whether data were given.
-    has_data: bool,
-    /// Whether data may be missing, and whether that was told.
-    is_torn: bool,
-    is_told: bool,
-}
-
-/// Where a side's stream stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Phase {
-    /// In the body of a record.
-    Body,
-    /// At or in the header of a record.
-    Header,
-    /// Somewhere.
-    Lost,
-    /// Nothing was seen.
-    #[default]
-    Start,
-}
-
-/// What is made of the body of a record.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Reading {
-    /// Handshake messages in clear.
-    Clear,
-    /// Encrypted, and not to be opened.
-    Dark,
-    /// Encrypted, and held.
-    Held,
-    /// Of no interest.
-    #[default]
-    Passed,
-    /// A hello of SSL 2.0 form.
-    Ssl2,
-    /// Bytes of it are missing.
-    Torn,
-}
-
-impl Side {
-    /// Loses the place in the stream.
-    fn lose(&mut self) {
-        let here = match self.phase {
-            Phase::Body => {
-                usize::from(self.length.saturating_sub(self.left)).saturating_add(HEADER)
-            }
-            _ => usize::from(self.have),
-        };
-        self.miss(u64::try_from(here).unwrap_or(0));
-        self.phase = Phase::Lost;
-        self.have = 0;
-        self.left = 0;
-        self.is_unsure = true;
-        self.is_guess = false;
-        self.buffer = Vec::new();
-        self.messages.reset();
-        if let Some(lock) = &mut self.lock {
-            lock.lose();
-        }
-    }
-
-    fn miss(&mut self, bytes: u64) {
-        self.missing = self.missing.saturating_add(bytes);
-    }
-
-    const fn kind(&self) -> u8 {
-        let [kind, ..] = self.header;
-        kind
-    }
-
-    fn stage(&self) -> Option<Stage> {
-        self.lock.as_ref().map(|lock| lock.stage)
-    }
-
-    /// Whether these bytes, as far as they go, may be the header of a record that can be opened.
-    fn may_begin(&self, bytes: &[u8]) -> bool {
-        let is_old = matches!(self.stage(), Some(Stage::Old(_)));
-        let kind = |kind: u8| kind == APPLICATION || is_old && matches!(kind, 21 | HANDSHAKE);
-        let minor = |minor: u8| self.version.map_or(minor <= 3, |version| version == minor);
-        let fits = bytes.first().is_none_or(|byte| kind(*byte))
-            && bytes.get(1).is_none_or(|byte| *byte == 3)
-            && bytes.get(2).is_none_or(|byte| minor(*byte));
-        match bytes.first_chunk::<HEADER>() {
-            _ if !fits => false,
-            None => true,
-            Some(head) => Header::read(*head).is_some_and(|header| {
-                let next = usize::from(header.length).saturating_add(HEADER);
-                let behind = bytes.get(next..).and_then(|bytes| bytes.first_chunk::<HEADER>());
-                header.length >= SHORTEST && behind.is_none_or(|next| Header::read(*next).is_some())
-            }),
-        }
-    }
-}
-
 impl Default for TlsOpener {
     fn default() -> Self {
         Self {
@@ -305,15 +182,20 @@ impl TlsOpener {
         let inside = u16::try_from(length).ok().filter(|length| *length <= side.left);
         if let Some(inside) = inside.filter(|_| side.phase == Phase::Body && !side.is_guess) {
             side.left = side.left.saturating_sub(inside);
-            if side.reading == Reading::Clear {
-                side.messages.reset();
-                self.session.lose();
+            match side.reading {
+                Reading::Clear => {
+                    // Where the next message begins is not known before the next record.
+                    side.reading = Reading::Passed;
+                    side.messages.reset();
+                    self.session.lose();
+                }
+                Reading::Held | Reading::Ssl2 => {
+                    side.reading = Reading::Torn;
+                    side.buffer = Vec::new();
+                }
+                Reading::Dark | Reading::Passed | Reading::Torn => {}
             }
             let side = self.sides.of_mut(from);
-            if !matches!(side.reading, Reading::Dark | Reading::Passed) {
-                side.reading = Reading::Torn;
-                side.buffer = Vec::new();
-            }
             if side.left == 0 {
                 self.end_record(from, mark, keys, out);
             }
@@ -542,5 +424,27 @@ impl TlsOpener {
     }
 }
 
-/// Bytes of the shortest record that is looked for where its place is not known: a type and a short tag.
-const SHORTEST: u16 = 9;
+/// Entry for fuzzing: a key log, and pieces of both sides with gaps between them.
+#[doc(hidden)]
+pub fn fuzz_opener(data: &[u8]) {
+    let frame = std::num::NonZeroU64::MIN;
+    let mark = Mark { frame, at: crate::time::Timestamp::from_nanoseconds(0) };
+    let mut keys = KeyLog::default();
+    let (text, mut rest) = data.split_at_checked(data.len() / 4).unwrap_or((data, &[]));
+    let read = keys.read(text);
+    assert!(read.secrets == 0 || KeyLog::probe(text) != crate::proto::Probe::Unsure);
+    assert!(keys.held() <= crate::limits::KEY_LOG, "a key log is bounded");
+    let mut opener = TlsOpener::new();
+    while let Some(([order, length], behind)) = rest.split_first_chunk::<2>() {
+        let from = if order & 1 == 0 { Peer::Client } else { Peer::Server };
+        let count = usize::from(*length).saturating_mul(usize::from(order >> 4)).min(behind.len());
+        let (piece, next) = behind.split_at_checked(count).unwrap_or((behind, &[]));
+        if order & 0x0e == 0x0e {
+            opener.gap(from, u64::from(*length), mark, &keys, &mut |_| {});
+        } else {
+            opener.data(from, piece, mark, &keys, &mut |_| {});
+        }
+        rest = next;
+        assert!(opener.held() <= 1 << 18, "what is held is bounded");
+    }
+}

@@ -6,7 +6,9 @@
 //! Invariants: of messages only the ClientHello is held, and only until the ServerHello; a hello
 //! that is not whole is as good as none.
 
-use super::super::handshake::{CLIENT_HELLO, CLIENT_KEY_EXCHANGE, RETRY_RANDOM, SERVER_HELLO};
+use super::super::handshake::{
+    CLIENT_HELLO, CLIENT_KEY_EXCHANGE, RETRY_RANDOM, SERVER_HELLO, is_hello_version,
+};
 use super::super::hello::{EARLY_DATA, SUPPORTED_VERSIONS};
 use super::super::key_log::{KeyLog, Label};
 use super::super::reader::{Reader, numbers};
@@ -127,7 +129,7 @@ impl Session {
 
     fn read_client(&mut self, body: &[u8]) -> Option<()> {
         let mut reader = Reader::new(body);
-        reader.u16()?;
+        reader.u16().filter(|version| is_hello_version(*version))?;
         self.client = Some(reader.array()?);
         reader.block8().filter(|id| id.is_whole)?;
         let suites = reader.block16().filter(|suites| suites.is_whole)?;
@@ -234,7 +236,7 @@ impl Session {
 impl Agreed {
     fn read(body: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(body);
-        let version = reader.u16()?;
+        let version = reader.u16().filter(|version| is_hello_version(*version))?;
         let random = reader.array()?;
         // Drafts of TLS 1.3 before 22 had neither session id nor compression here.
         let is_short = (0x7f00..0x7f16).contains(&version);

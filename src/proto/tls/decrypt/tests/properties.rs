@@ -247,3 +247,39 @@ fn mid_stream_nothing_can_be_opened() {
     }
     assert_eq!(text(&events, Peer::Client), said(recorded.name)[0]);
 }
+
+#[test]
+fn the_sides_may_be_the_wrong_way_round() {
+    for name in ["12-aes-128-gcm", "13-early"] {
+        let mut recorded = Recorded::named(name);
+        recorded.pieces.iter_mut().for_each(|(from, _)| *from = from.other());
+        let (_, events) = recorded.run();
+        let [client, server] = said(name);
+        assert_eq!(text(&events, Peer::Server), client);
+        assert_eq!(text(&events, Peer::Client), server);
+    }
+}
+
+#[test]
+fn a_hello_of_ssl_2_form_has_random_bytes_too() {
+    let mut recorded = Recorded::named("10-aes-256-cbc-mte");
+    let expected = recorded.run().1;
+    let random = recorded.run().0.client_random().unwrap();
+    let mut hello = vec![0x80, 44, 1, 3, 1, 0, 3, 0, 0, 0, 32, 0, 0, 0x35];
+    hello.extend_from_slice(&random);
+    recorded.pieces[0].1 = hello;
+    assert_eq!(recorded.run().1, expected);
+}
+
+proptest! {
+    #[test]
+    fn anything_is_taken(mut bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+        fuzz_opener(&bytes);
+        // Headers that are believed lead further.
+        for at in (0..bytes.len().saturating_sub(8)).step_by(40) {
+            let header = [20 + bytes[at] % 4, 3, 3, 0, bytes[at + 4] % 64];
+            bytes[at..at + 5].copy_from_slice(&header);
+        }
+        fuzz_opener(&bytes);
+    }
+}
