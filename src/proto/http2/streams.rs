@@ -249,9 +249,9 @@ impl Streams {
         let answered = stream.answered.has_ended && code == NO_ERROR;
         let broken = Broken { by, code, is_connection: false, mark };
         if answered {
-            self.tell(id, None, out)
+            self.tell(id, None, out);
         } else {
-            self.give_up(id, broken, out)
+            self.give_up(id, broken, out);
         }
         self.remember(id);
     }
