@@ -182,7 +182,7 @@ fn read(path: &Path, hash: bool) -> Analysis {
         selection: Selection::default(),
         cancel: &cancel,
     };
-    analyze(vec![CaseInput::File(path.to_owned())], &options)
+    analyze(&[CaseInput::File(path.to_owned())], &options)
 }
 
 /// What the library told, of that which is compared; `want` gives what it has no list of.

@@ -71,7 +71,7 @@ pub struct Analysis {
 }
 
 /// Analyses inputs that belong to one case.
-pub fn analyze(inputs: Vec<CaseInput>, options: &AnalyzeOptions<'_>) -> Analysis {
+pub fn analyze(inputs: &[CaseInput], options: &AnalyzeOptions<'_>) -> Analysis {
     let scope = scope(&options.limits);
     let keys = Keys::new();
     let read = ReadOptions {
@@ -81,7 +81,7 @@ pub fn analyze(inputs: Vec<CaseInput>, options: &AnalyzeOptions<'_>) -> Analysis
         keys: &keys,
         cancel: options.cancel,
     };
-    let mut builder = read_all(&inputs, &read, options);
+    let mut builder = read_all(inputs, &read, options);
     // Keys that stand behind the packets that they open do so when those are read once more.
     if keys.take_late() && !read.is_cancelled() {
         if inputs.contains(&CaseInput::Standard) {
@@ -89,7 +89,7 @@ pub fn analyze(inputs: Vec<CaseInput>, options: &AnalyzeOptions<'_>) -> Analysis
                         be read twice: give the capture as a file, or the keys with --keylog";
             builder.diagnose(DiagnosticCode::KeyLog, None, text);
         } else {
-            builder = read_all(&inputs, &read, options);
+            builder = read_all(inputs, &read, options);
         }
     }
     conclude(builder.finish(), &options.selection)

@@ -29,7 +29,7 @@
 //!     selection: Selection::default(),
 //!     cancel: &cancel,
 //! };
-//! let analysis = analyze(vec![CaseInput::File("captures/browser/push-denied.saz".into())], &options);
+//! let analysis = analyze(&[CaseInput::File("captures/browser/push-denied.saz".into())], &options);
 //! assert_eq!(analysis.verdict.outcome.as_str(), "mfa_denied");
 //! assert_eq!(analysis.verdict.side.as_str(), "user");
 //! ```

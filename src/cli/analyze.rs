@@ -91,7 +91,7 @@ fn guarded(options: &Options, passwords: &[String]) -> Option<(Analysis, bool)> 
         selection: options.selection.clone(),
         cancel: &cancel,
     };
-    let analysis = catch_unwind(AssertUnwindSafe(|| analyze(options.inputs.clone(), &how)));
+    let analysis = catch_unwind(AssertUnwindSafe(|| analyze(&options.inputs, &how)));
     drop(timer);
     Some((analysis.ok()?, cancel.load(Ordering::Relaxed)))
 }

@@ -100,22 +100,34 @@ pub(crate) fn sample() -> Vec<Row> {
 
 /// Analyses files as one case.
 pub(crate) fn run(paths: &[PathBuf], passwords: &[String]) -> Analysis {
+    run_with_keys(paths, passwords, &[])
+}
+
+/// Analyses files as one case, with key logs.
+pub(crate) fn run_with_keys(
+    paths: &[PathBuf],
+    passwords: &[String],
+    key_logs: &[PathBuf],
+) -> Analysis {
     let cancel = AtomicBool::new(false);
     let options = AnalyzeOptions {
         limits: Limits::default(),
         hash: false,
         passwords,
-        key_logs: &[],
+        key_logs,
         selection: Selection::default(),
         cancel: &cancel,
     };
-    analyze(paths.iter().cloned().map(CaseInput::File).collect(), &options)
+    let inputs: Vec<CaseInput> = paths.iter().cloned().map(CaseInput::File).collect();
+    analyze(&inputs, &options)
 }
 
 /// Analyses one capture of the corpus.
 pub(crate) fn run_row(row: &Row) -> Analysis {
     let passwords: Vec<String> = row.password.iter().cloned().collect();
-    run(&[root().join("captures").join(&row.path)], &passwords)
+    let captures = root().join("captures");
+    let key_logs: Vec<PathBuf> = row.keylog.iter().map(|path| captures.join(path)).collect();
+    run_with_keys(&[captures.join(&row.path)], &passwords, &key_logs)
 }
 
 /// The folder of public captures; `None` with the reason printed, or a failure where it is required.

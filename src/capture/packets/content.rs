@@ -406,11 +406,11 @@ impl Inside {
             self.try_keys(context);
             (Layer::Tls(stream), Protocol::Tls)
         } else if by_http2 == Probe::Certain && (peer == Peer::Client || context.cover.is_opened) {
-            let stream = Http2Stream::new().with_bodies(self.bodies(context));
+            let stream = Http2Stream::new().with_bodies(bodies(context));
             (Layer::Http2(Box::new(stream)), Protocol::Http)
         } else if by_http == Probe::Certain && by_http2 == Probe::No {
             let stream = if context.cover.is_opened {
-                HttpStream::new().with_bodies(self.bodies(context))
+                HttpStream::new().with_bodies(bodies(context))
             } else {
                 HttpStream::new()
             };
@@ -582,18 +582,10 @@ impl Inside {
         }
     }
 
-    /// Bytes kept of each body of the connection.
-    fn bodies(&self, context: &Context<'_>) -> usize {
-        let name = context.cover.name.as_ref();
-        let in_scope = name.is_none_or(|name| context.scope.covers(name.as_str(), "/"));
-        let wanted = usize::try_from(context.bodies).unwrap_or(usize::MAX);
-        if context.cover.is_opened && in_scope { wanted } else { wanted.min(limits::STREAM_BODY) }
-    }
-
     /// The protocol that the handshake around it agreed on, for what began before it could be read.
     pub(super) fn expect_http2(&mut self, context: &Context<'_>) {
         if matches!(self.layer, Layer::Undecided(..)) {
-            let mut stream = Http2Stream::new().with_bodies(self.bodies(context));
+            let mut stream = Http2Stream::new().with_bodies(bodies(context));
             stream.start_mid_stream();
             self.layer = Layer::Http2(Box::new(stream));
             self.protocol = Protocol::Http;
@@ -644,6 +636,14 @@ impl Inside {
             access,
         }
     }
+}
+
+/// Bytes kept of each body of the connection.
+fn bodies(context: &Context<'_>) -> usize {
+    let name = context.cover.name.as_ref();
+    let in_scope = name.is_none_or(|name| context.scope.covers(name.as_str(), "/"));
+    let wanted = usize::try_from(context.bodies).unwrap_or(usize::MAX);
+    if context.cover.is_opened && in_scope { wanted } else { wanted.min(limits::STREAM_BODY) }
 }
 
 /// Takes what a connection of HTTP/2 tells.

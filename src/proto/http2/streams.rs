@@ -130,7 +130,7 @@ impl Streams {
     /// Takes a request that was made before the connection became HTTP/2.
     pub(super) fn upgraded(&mut self, request: ClearRequest) {
         self.highest = self.highest.max(1);
-        self.bytes = self.bytes.saturating_add(request.held());
+        self.bytes = self.bytes.saturating_add(request_bytes(&request));
         let mut asked = Content::new(false, true);
         asked.has_ended = true;
         let stream = Stream { request: Some(request), asked, ..Stream::default() };
@@ -166,7 +166,7 @@ impl Streams {
             (None, Some(status)) => {
                 let is_whole = head.is_whole;
                 let mut response = head.into_response(status, extent);
-                if response.held() > room {
+                if response_bytes(&response) > room {
                     let fields = u32::try_from(response.headers.len()).unwrap_or(u32::MAX);
                     response.unread = response.unread.saturating_add(fields);
                     response.headers = Vec::new();
@@ -175,7 +175,7 @@ impl Streams {
                 let keeps = bodies.keeps_response(kind);
                 stream.answered = Content::new(keeps, is_whole);
                 stream.unread = None;
-                self.bytes = self.bytes.saturating_add(response.held());
+                self.bytes = self.bytes.saturating_add(response_bytes(&response));
                 let is_tunnel = (200..300).contains(&status)
                     && stream.request.as_ref().is_some_and(|request| request.method == "CONNECT");
                 response.complete = is_tunnel;
@@ -249,9 +249,9 @@ impl Streams {
         let answered = stream.answered.has_ended && code == NO_ERROR;
         let broken = Broken { by, code, is_connection: false, mark };
         if answered {
-            self.tell(id, None, out)
+            self.tell(id, None, out);
         } else {
-            self.give_up(id, broken, out)
+            self.give_up(id, broken, out);
         }
         self.remember(id);
     }
@@ -290,16 +290,16 @@ impl Streams {
     fn begin(&mut self, id: u32, head: Head, ends: bool, extent: Extent, out: Events<'_>) {
         let is_whole = head.is_whole;
         let mut request = head.into_request(extent);
-        if self.bytes.saturating_add(request.held()) > self.most() {
+        if self.bytes.saturating_add(request_bytes(&request)) > self.most() {
             let fields = u32::try_from(request.headers.len()).unwrap_or(u32::MAX);
             request.unread = request.unread.saturating_add(fields);
             request.headers = Vec::new();
         }
         if !self.open.contains_key(&id) {
-            self.make_room(request.held(), out);
+            self.make_room(request_bytes(&request), out);
         }
         let keeps = !ends && self.bodies.keeps_request(request.header("content-type"));
-        self.bytes = self.bytes.saturating_add(request.held());
+        self.bytes = self.bytes.saturating_add(request_bytes(&request));
         let stream = self.open.entry(id).or_default();
         stream.asked = Content::new(keeps, is_whole);
         stream.request = Some(request);
@@ -363,14 +363,23 @@ impl Streams {
 impl Stream {
     /// Bytes held by it.
     fn held(&self) -> usize {
-        let request = self.request.as_ref().map_or(0, ClearRequest::held);
-        request.saturating_add(self.response.as_ref().map_or(0, ClearResponse::held))
+        let request = self.request.as_ref().map_or(0, request_bytes);
+        request.saturating_add(self.response.as_ref().map_or(0, response_bytes))
     }
 
     /// Notes a part of a response that cannot be read.
     fn unread(&mut self, extent: Extent) {
         self.unread.get_or_insert(extent).last = extent.last;
     }
+}
+
+/// Bytes held by a request, what holds its fields together included: they may be short and many.
+fn request_bytes(request: &ClearRequest) -> usize {
+    request.held().saturating_add(request.headers.len().saturating_mul(FIELD))
+}
+
+fn response_bytes(response: &ClearResponse) -> usize {
+    response.held().saturating_add(response.headers.len().saturating_mul(FIELD))
 }
 
 const fn side(peer: Peer) -> usize {
@@ -380,5 +389,7 @@ const fn side(peer: Peer) -> usize {
     }
 }
 
+/// Bytes of a field beside its text.
+const FIELD: usize = size_of::<(String, String)>();
 /// `NO_ERROR` of RFC 9113 section 7.
 const NO_ERROR: u32 = 0;
