@@ -24,11 +24,12 @@ use crate::proto::socks::{Socks, SocksHost, SocksState};
 use crate::proto::tcp::{Piece, Pool, Reassembly, Sequence};
 use crate::proto::tls::{Access, CertificateFacts, ClientHello, KeyLog, TlsFacts, TlsStream};
 use crate::proto::{Mark, Peer, Probe};
-use crate::time::Timestamp;
 
 /// How long a hole is waited for after its receiver acknowledged it: a capture may hold packets a
 /// little out of order.
 const LATE: Duration = Duration::from_millis(50);
+/// The same where the receiver answers: what it answers has to be read before the answer.
+const LATE_ANSWERED: Duration = Duration::from_millis(2);
 /// Ports of name servers, and of those that are asked over the link.
 const DNS: [u16; 2] = [53, 5353];
 /// Ports at which TLS is spoken from the first byte.
@@ -228,17 +229,17 @@ impl Content {
             Peer::Server => (server, client),
         };
         let mark = segment.mark;
+        let late = if segment.length > 0 { LATE_ANSWERED } else { LATE };
+        if let Some(ack) = segment.ack()
+            && other.waits_since().is_some_and(|since| mark.at.since(since) >= late)
+        {
+            other.acknowledged(ack, pool, &mut |piece| inside.piece(peer.other(), piece, context));
+        }
         if segment.length > 0 {
             let sequence = segment.sequence.plus(u32::from(segment.has(flag::SYN)));
             own.segment(sequence, segment.payload, segment.length, mark, pool, &mut |piece| {
                 inside.piece(peer, piece, context);
             });
-        }
-        let is_late = |since: Timestamp| mark.at.since(since) >= LATE;
-        if let Some(ack) = segment.ack()
-            && other.waits_since().is_some_and(is_late)
-        {
-            other.acknowledged(ack, pool, &mut |piece| inside.piece(peer.other(), piece, context));
         }
         if segment.has(flag::FIN) && !own.is_waiting() {
             inside.end(peer, mark, context);
