@@ -16,7 +16,9 @@ use super::handover::Handover;
 use super::json_evidence::EvidenceJson;
 use super::model::{ReportInput, acts, display_filter, place};
 use super::sign_in_log::SignInLog;
-use crate::evidence::{EvidenceRef, HostName, Input, Locator, Redaction, named, shown};
+use crate::evidence::{
+    EvidenceRef, HostName, Input, KeyCoverage, Locator, Redaction, named, shown,
+};
 use crate::finding::{Finding, Refs, RuleId, Text};
 use crate::signin::{
     AttemptId, Browser, Expected, Guid, GuideCause, MfaState, Outcome, Side, SignInAttempt,
@@ -121,6 +123,27 @@ struct InputJson<'a> {
     /// Inputs whose requests are seen in the packets of this one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     joined: Vec<JoinedJson>,
+    /// What keys made of its connections of TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decryption: Option<DecryptionJson>,
+}
+
+/// What keys made of connections of TLS.
+#[derive(Serialize)]
+struct DecryptionJson {
+    opened: u64,
+    no_secret: u64,
+    mid_stream: u64,
+    unsupported: u64,
+    failed: u64,
+    dark_bytes: u64,
+}
+
+impl DecryptionJson {
+    const fn new(keys: KeyCoverage) -> Self {
+        let KeyCoverage { opened, no_secret, mid_stream, unsupported, failed, dark } = keys;
+        Self { opened, no_secret, mid_stream, unsupported, failed, dark_bytes: dark }
+    }
 }
 
 /// Another input with the same traffic.
@@ -167,6 +190,12 @@ impl<'a> InputJson<'a> {
                 connections: evidence.connections.iter().filter(|one| own(&one.at)).count(),
                 lookups: evidence.lookups.iter().filter(|one| own(&one.at)).count(),
             },
+            decryption: report
+                .evidence
+                .coverage
+                .of(input.id)
+                .and_then(|one| one.wire.as_ref()?.keys)
+                .map(DecryptionJson::new),
             joined: report
                 .signin
                 .joined

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 
 use super::page::{Page, Tone};
 use super::{Detail, fact, says_no_capture};
-use crate::evidence::{Diagnostic, Format, Input, named};
+use crate::evidence::{Diagnostic, Format, Input, KeyCoverage, named};
 use crate::report::model::{
     ReportInput, clock, counted, format_words, is_unread, record_words, sentence, size,
 };
@@ -228,6 +228,10 @@ fn inputs(page: &mut Page, report: &ReportInput<'_>) {
         if let Some((first, last)) = input.first.zip(input.last) {
             page.text(5, &format!("{} to {}", clock(first), clock(last)), Tone::Plain);
         }
+        let keys = report.evidence.coverage.of(input.id).and_then(|one| one.wire.as_ref()?.keys);
+        if let Some(keys) = keys {
+            page.text(5, &opened_by(keys), Tone::Plain);
+        }
         for one in report.signin.joined.iter().filter(|one| one.packets == input.id) {
             page.text(5, &same_traffic(one), Tone::Plain);
         }
@@ -241,6 +245,27 @@ fn inputs(page: &mut Page, report: &ReportInput<'_>) {
             }
         }
     }
+}
+
+/// How many connections keys opened, and why others stayed closed.
+fn opened_by(keys: KeyCoverage) -> String {
+    let all = [keys.opened, keys.no_secret, keys.mid_stream, keys.unsupported, keys.failed];
+    let all = all.into_iter().fold(0_u64, u64::saturating_add);
+    let mut words = format!("keys opened {} of {all} TLS connections", keys.opened);
+    for (count, why) in [
+        (keys.no_secret, "without a secret"),
+        (keys.mid_stream, "begun before the capture"),
+        (keys.unsupported, "with a cipher that is not supported"),
+        (keys.failed, "with a secret that does not fit"),
+    ] {
+        if count > 0 {
+            let _ = write!(words, "; {count} {why}");
+        }
+    }
+    if keys.dark > 0 {
+        let _ = write!(words, "; {} of their data stayed closed", size(keys.dark));
+    }
+    words
 }
 
 /// That the requests of another input are in the packets of this one, and how far the clocks differ.
