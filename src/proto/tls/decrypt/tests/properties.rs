@@ -190,6 +190,18 @@ fn some_secrets_open_one_side_or_the_data_alone() {
 }
 
 #[test]
+fn data_sent_early_stay_dark_without_their_secret() {
+    for (name, taken) in [("13-early", "hello from the client\n"), ("13-early-refused", "hello")] {
+        let mut recorded = Recorded::named(name);
+        recorded.with_lines(|line| (!line.contains("EARLY")).then(|| line.to_owned()));
+        let (opener, events) = recorded.run();
+        assert!(text(&events, Peer::Client).starts_with(taken), "{name} {events:?}");
+        assert_eq!(text(&events, Peer::Server), said(name)[1], "{name}");
+        assert_eq!(opener.access(), Access::Open);
+    }
+}
+
+#[test]
 fn wrong_keys_end_in_bounded_time() {
     let mut recorded = Recorded::named("13-aes-128-gcm");
     recorded.with_lines(|line| {
