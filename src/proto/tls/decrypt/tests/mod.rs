@@ -11,8 +11,8 @@ mod published;
 
 use std::num::NonZeroU64;
 
-use super::super::key_log::KeyLog;
 use super::*;
+use crate::proto::tls::key_log::KeyLog;
 use crate::time::Timestamp;
 
 /// A recorded connection.

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::super::key_log::{KeyLog, Label};
 use super::*;
+use crate::proto::tls::key_log::Label;
 
 fn any_recorded() -> impl Strategy<Value = Recorded> {
     (0..RECORDED.len()).prop_map(|at| {
