@@ -19,9 +19,9 @@ use hmac::{Hmac, Mac};
 use sha1::Sha1;
 use sha2::{Sha256, Sha384};
 
-use super::super::record::HEADER;
 use super::suite::{Bulk, MacKind};
 use crate::limits;
+use crate::proto::tls::record::HEADER;
 
 /// What opens the records of one side under one key.
 pub(super) enum Cipher {

@@ -104,10 +104,13 @@ impl TlsOpener {
     /// Gives all up; it is `false`, as nothing can be opened.
     fn give_up(&mut self, reason: Access) -> bool {
         self.reason.get_or_insert(reason);
-        self.sides.client.is_closed = true;
-        self.sides.server.is_closed = true;
-        self.sides.client.lock = None;
-        self.sides.server.lock = None;
+        for side in [&mut self.sides.client, &mut self.sides.server] {
+            side.is_closed = true;
+            side.lock = None;
+            side.buffer = Vec::new();
+            side.messages.reset();
+        }
+        self.early = Vec::new();
         self.session.lose();
         false
     }

@@ -6,12 +6,6 @@
 //! Invariants: of messages only the ClientHello is held, and only until the ServerHello; a hello
 //! that is not whole is as good as none.
 
-use super::super::handshake::{
-    CLIENT_HELLO, CLIENT_KEY_EXCHANGE, RETRY_RANDOM, SERVER_HELLO, is_hello_version,
-};
-use super::super::hello::{EARLY_DATA, SUPPORTED_VERSIONS};
-use super::super::key_log::{KeyLog, Label};
-use super::super::reader::{Reader, numbers};
 use super::Access;
 use super::cipher::{CbcParts, Cipher, Form};
 use super::lock::{Lock, Stage};
@@ -19,6 +13,12 @@ use super::messages::Message;
 use super::schedule::{Hash, Master, Transcript, expand, prf};
 use super::suite::Suite;
 use crate::proto::Peer;
+use crate::proto::tls::handshake::{
+    CLIENT_HELLO, CLIENT_KEY_EXCHANGE, RETRY_RANDOM, SERVER_HELLO, is_hello_version,
+};
+use crate::proto::tls::hello::{EARLY_DATA, SUPPORTED_VERSIONS};
+use crate::proto::tls::key_log::{KeyLog, Label};
+use crate::proto::tls::reader::{Reader, numbers};
 
 /// The handshake that counts: the first one, or the last that renewed it.
 #[derive(Default)]

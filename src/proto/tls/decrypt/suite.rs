@@ -180,7 +180,7 @@ mod tests {
         let mut known = 0;
         let mut wrong = Vec::new();
         for number in 0..=u16::MAX {
-            let name = super::super::super::cipher_name(number).unwrap_or_default();
+            let name = crate::proto::tls::cipher_name(number).unwrap_or_default();
             let is_13 = number >> 8 == 0x13;
             let long = name.ends_with("SHA384");
             let mac = match name.rsplit('_').next() {

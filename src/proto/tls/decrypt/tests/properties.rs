@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::super::super::key_log::{KeyLog, Label};
 use super::*;
+use crate::proto::tls::key_log::Label;
 
 fn any_recorded() -> impl Strategy<Value = Recorded> {
     (0..RECORDED.len()).prop_map(|at| {
@@ -187,6 +187,18 @@ fn some_secrets_open_one_side_or_the_data_alone() {
     assert_eq!(text(&events, Peer::Client), "");
     assert!(opener.dark().client > 0 && opener.dark().server == 0);
     assert_eq!(opener.access(), Access::Open);
+}
+
+#[test]
+fn data_sent_early_stay_dark_without_their_secret() {
+    for (name, taken) in [("13-early", "hello from the client\n"), ("13-early-refused", "hello")] {
+        let mut recorded = Recorded::named(name);
+        recorded.with_lines(|line| (!line.contains("EARLY")).then(|| line.to_owned()));
+        let (opener, events) = recorded.run();
+        assert!(text(&events, Peer::Client).starts_with(taken), "{name} {events:?}");
+        assert_eq!(text(&events, Peer::Server), said(name)[1], "{name}");
+        assert_eq!(opener.access(), Access::Open);
+    }
 }
 
 #[test]
