@@ -70,6 +70,8 @@ pub(super) struct Cbc {
     /// Whether the proof is behind the encrypted text and not inside it.
     is_mac_last: bool,
     vector: Vector,
+    /// The number of the record whose vector is known, where a proof does not tell.
+    vector_for: u64,
 }
 
 /// Where the vector of a record comes from.
@@ -147,7 +149,7 @@ impl Cipher {
         let chained = parts.chained.and_then(|iv| last_block(iv, bulk.block()));
         let vector = chained.map_or(Vector::Written, Vector::Chained);
         let is_mac_last = parts.is_mac_last;
-        Some(Self::Cbc(Box::new(Cbc { blocks, mac, is_mac_last, vector })))
+        Some(Self::Cbc(Box::new(Cbc { blocks, mac, is_mac_last, vector, vector_for: 0 })))
     }
 
     /// The number that the sender wrote into a record itself. Most senders count with it.
@@ -315,7 +317,7 @@ impl Cbc {
         if text.is_empty() || !text.len().is_multiple_of(block) {
             return None;
         }
-        let vector = match self.vector {
+        let mut vector = match self.vector {
             Vector::Chained(vector) => Some(vector),
             Vector::Lost => None,
             Vector::Written => last_block(before, block),
@@ -326,12 +328,14 @@ impl Cbc {
         }
         let found = if self.is_mac_last {
             let signed: [&[u8]; 2] = [before, text];
-            let found = self.find(&mut numbers, header, signed, code, credit);
-            if found.is_none() {
-                // The proof does not include the vector, so that of the next record must be proven here.
+            let Some(found) = self.find(&mut numbers, header, signed, code, credit) else {
                 self.lose_vector();
-            }
-            Some(found?)
+                return None;
+            };
+            // The proof does not include the vector where that is the end of the record before.
+            vector = vector.filter(|_| start > 0 || found == self.vector_for);
+            self.vector_for = found.saturating_add(1);
+            Some(found)
         } else {
             None
         };
