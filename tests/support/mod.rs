@@ -3,11 +3,13 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test support")]
 
 pub(crate) mod archive;
+pub(crate) mod browsing;
 pub(crate) mod canary;
 pub(crate) mod exchange;
 pub(crate) mod json;
 pub(crate) mod memory;
 pub(crate) mod random;
+pub(crate) mod sealed;
 pub(crate) mod traffic;
 pub(crate) mod tshark;
 

@@ -187,7 +187,7 @@ pub(crate) fn dns(id: u16, name: &str, answer: Option<(u8, &[[u8; 4]])>) -> Vec<
     out
 }
 
-fn field(out: &mut Vec<u8>, kind: u16, body: &[u8]) {
+pub(crate) fn field(out: &mut Vec<u8>, kind: u16, body: &[u8]) {
     out.extend(kind.to_be_bytes());
     out.extend(u16::try_from(body.len()).unwrap().to_be_bytes());
     out.extend(body);
@@ -228,7 +228,7 @@ pub(crate) fn client_hello(host: &str, is_long: bool, random: &[u8]) -> Vec<u8> 
     handshake(1, b"\x16\x03\x01", &body)
 }
 
-fn handshake(kind: u8, record: &[u8], body: &[u8]) -> Vec<u8> {
+pub(crate) fn handshake(kind: u8, record: &[u8], body: &[u8]) -> Vec<u8> {
     let length = u16::try_from(body.len()).unwrap();
     let mut out = record.to_vec();
     out.extend((length + 4).to_be_bytes());
