@@ -219,8 +219,10 @@ pub const TLS_OFFERS: usize = 64;
 pub const TLS_PROTOCOLS: usize = 16;
 /// Bytes kept of what stands where TLS should be: enough for the head of an HTTP answer.
 pub const TLS_FOREIGN: usize = 512;
-/// Bytes read of one key log; a browser writes as much in some weeks.
-pub const KEY_LOG_TEXT: usize = 32 << 20;
+/// Bytes read of one key log; a browser writes as much in some years, the newest last.
+pub const KEY_LOG_TEXT: u64 = 512 * MIB;
+/// Bytes of it that are in memory at once; it must be even, for text of two bytes a character.
+pub const KEY_LOG_PIECE: usize = 1 << 20;
 /// Bytes of secrets kept of key logs, names included: those of 30 000 connections of TLS 1.3.
 pub const KEY_LOG: usize = 16 << 20;
 /// Bytes of a line of a key log; a premaster secret of 4096 bits takes 1100.

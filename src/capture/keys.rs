@@ -39,12 +39,29 @@ impl Keys {
     }
 
     /// Adds the keys of a file; how many there are, and whether the file is longer than is read.
+    ///
+    /// It may be long and the keys of the capture stand at its end, so it is read in pieces of lines.
     pub(super) fn read(&self, source: &mut Source) -> std::io::Result<(KeyLogRead, bool)> {
-        let mut text = Vec::new();
-        let most = u64::try_from(limits::KEY_LOG_TEXT).unwrap_or(u64::MAX);
-        source.take(most).read_to_end(&mut text)?;
-        let is_longer = text.len() >= limits::KEY_LOG_TEXT;
-        Ok((self.add(&text), is_longer))
+        let mut source = source.take(limits::KEY_LOG_TEXT);
+        let mut piece = Vec::with_capacity(limits::KEY_LOG_PIECE);
+        let mut sum = KeyLogRead::default();
+        let mut is_wide = None;
+        loop {
+            let room = limits::KEY_LOG_PIECE.saturating_sub(piece.len());
+            let room = u64::try_from(room).unwrap_or(u64::MAX);
+            source.by_ref().take(room).read_to_end(&mut piece)?;
+            let is_last = piece.len() < limits::KEY_LOG_PIECE;
+            let is_wide = *is_wide.get_or_insert_with(|| KeyLog::is_wide(&piece));
+            let end = if is_last { piece.len() } else { end_of_lines(&piece, is_wide) };
+            let read = self.add(piece.get(..end).unwrap_or(&piece));
+            sum.secrets = sum.secrets.saturating_add(read.secrets);
+            sum.malformed = sum.malformed.saturating_add(read.malformed);
+            sum.dropped = sum.dropped.saturating_add(read.dropped);
+            piece.drain(..end.min(piece.len()));
+            if is_last {
+                return Ok((sum, source.limit() == 0));
+            }
+        }
     }
 
     /// Notes that packets are read which keys could open.
@@ -64,11 +81,59 @@ impl Keys {
     }
 }
 
+/// Where the last whole line ends; all of it where there is none.
+fn end_of_lines(text: &[u8], is_wide: bool) -> usize {
+    let Some(at) = memchr::memrchr(b'\n', text) else { return text.len() };
+    let end = at.saturating_add(1);
+    // The other byte of the character may be behind it.
+    if is_wide { end.next_multiple_of(2).min(text.len()) } else { end }
+}
+
 impl fmt::Debug for Keys {
     /// Keys are counted and not shown.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keys")
             .field("connections", &self.log.borrow().len())
             .finish_non_exhaustive()
+    }
+}
+
+const _: () = assert!(limits::KEY_LOG_PIECE.is_multiple_of(2), "no character is cut");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_long_key_log_is_read() {
+        let line = |number: u32| format!("CLIENT_RANDOM {number:064x} {}\r\n", "ab".repeat(48));
+        let text: String = (0..60_000).map(line).collect();
+        let wide = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect();
+        let forms: [Vec<u8>; 4] = [
+            text.clone().into_bytes(),
+            wide(u16::to_le_bytes),
+            wide(u16::to_be_bytes),
+            [b"\xef\xbb\xbf", text.as_bytes()].concat(),
+        ];
+        for form in forms {
+            assert!(form.len() > 8 * limits::KEY_LOG_PIECE);
+            let keys = Keys::new();
+            let (read, is_longer) = keys.read(&mut Source::bytes(form)).unwrap();
+            assert_eq!((read.secrets, read.malformed, is_longer), (60_000, 0, false));
+            let mut last = [0; 32];
+            last[28..].copy_from_slice(&59_999_u32.to_be_bytes());
+            assert!(keys.log().knows(&last));
+        }
+    }
+
+    #[test]
+    fn what_has_no_lines_is_read_to_its_end() {
+        let keys = Keys::new();
+        let bytes = vec![b'x'; 3 * limits::KEY_LOG_PIECE + 7];
+        let (read, is_longer) = keys.read(&mut Source::bytes(bytes)).unwrap();
+        assert_eq!((read.secrets, is_longer), (0, false));
+        assert!(read.malformed > 0);
+        let (read, _) = keys.read(&mut Source::bytes(Vec::new())).unwrap();
+        assert_eq!(read, KeyLogRead::default());
     }
 }

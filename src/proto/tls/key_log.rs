@@ -101,6 +101,11 @@ impl KeyLog {
         Probe::Unsure
     }
 
+    /// Whether text that begins so has two bytes a character.
+    pub fn is_wide(start: &[u8]) -> bool {
+        matches!(narrow(start.get(..2).unwrap_or(start)), Cow::Owned(_))
+    }
+
     /// Adds the secrets of a text. Of two for the same thing the later one counts.
     pub fn read(&mut self, text: &[u8]) -> KeyLogRead {
         let mut read = KeyLogRead::default();
