@@ -57,6 +57,8 @@ fn each(text: &str, one: impl Fn(u8, &mut String) -> std::fmt::Result) -> String
 #[derive(Default)]
 pub(crate) struct Canaries {
     planted: Vec<(String, String)>,
+    /// Secrets that are no text.
+    bytes: Vec<(String, Vec<u8>)>,
 }
 
 impl Canaries {
@@ -86,13 +88,29 @@ impl Canaries {
         self.planted.push((place.to_owned(), value.to_owned()));
     }
 
+    /// Notes a secret that is no text, such as a key.
+    pub(crate) fn note_bytes(&mut self, place: &str, value: &[u8]) {
+        self.bytes.push((place.to_owned(), value.to_vec()));
+    }
+
+    /// How many there are.
+    pub(crate) const fn len(&self) -> usize {
+        self.planted.len() + self.bytes.len()
+    }
+
     /// What finds any of them in any form.
     pub(crate) fn search(&self) -> Search {
-        let mut patterns = Vec::new();
+        let mut patterns: Vec<Vec<u8>> = Vec::new();
         let mut places = Vec::new();
         for (place, value) in &self.planted {
             for (form, text) in forms(value) {
-                patterns.push(text);
+                patterns.push(text.into_bytes());
+                places.push(format!("{place}, written {form}"));
+            }
+        }
+        for (place, value) in &self.bytes {
+            for (form, written) in forms_of_bytes(value) {
+                patterns.push(written);
                 places.push(format!("{place}, written {form}"));
             }
         }
@@ -112,13 +130,47 @@ fn forms(value: &str) -> Vec<(&'static str, String)> {
         ("in hexadecimal", HEXLOWER.encode(value.as_bytes())),
         ("backwards", value.chars().rev().collect()),
     ];
-    // Inside a longer text base64 has one of three alignments.
-    for before in 0..3 {
-        let padded = format!("{}{value}", "x".repeat(before));
+    forms.extend(in_base64(value.as_bytes()).map(|text| ("in base64", text)));
+    forms
+}
+
+/// Inside a longer text base64 has one of three alignments.
+fn in_base64(value: &[u8]) -> impl Iterator<Item = String> {
+    (0..3).map(|before| {
+        let padded = [&b"xxx"[..before], value].concat();
         let skip = [0, 2, 3][before];
         let whole = (padded.len() / 3) * 4;
-        forms.push(("in base64", BASE64_NOPAD.encode(padded.as_bytes())[skip..whole].to_owned()));
+        BASE64_NOPAD.encode(&padded)[skip..whole].to_owned()
+    })
+}
+
+/// The forms in which bytes may turn up: the first of them are enough.
+fn forms_of_bytes(value: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
+    let part = &value[..value.len().min(12)];
+    let each = |one: fn(&u8) -> String, between: &str| {
+        part.iter().map(one).collect::<Vec<_>>().join(between).into_bytes()
+    };
+    let mut forms = vec![
+        ("as they are", part.to_vec()),
+        ("in hexadecimal", HEXLOWER.encode(part).into_bytes()),
+        ("in hexadecimal with colons", each(|byte| format!("{byte:02x}"), ":")),
+        ("in hexadecimal with blanks", each(|byte| format!("{byte:02x}"), " ")),
+        ("as a list", each(u8::to_string, ", ")),
+        ("as a short list", each(u8::to_string, ",")),
+        ("escaped", each(|byte| byte.escape_ascii().to_string(), "")),
+        ("in percents", each(|byte| format!("%{byte:02X}"), "")),
+    ];
+    let last = &value[value.len().saturating_sub(12)..];
+    forms.push(("in hexadecimal, its end", HEXLOWER.encode(last).into_bytes()));
+    for text in in_base64(part) {
+        forms.push(("in base64", text.replace('+', "-").replace('/', "_").into_bytes()));
+        forms.push(("in base64", text.into_bytes()));
     }
+    // Digits may be encoded as text once more.
+    forms.extend(
+        in_base64(HEXLOWER.encode(part).as_bytes())
+            .map(|text| ("in hexadecimal in base64", text.into_bytes())),
+    );
     forms
 }
 
@@ -130,7 +182,8 @@ pub(crate) struct Search {
 
 impl Search {
     /// The places whose secrets stand in a text, with what is around the first of each.
-    pub(crate) fn found(&self, output: &str, text: &str) -> Vec<String> {
+    pub(crate) fn found(&self, output: &str, text: impl AsRef<[u8]>) -> Vec<String> {
+        let text = text.as_ref();
         let mut found: Vec<(usize, String)> = Vec::new();
         for one in self.automaton.find_overlapping_iter(text) {
             let (pattern, at) = (one.pattern().as_usize(), one.start());
@@ -139,7 +192,7 @@ impl Search {
             }
             let around = text.get(at.saturating_sub(60)..(at + 60).min(text.len()));
             let place = &self.places[pattern];
-            let around = around.unwrap_or("...").escape_debug().to_string();
+            let around = around.unwrap_or_default().escape_ascii();
             found.push((pattern, format!("{place}: shown in {output}: {around}")));
         }
         found.into_iter().map(|(_, text)| text).collect()

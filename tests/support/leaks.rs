@@ -1,0 +1,58 @@
+//! Every output of an analysis, and what may be shown in none.
+
+use mfatrace::analyze::Analysis;
+use mfatrace::evidence::Redaction;
+use mfatrace::report::text::Detail;
+use mfatrace::report::{ReportInput, json, text};
+
+use super::canary::Search;
+
+const REDACTIONS: [Redaction; 3] = [Redaction::Secrets, Redaction::Strict, Redaction::None];
+
+/// Every form of report, with its name.
+pub(crate) fn outputs(analysis: &Analysis, all: bool) -> Vec<(String, Redaction, String)> {
+    let mut outputs = vec![("debug".to_owned(), Redaction::Secrets, format!("{analysis:?}"))];
+    for redaction in REDACTIONS {
+        let report = |with_evidence| ReportInput {
+            evidence: &analysis.evidence,
+            signin: &analysis.signin,
+            findings: &analysis.findings,
+            verdict: &analysis.verdict,
+            redaction,
+            with_evidence,
+            tool_version: "0",
+        };
+        let mut add = |name: String, text: String| outputs.push((name, redaction, text));
+        add(format!("json with evidence, {redaction:?}"), json::write(&report(true)));
+        let full = text::write(&report(true), false, Detail::Full);
+        add(format!("full text, {redaction:?}"), full);
+        if all {
+            add(format!("json, {redaction:?}"), json::write(&report(false)));
+            for detail in [Detail::Brief, Detail::Normal, Detail::Full] {
+                let text = text::write(&report(false), true, detail);
+                add(format!("{detail:?} text in colour, {redaction:?}"), text);
+            }
+        }
+    }
+    outputs
+}
+
+/// What any output shows.
+pub(crate) fn leaks(search: &Search, analysis: &Analysis) -> Vec<String> {
+    let outputs = outputs(analysis, true);
+    outputs.iter().flat_map(|(name, how, text)| found(search, name, *how, text)).collect()
+}
+
+/// What is found and may not be: a user is named where that was asked for.
+pub(crate) fn found(search: &Search, output: &str, how: Redaction, text: &str) -> Vec<String> {
+    let mut found = search.found(output, text);
+    found.retain(|one| how != Redaction::None || !one.starts_with("user: "));
+    found
+}
+
+/// Fails where anything was found.
+pub(crate) fn none(mut leaks: Vec<String>) {
+    leaks.sort();
+    leaks.dedup_by(|one, other| one.split(':').next() == other.split(':').next());
+    assert!(leaks.is_empty(), "{} leaks:\n{}", leaks.len(), leaks.join("\n"));
+}
