@@ -5,41 +5,23 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test support")]
 #![expect(clippy::print_stdout, reason = "the figures are worth reading")]
 
+#[path = "support/ceiling.rs"]
+mod ceiling;
 mod support;
 
-use std::alloc::System;
 use std::io::Read;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
 
 use mfatrace::analyze::{Selection, conclude};
 use mfatrace::capture::Source;
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
+use ceiling::{GLOBAL, MOST_PACKETS, SLOW, alone, is_big, live, run_traffic};
 use support::exchange::{clock, get, post, post_json};
 use support::traffic::{End, Flood, Plan, Traffic, Writer, client_hello, dns, end, flag};
 
-#[global_allocator]
-static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
-
 /// SPEC section 8: HAR and SAZ.
 const MOST: usize = 160 << 20;
-
-/// One test at a time, so that nothing else allocates beside it.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn live() -> usize {
-    let stats = GLOBAL.stats();
-    stats.bytes_allocated.saturating_sub(stats.bytes_deallocated)
-}
-
-fn is_big() -> bool {
-    std::env::var_os("MFATRACE_BIG").is_some()
-}
 
 fn size() -> u64 {
     if is_big() { 2 << 30 } else { 96 << 20 }
@@ -210,48 +192,6 @@ fn packets_take_no_memory_of_their_own() {
             assert!(asked < 1_000, "{name}: memory was asked for {asked} times");
         }
     }
-}
-
-/// SPEC section 8 for packets: 256 MiB in all, of which the program itself is given 32.
-const MOST_PACKETS: usize = 224 << 20;
-/// No time is quadratic: an unoptimised build takes some tens of microseconds for a frame.
-const SLOW: Duration = Duration::from_mins(1);
-
-/// Notes the most memory in use while another reader is read.
-struct Watched<R> {
-    inner: R,
-    peak: Arc<AtomicUsize>,
-}
-
-impl<R: Read> Read for Watched<R> {
-    fn read(&mut self, space: &mut [u8]) -> std::io::Result<usize> {
-        self.peak.fetch_max(live(), Ordering::Relaxed);
-        self.inner.read(space)
-    }
-}
-
-/// Analyses a packet capture as a whole; gives its frames, the most bytes in use, and the time.
-#[expect(clippy::disallowed_methods, reason = "a test looks at a clock")]
-fn run_traffic(name: &str, made: impl Read + Send + 'static) -> (u64, usize, Duration) {
-    let peak = Arc::new(AtomicUsize::new(0));
-    let (before, begun) = (live(), Instant::now());
-    let source = Source::stream(Box::new(Watched { inner: made, peak: Arc::clone(&peak) }));
-    let evidence = support::memory::read("capture", source, &[]);
-    peak.fetch_max(live(), Ordering::Relaxed);
-    let frames = evidence.inputs[0].records;
-    let (facts, read) = (live().saturating_sub(before), begun.elapsed());
-    let analysis = conclude(evidence, &Selection::default());
-    peak.fetch_max(live(), Ordering::Relaxed);
-    drop(analysis);
-    let (peak, took) = (peak.load(Ordering::Relaxed).saturating_sub(before), begun.elapsed());
-    println!(
-        "{name}: {} MiB at most, {} MiB of facts, {frames} frames in {:.1} s, {:.1} s in all",
-        peak >> 20,
-        facts >> 20,
-        read.as_secs_f64(),
-        took.as_secs_f64()
-    );
-    (frames, peak, took)
 }
 
 #[test]

@@ -25,6 +25,26 @@ pub(crate) fn read(name: &str, source: Source, passwords: &[String]) -> Evidence
     builder.finish()
 }
 
+/// Reads one source, with a key log.
+pub(crate) fn read_keyed(name: &str, source: Source, key_log: Option<Source>) -> Evidence {
+    let limits = Limits::default();
+    let scope = scope(&limits);
+    let (cancel, keys) = (AtomicBool::new(false), Keys::new());
+    let options = ReadOptions {
+        scope: &scope,
+        limits: &limits,
+        passwords: &[],
+        keys: &keys,
+        cancel: &cancel,
+    };
+    let mut builder = EvidenceBuilder::new();
+    if let Some(key_log) = key_log {
+        capture::open_keys("key log", key_log, &options, &mut builder);
+    }
+    capture::open(name, source, &options, false, &mut builder);
+    builder.finish()
+}
+
 /// Analyses one source.
 pub(crate) fn run_source(name: &str, source: Source, passwords: &[String]) -> Analysis {
     conclude(read(name, source, passwords), &Selection::default())
