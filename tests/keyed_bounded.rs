@@ -378,14 +378,15 @@ fn heads() -> Vec<Attack> {
     ]
 }
 
-fn check(attacks: Vec<Attack>) {
+fn check(attacks: fn() -> Vec<Attack>) {
     let _alone = alone();
     let mut bad = Vec::new();
-    for attack in attacks {
+    for attack in attacks() {
         let (name, flows) = (attack.name, attack.flows);
         let ran = attack.run();
         println!("    {} of {flows} connections opened, {} exchanges", ran.opened, ran.exchanges);
-        assert!(ran.opened > flows / 4, "{name}: {} opened", ran.opened);
+        // Keys of more connections than these are not kept.
+        assert!(ran.opened > flows.min(20_000) / 8, "{name}: {} opened", ran.opened);
         if ran.peak > MOST_PACKETS || ran.took > SLOW && !is_big() {
             bad.push(format!("{name}: {} MiB, {} s", ran.peak >> 20, ran.took.as_secs()));
         }
@@ -395,17 +396,17 @@ fn check(attacks: Vec<Attack>) {
 
 #[test]
 fn records_stay_below_the_ceiling() {
-    check(records());
+    check(records);
 }
 
 #[test]
 fn contents_stay_below_the_ceiling() {
-    check(contents());
+    check(contents);
 }
 
 #[test]
 fn heads_stay_below_the_ceiling() {
-    check(heads());
+    check(heads);
 }
 
 #[test]

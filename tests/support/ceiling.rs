@@ -5,7 +5,7 @@
 
 use std::alloc::System;
 use std::io::Read;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicIsize, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -38,16 +38,52 @@ pub(crate) const MOST_PACKETS: usize = 224 << 20;
 /// No time is quadratic: an unoptimised build takes some tens of microseconds for a frame.
 pub(crate) const SLOW: Duration = Duration::from_mins(1);
 
-/// Notes the most memory in use while another reader is read.
-pub(crate) struct Watched<R> {
-    inner: R,
+/// Counts what is in use but for that of the readers that make a capture while it is read.
+#[derive(Clone, Default)]
+struct Gauge {
     peak: Arc<AtomicUsize>,
+    /// What the readers allocated and did not free; it may be less than nothing.
+    own: Arc<AtomicIsize>,
+}
+
+impl Gauge {
+    /// What is in use.
+    fn live(&self) -> usize {
+        live().saturating_add_signed(self.own.load(Ordering::Relaxed).saturating_neg())
+    }
+
+    fn look(&self) {
+        self.peak.fetch_max(self.live(), Ordering::Relaxed);
+    }
+
+    /// Does something whose memory does not count.
+    fn apart<T>(&self, act: impl FnOnce() -> T) -> T {
+        let before = live();
+        let value = act();
+        let more = live().cast_signed() - before.cast_signed();
+        self.own.fetch_add(more, Ordering::Relaxed);
+        value
+    }
+}
+
+/// Notes the most memory in use while another reader is read.
+struct Watched<R> {
+    inner: Option<R>,
+    gauge: Gauge,
 }
 
 impl<R: Read> Read for Watched<R> {
     fn read(&mut self, space: &mut [u8]) -> std::io::Result<usize> {
-        self.peak.fetch_max(live(), Ordering::Relaxed);
-        self.inner.read(space)
+        self.gauge.look();
+        let Self { inner, gauge } = self;
+        gauge.apart(|| inner.as_mut().unwrap().read(space))
+    }
+}
+
+impl<R> Drop for Watched<R> {
+    fn drop(&mut self) {
+        let Self { inner, gauge } = self;
+        gauge.apart(|| drop(inner.take()));
     }
 }
 
@@ -76,22 +112,22 @@ pub(crate) fn run_keyed(
     made: impl Read + Send + 'static,
     keys: Option<Box<dyn Read + Send>>,
 ) -> Ran {
-    let peak = Arc::new(AtomicUsize::new(0));
+    let gauge = Gauge::default();
     let (before, begun) = (live(), Instant::now());
-    let source = Source::stream(Box::new(Watched { inner: made, peak: Arc::clone(&peak) }));
-    let keys =
-        keys.map(|inner| Source::stream(Box::new(Watched { inner, peak: Arc::clone(&peak) })));
+    let watched = |inner| Watched { inner: Some(inner), gauge: gauge.clone() };
+    let source = Source::stream(Box::new(Watched { inner: Some(made), gauge: gauge.clone() }));
+    let keys = keys.map(|inner| Source::stream(Box::new(watched(inner))));
     let evidence = memory::read_keyed("capture", source, keys);
-    peak.fetch_max(live(), Ordering::Relaxed);
+    gauge.look();
     let frames = evidence.inputs.last().unwrap().records;
     let all = evidence.coverage.inputs.iter().filter_map(|one| one.wire.as_ref()?.keys);
     let opened = all.map(|keys| keys.opened).sum();
     let exchanges = evidence.exchanges.iter().filter(|one| !one.is_hidden()).count();
-    let (facts, read) = (live().saturating_sub(before), begun.elapsed());
+    let (facts, read) = (gauge.live().saturating_sub(before), begun.elapsed());
     let analysis = conclude(evidence, &Selection::default());
-    peak.fetch_max(live(), Ordering::Relaxed);
+    gauge.look();
     drop(analysis);
-    let (peak, took) = (peak.load(Ordering::Relaxed).saturating_sub(before), begun.elapsed());
+    let (peak, took) = (gauge.peak.load(Ordering::Relaxed).saturating_sub(before), begun.elapsed());
     println!(
         "{name}: {} MiB at most, {} MiB of facts, {frames} frames in {:.1} s, {:.1} s in all",
         peak >> 20,
