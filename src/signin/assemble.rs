@@ -412,8 +412,23 @@ fn steps(group: &Group) -> Vec<Step> {
     steps
 }
 
+/// What a step says that the client gave up.
+const CANCELLED: &str = "cancelled";
+
 /// Adds a step; one that repeats the step before it is counted there.
 fn push(steps: &mut Vec<Step>, step: Step) {
+    // What was given up and asked for again at once is one step: a server that closes a connection
+    // in good order makes the client do so.
+    let is_repeated = |last: &Step| {
+        step.kind == StepKind::MfaPoll
+            && last.kind == step.kind
+            && last.host == step.host
+            && last.detail == CANCELLED
+            && last.count == 1
+    };
+    if steps.last().is_some_and(is_repeated) {
+        steps.pop();
+    }
     if let Some(last) = steps.last_mut()
         && last.kind == step.kind
         && last.result == step.result

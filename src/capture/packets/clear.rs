@@ -107,10 +107,23 @@ fn unanswered(fate: Fate, is_connect: bool, is_opened: bool) -> NoResponse {
 
 /// Why there is no answer where a side gave the exchange up (RFC 9113 section 7).
 fn given_up(broken: Broken) -> NoResponse {
-    /// A stream that is no longer wanted.
+    /// A connection that ends in good order; a stream that was not begun; one that is no longer wanted.
+    const NO_ERROR: u32 = 0;
+    const REFUSED_STREAM: u32 = 7;
     const CANCEL: u32 = 8;
-    if broken.by == Peer::Client && !broken.is_connection && matches!(broken.code, 0 | CANCEL) {
+    const HTTP_1_1_REQUIRED: u32 = 13;
+    let is_left = match (broken.by, broken.is_connection) {
+        (Peer::Client, false) => matches!(broken.code, NO_ERROR | CANCEL),
+        // What was not begun is asked for again elsewhere, and nobody notices (section 6.8).
+        (Peer::Server, true) => broken.code == NO_ERROR,
+        (Peer::Server, false) => broken.code == REFUSED_STREAM,
+        (Peer::Client, true) => true,
+    };
+    if is_left {
         return NoResponse::Cancelled;
+    }
+    if broken.code == HTTP_1_1_REQUIRED {
+        return NoResponse::Failed { stage: Stage::Receive, code: "HTTP_1_1_REQUIRED".into() };
     }
     let name = http2::error_name(broken.code).unwrap_or("UNKNOWN_ERROR");
     let frame = if broken.is_connection { "GOAWAY" } else { "RST_STREAM" };

@@ -108,6 +108,8 @@ pub(super) struct Told {
     pub(super) torn: [bool; 2],
     /// What keys made of its records, and bytes that they left closed; `None` where there are no keys.
     pub(super) access: Option<(Access, u64)>,
+    /// Whether requests were read that had been encrypted.
+    pub(super) is_read: bool,
 }
 
 /// The inside of a connection.
@@ -602,7 +604,7 @@ impl Inside {
         if let Layer::Http2(stream) = &mut self.layer {
             stream.finish(&mut |event| http2(event, context));
         }
-        let access = self.opening.take().map(|opening| opening.finish(context));
+        let opened = self.opening.take().map(|opening| opening.finish(context));
         if let Layer::Http(stream) = &mut self.layer {
             let mut named = None;
             stream.finish(&mut |event| {
@@ -634,7 +636,8 @@ impl Inside {
             name: self.name,
             is_proxied: self.is_proxied,
             torn,
-            access,
+            access: opened.map(|(access, dark, _)| (access, dark)),
+            is_read: opened.is_some_and(|(_, _, is_read)| is_read),
         }
     }
 }

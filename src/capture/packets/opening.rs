@@ -6,6 +6,7 @@
 //! Invariant: what keys do not open costs no more than the headers of its records.
 
 use super::content::{Context, Cover, Inside};
+use crate::evidence::Protocol;
 use crate::proto::tls::{Access, Opened, TlsOpener, TlsStream};
 use crate::proto::{Mark, Peer};
 
@@ -79,14 +80,15 @@ impl Opening {
         under(cover, context, |context| inside.end(peer, mark, context));
     }
 
-    /// Ends it: what keys made of the connection, and bytes that stayed closed.
-    pub(super) fn finish(self, context: &mut Context<'_>) -> (Access, u64) {
+    /// Ends it: what keys made of the connection, bytes that stayed closed, and whether HTTP was read.
+    pub(super) fn finish(self, context: &mut Context<'_>) -> (Access, u64, bool) {
         let Self { opener, inside, cover } = self;
+        let mut is_read = false;
         under(&cover, context, |context| {
-            inside.finish(context);
+            is_read = inside.finish(context).protocol == Protocol::Http;
         });
         let dark = opener.dark();
-        (opener.access(), dark.client.saturating_add(dark.server))
+        (opener.access(), dark.client.saturating_add(dark.server), is_read)
     }
 }
 
