@@ -318,7 +318,10 @@ fn compare(
         .filter(|one| text(one, "method") != "CONNECT")
         .map(Request::of_exchange)
         .collect();
-    for want in theirs {
+    // Those that agree with the fewest are looked for first.
+    let (with, without): (Vec<&Request>, Vec<&Request>) =
+        theirs.iter().partition(|one| !one.is_unanswered());
+    for want in with.into_iter().chain(without) {
         counts[0] += 1;
         let Some(at) = ours.iter().position(|one| one.agrees(want)) else {
             let known = |(file, start): &&(&str, &str)| {
