@@ -225,6 +225,9 @@ impl Walk<'_, '_> {
                 }
                 if let Some(input) = self.into.input_mut(id) {
                     input.records = u64::from(read.secrets);
+                    if read.secrets == 0 {
+                        input.format = Format::Unrecognised;
+                    }
                 }
             }
             Err(error) => self.report_stream(Some(id), place, &error),

@@ -78,10 +78,14 @@ pub(super) fn without_capture(page: &mut Page, report: &ReportInput<'_>, detail:
             .filter(|one| one.input == Some(input.id) && !says_no_capture(one.code))
             .collect();
         let words = match (&input.looks_like, told.first()) {
+            _ if input.format == Format::KeyLog => format!(
+                "{}: keys, and no capture that they open. Give the packet capture beside them.",
+                input.name
+            ),
             (Some(like), _) => format!("{}: not a capture. It looks like {like}", input.name),
             (None, Some(one)) => format!("{}: not read. {}", input.name, about(input, one)),
             (None, None) => format!(
-                "{}: not a capture that mfatrace reads (HAR or Fiddler archive).",
+                "{}: not a capture that mfatrace reads (HAR, Fiddler archive, pcap, pcapng).",
                 input.name
             ),
         };
