@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     fn packed(compress: &mut Compress, text: &[u8], flush: FlushCompress) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(text.len() + 100);
+        let mut bytes = Vec::with_capacity(text.len().saturating_add(100));
         compress.compress_vec(text, &mut bytes, flush).unwrap();
         bytes
     }
@@ -89,8 +89,8 @@ mod tests {
     fn what_is_too_long_or_damaged_ends_the_stream() {
         let mut compress = Compress::new(Compression::best(), true);
         let whole = packed(&mut compress, b"some text", FlushCompress::Sync);
-        let long = packed(&mut compress, &[0; TEXT + 1], FlushCompress::Sync);
-        let huge = packed(&mut compress, &[0; 1 << 20], FlushCompress::Sync);
+        let long = packed(&mut compress, &vec![0; TEXT + 1], FlushCompress::Sync);
+        let huge = packed(&mut compress, &vec![0; 1 << 20], FlushCompress::Sync);
         let mut wrong = whole.clone();
         wrong[0] ^= 0x0f;
         for bad in [&*long, &*huge, &*wrong] {

@@ -42,7 +42,6 @@ pub(super) struct Session {
 
 /// What a ServerHello says.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts of one message")]
 pub(super) struct Agreed {
     pub(super) version: u16,
     random: [u8; 32],

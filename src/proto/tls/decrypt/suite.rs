@@ -53,23 +53,30 @@ pub(super) enum MacKind {
 impl Suite {
     /// The suite with this number, in a connection of TLS 1.3 or not.
     pub(super) const fn find(number: u16, is_13: bool) -> Option<Self> {
-        use self::Bulk::{
-            Aes128Cbc, Aes128Ccm, Aes128Ccm8, Aes128Gcm, Aes256Cbc, Aes256Ccm, Aes256Ccm8,
-            Aes256Gcm, Camellia128Cbc, Camellia256Cbc, ChaCha20, Des40Cbc, DesCbc, IdeaCbc, Null,
-            Rc4, Rc4With40, TripleDesCbc,
-        };
-        use self::MacKind::{Md5, Sha1, Sha256, Sha384};
         if is_13 {
             let (bulk, hash) = match number {
-                0x1301 => (Aes128Gcm, Hash::Sha256),
-                0x1302 => (Aes256Gcm, Hash::Sha384),
-                0x1303 => (ChaCha20, Hash::Sha256),
-                0x1304 => (Aes128Ccm, Hash::Sha256),
-                0x1305 => (Aes128Ccm8, Hash::Sha256),
+                0x1301 => (Bulk::Aes128Gcm, Hash::Sha256),
+                0x1302 => (Bulk::Aes256Gcm, Hash::Sha384),
+                0x1303 => (Bulk::ChaCha20, Hash::Sha256),
+                0x1304 => (Bulk::Aes128Ccm, Hash::Sha256),
+                0x1305 => (Bulk::Aes128Ccm8, Hash::Sha256),
                 _ => return None,
             };
             return Some(Self { bulk, hash });
         }
+        match Self::of_mac(number) {
+            None => Self::aead(number),
+            found => found,
+        }
+    }
+
+    /// Suites up to TLS 1.2 whose cipher proves nothing itself.
+    const fn of_mac(number: u16) -> Option<Self> {
+        use self::Bulk::{
+            Aes128Cbc, Aes256Cbc, Camellia128Cbc, Camellia256Cbc, Des40Cbc, DesCbc, IdeaCbc, Null,
+            Rc4, Rc4With40, TripleDesCbc,
+        };
+        use self::MacKind::{Md5, Sha1, Sha256, Sha384};
         let (bulk, hash) = match number {
             0x0001 => (Null(Md5), Hash::Sha256),
             0x0002 | 0x002c..=0x002e | 0xc001 | 0xc006 | 0xc00b | 0xc010 | 0xc015 | 0xc039 => {
@@ -156,6 +163,17 @@ impl Suite {
             0x00af | 0x00b3 | 0x00b7 | 0xc024 | 0xc026 | 0xc028 | 0xc02a | 0xc038 => {
                 (Aes256Cbc(Sha384), Hash::Sha384)
             }
+            _ => return None,
+        };
+        Some(Self { bulk, hash })
+    }
+
+    /// Suites of TLS 1.2 whose cipher proves the text too.
+    const fn aead(number: u16) -> Option<Self> {
+        use self::Bulk::{
+            Aes128Ccm, Aes128Ccm8, Aes128Gcm, Aes256Ccm, Aes256Ccm8, Aes256Gcm, ChaCha20,
+        };
+        let (bulk, hash) = match number {
             0x009c | 0x009e | 0x00a0 | 0x00a2 | 0x00a4 | 0x00a6 | 0x00a8 | 0x00aa | 0x00ac
             | 0xc02b | 0xc02d | 0xc02f | 0xc031 | 0xc0b0 | 0xd001 => (Aes128Gcm, Hash::Sha256),
             0x009d | 0x009f | 0x00a1 | 0x00a3 | 0x00a5 | 0x00a7 | 0x00a9 | 0x00ab | 0x00ad
