@@ -186,8 +186,12 @@ impl Table {
 
     fn take(&mut self, slot: u32, segment: &Segment<'_>, around: &mut Around<'_>) {
         let Some(flow) = self.flows.get_mut(place(slot)) else { return };
-        let was_over = flow.is_over();
+        let (was_over, had_syn) = (flow.is_over(), flow.has_syn);
         let is_new = flow.take(segment);
+        if flow.has_syn && !had_syn {
+            self.opened = self.opened.saturating_add(1);
+            self.mid_stream = self.mid_stream.saturating_sub(1);
+        }
         if !was_over && flow.is_over() {
             self.over.push_back((slot, flow.seen.first.frame));
         }
