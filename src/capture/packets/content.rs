@@ -68,6 +68,8 @@ pub(super) struct Cover {
     pub(super) is_proxied: bool,
     /// The name of the server, where the handshake told it.
     pub(super) name: Option<HostName>,
+    /// Whether an exchange was read in it.
+    pub(super) has_told: bool,
 }
 
 /// How a connection ended, for what was asked in it and never answered.
@@ -462,6 +464,7 @@ impl Inside {
                             is_opened: true,
                             is_proxied: self.is_proxied,
                             name: self.name.as_ref().map(|(name, _)| name.clone()),
+                            has_told: false,
                         };
                         opening.data(peer, rest, mark, cover, stream, context);
                     }
