@@ -57,12 +57,13 @@ pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) -> Option<
         Some(response) => Ok(answer(&response, &host, &url.path, &address, in_scope, context)),
         None if exchange.unread.is_some() => Err(NoResponse::NotCaptured),
         None => Err(exchange.broken.map_or_else(
-            || unanswered(context.fate, is_connect, is_opened && asked.complete),
+            || unanswered(context.fate, is_connect, is_opened, asked.complete),
             given_up,
         )),
     };
     let at = place(first.frame, last.frame, context);
     let is_proxied = is_connect || asked.target.contains("://") || context.cover.is_proxied;
+    context.cover.has_told = true;
     context.into.add_exchange(Exchange {
         connection: None,
         lookup: None,
@@ -91,8 +92,10 @@ pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) -> Option<
 const UNREAD: &str = "?";
 
 /// Why there is no answer, by the end of the connection.
-fn unanswered(fate: Fate, is_connect: bool, is_opened: bool) -> NoResponse {
+fn unanswered(fate: Fate, is_connect: bool, is_opened: bool, is_whole: bool) -> NoResponse {
     let failed_at = |stage, code: &str| NoResponse::Failed { stage, code: code.into() };
+    // What breaks a connection breaks a request that is still on its way too.
+    let is_opened = is_opened && (is_whole || matches!(fate, Fate::Cut | Fate::Reset));
     match fate {
         Fate::Cut | Fate::Reset if is_connect => failed("CONNECTION_CUT"),
         Fate::Silent if is_connect => failed("NO_ANSWER"),
