@@ -233,6 +233,10 @@ pub const KEY_LOG_SECRETS: usize = 64;
 pub const TLS_EARLY_DATA: usize = 32 << 10;
 /// Records of such data.
 pub const TLS_EARLY_RECORDS: usize = 32;
+/// Bytes that undoing the compression of one side of TLS takes: the window of DEFLATE and its tables.
+pub const TLS_INFLATER: usize = 48 << 10;
+/// Bytes that a gap may be long so that the place in the key stream of a stream cipher is found again.
+pub const TLS_KEY_STREAM: usize = 64 << 10;
 /// Records that may be missing where decryption goes on after a gap: each is one trial.
 pub const TLS_TRIALS: u64 = 64;
 /// Bytes that decryption may try in vain on one connection; what it opens earns it four times as much.

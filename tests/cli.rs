@@ -378,3 +378,23 @@ fn packets_beside_a_trace_without_sign_in_are_both_named() {
     assert!(told.contains(words), "{told}");
     assert!(out(&run(&[&trace])).contains("did not go to the sign-in service"));
 }
+
+#[test]
+fn keys_may_come_beside_behind_and_by_option() {
+    let capture = "captures/keyed/push-denied-tls13-h1.pcap";
+    let keys = "captures/keyed/push-denied-tls13-h1.pcap.keylog";
+    let first = |arguments: &[&str]| {
+        let output = run(arguments);
+        out(&output).lines().next().unwrap_or_default().to_owned()
+    };
+    let denied = first(&[capture, "--keylog", keys]);
+    assert!(denied.starts_with("User: "), "{denied}");
+    for arguments in [[capture, keys], [keys, capture]] {
+        assert_eq!(first(&arguments), denied, "{arguments:?}");
+    }
+    assert!(first(&[capture]).starts_with("Cannot tell: "));
+    let missing = run(&[capture, "--keylog", "no/such/keys.log"]);
+    assert_eq!(missing.status.code(), Some(4));
+    let wrong = run(&[capture, "--keylog", "Cargo.toml"]);
+    assert!(out(&wrong).contains("no secret of TLS is in it"));
+}

@@ -183,6 +183,10 @@ const KEYED: &[&str] = &[
 /// Items that differ for a reason, by the beginning of the item; the reasons stand in
 /// `src/manual/agreement.md`.
 const EXPLAINED: &[&str] = &[
+    // HTTP/2 in clear: the truth lists requests of HTTP/1 only.
+    "ndpi__http2.pcapng",
+    "scapy__http2_h2c.pcap",
+    "wireshark__grpc_web.pcapng.gz",
     "arkime__http-tcp-seq-issue.pcap stream 0 post",
     "arkime__no-syn-ack.pcap stream 1 get",
     "arkime__wireshark-retrans.pcap stream 0 post",

@@ -64,7 +64,14 @@ pub fn open_keys(
         has_packets: false,
     };
     let place = Place { name: name.to_owned(), container: Vec::new(), depth: 0, is_member: false };
-    walk.keys(&place, source);
+    let mut source = source;
+    let codec = source.peek(HEAD).ok().and_then(Codec::of);
+    let Some(codec) = codec.filter(|_| !walk.is_too_deep(&place)) else {
+        return walk.keys(&place, source);
+    };
+    let inside = codec.expand(SharedSource::new(source), walk.budget.share());
+    let inside = walk.wrapped(inside);
+    walk.keys(&place.inside(codec.as_str()), inside);
 }
 
 /// Where in the nest of containers a stream stands.
@@ -225,6 +232,9 @@ impl Walk<'_, '_> {
                 }
                 if let Some(input) = self.into.input_mut(id) {
                     input.records = u64::from(read.secrets);
+                    if read.secrets == 0 {
+                        input.format = Format::Unrecognised;
+                    }
                 }
             }
             Err(error) => self.report_stream(Some(id), place, &error),

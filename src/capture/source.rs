@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use sha2::{Digest, Sha256};
 
 /// Bytes read at once.
-const CHUNK: usize = 512 << 10;
+const CHUNK: usize = 128 << 10;
 /// Bytes read at first: enough to recognise a format, cheap for a member that is none.
 const FIRST_CHUNK: usize = 64 << 10;
 /// Bytes read at once by a reader that seeks.

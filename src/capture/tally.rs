@@ -32,7 +32,6 @@ pub(super) fn count(
     into: &mut EvidenceBuilder,
 ) -> Result<(), PacketError> {
     let packets = Packets::new(input, budget.share());
-    options.keys.begin();
     let mut tally = Tally { options, input, into, packets, counts: Counts::default() };
     let outcome = walk(format, source, &mut tally);
     let is_limited = source.is_limited();
@@ -100,6 +99,8 @@ impl Sink for Tally<'_, '_> {
         let counts = &mut self.counts;
         match item {
             Item::Frame(frame) => {
+                // Keys that stand before the first frame are in time.
+                self.options.keys.begin();
                 counts.frames = frame.number.get();
                 if let Some(at) = frame.at {
                     counts.saw(at);

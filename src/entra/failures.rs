@@ -148,6 +148,8 @@ vocabulary! {
         HandshakeStalled = "handshake_stalled",
         /// The client's first TLS message, or a part of it, never got through.
         HelloLost = "hello_lost",
+        /// The server wants HTTP/1.1 for this request: by it, it can ask for a certificate.
+        Http11Required = "http_1_1_required",
         /// The HTTP/2 connection or stream broke.
         Http2 = "http2",
         /// The answer had an error status.

@@ -245,6 +245,8 @@ pub struct Wire {
     pub is_proxied: bool,
     /// Whether the last record of TLS of each side is there in part only: its end never came.
     pub torn: [bool; 2],
+    /// Whether the requests inside of TLS were read, with keys.
+    pub is_read: bool,
     /// What travels in it.
     pub protocol: Protocol,
     /// Requests and answers of about equal length at about equal times, as a page that polls has

@@ -98,6 +98,16 @@ pub struct KeyCoverage {
     pub dark: u64,
 }
 
+impl KeyCoverage {
+    /// Connections that stayed closed.
+    pub const fn closed(&self) -> u64 {
+        self.no_secret
+            .saturating_add(self.mid_stream)
+            .saturating_add(self.unsupported)
+            .saturating_add(self.failed)
+    }
+}
+
 /// What one input could see.
 #[derive(Clone, Debug)]
 pub struct InputCoverage {

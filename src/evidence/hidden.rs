@@ -71,6 +71,9 @@ fn request(method: &str, host: &HostName, port: u16) -> Request {
 
 fn of_connection(id: ConnectionId, connection: &Connection) -> Option<Exchange> {
     let wire = connection.wire.as_deref()?;
+    if wire.is_read {
+        return None;
+    }
     let host = connection.server_name.as_ref()?;
     let server = connection.server?;
     let method = match (connection.transport, wire.protocol) {

@@ -5,6 +5,7 @@
 //!
 //! Invariant: each secret holds `hunter2`, each user is `alice.example@contoso.com`.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU64;
 
 use super::ReportInput;
@@ -391,6 +392,7 @@ pub(crate) fn completed() -> Case {
             encrypted: Vec::new(),
             veils: Vec::new(),
             joined: Vec::new(),
+            echoes: BTreeSet::new(),
             seen: true,
             dropped: 0,
             failures: std::collections::BTreeMap::new(),
@@ -469,6 +471,7 @@ pub(crate) fn denied() -> Case {
             encrypted: Vec::new(),
             veils: Vec::new(),
             joined: Vec::new(),
+            echoes: BTreeSet::new(),
             seen: true,
             dropped: 0,
             failures: std::collections::BTreeMap::new(),
@@ -584,6 +587,7 @@ pub(crate) fn network() -> Case {
             encrypted: Vec::new(),
             veils: Vec::new(),
             joined: Vec::new(),
+            echoes: BTreeSet::new(),
             seen: true,
             dropped: 0,
             failures: std::collections::BTreeMap::new(),
@@ -710,6 +714,7 @@ pub(crate) fn undetermined() -> Case {
             encrypted: Vec::new(),
             veils: Vec::new(),
             joined: Vec::new(),
+            echoes: BTreeSet::new(),
             seen: true,
             dropped: 0,
             failures: std::collections::BTreeMap::new(),

@@ -79,7 +79,8 @@ fn open_before(case: &Case<'_>) -> Option<(Refs, &'static str)> {
     }
     let named = case.sign_in_connections().filter(|(_, connection, _)| is_old(connection));
     let unnamed = || {
-        let veils = case.signin.veils.iter().filter(|(veil, _)| *veil == Veil::MidStream);
+        let is_old = |veil: Veil| matches!(veil, Veil::MidStream | Veil::Underway);
+        let veils = case.signin.veils.iter().filter(|(veil, _)| is_old(*veil));
         let words =
             "encrypted connections whose hosts nothing names were open before the capture began";
         Some((Refs::all(veils.map(|(_, at)| *at))?, words))

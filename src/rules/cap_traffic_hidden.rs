@@ -60,7 +60,9 @@ impl Rule for CapTrafficHidden {
                 Veil::ZeroTrust(name) => Text::of("a zero-trust client carries traffic (")
                     .with(Piece::Literal(name))
                     .with(")"),
-                Veil::Begun | Veil::MidStream | Veil::OneSided | Veil::Proxy => continue,
+                Veil::Begun | Veil::MidStream | Veil::OneSided | Veil::Proxy | Veil::Underway => {
+                    continue;
+                }
             };
             let text = text.with("; what travels inside is not seen");
             out.push(about_capture(self.meta(), Refs::one(*at), text));

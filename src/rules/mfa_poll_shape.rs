@@ -40,8 +40,11 @@ impl Rule for MfaPollShape {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for connection in &case.evidence.connections {
             let Some(host) = &connection.server_name else { continue };
-            let Some((beats, between)) =
-                connection.wire.as_deref().and_then(|wire: &Wire| wire.polls)
+            let Some((beats, between)) = connection
+                .wire
+                .as_deref()
+                .filter(|wire| !wire.is_read)
+                .and_then(|wire: &Wire| wire.polls)
             else {
                 continue;
             };

@@ -303,6 +303,7 @@ impl<'a> Case<'a> {
     /// for a reason; unless an attempt was stopped by them.
     pub(crate) fn failed_hosts(&self, wanted: impl Fn(&Failure) -> bool) -> Vec<FailedHost<'a>> {
         let mut found: BTreeMap<(&'a HostName, FailureKind), FailedHost<'a>> = BTreeMap::new();
+        let mut echoes: BTreeMap<(&'a HostName, FailureKind), Vec<ExchangeId>> = BTreeMap::new();
         let names_all = self.has_failed_attempt();
         for (id, failure) in &self.signin.failures {
             if !wanted(failure) {
@@ -331,7 +332,11 @@ impl<'a> Case<'a> {
                 attempt: stopped,
             });
             let decisive = stopped.is_some_and(|index| !self.is_overridden(index));
-            entry.exchanges.push(*id);
+            if self.signin.echoes.contains(id) {
+                echoes.entry((host, failure.kind)).or_default().push(*id);
+            } else {
+                entry.exchanges.push(*id);
+            }
             if entry.exchanges.len() <= PLACES {
                 entry.refs.add(exchange.at);
             }
@@ -339,6 +344,12 @@ impl<'a> Case<'a> {
             entry.unneeded &= unneeded;
             entry.attempt = entry.attempt.or(stopped);
             entry.vendor = entry.vendor.or(failure.vendor);
+        }
+        // What two inputs tell of counts once, unless they disagree on what was wrong.
+        for (key, ids) in echoes {
+            if let Some(entry) = found.get_mut(&key).filter(|entry| entry.exchanges.is_empty()) {
+                entry.exchanges = ids;
+            }
         }
         let mut found: Vec<FailedHost<'a>> = found.into_values().collect();
         // What decided is never left out; the rest is counted with what failed elsewhere.

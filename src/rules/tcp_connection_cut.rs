@@ -1,7 +1,7 @@
 //! TCP003: a connection to a sign-in host is cut.
 
 use super::{Case, Meta, Rule, report_failed_hosts};
-use crate::entra::{Fault, GuideCause, Side};
+use crate::entra::{Fault, GuideCause, Side, hosts};
 use crate::finding::Findings;
 use crate::signin::FailureKind;
 
@@ -53,6 +53,7 @@ impl Rule for TcpConnectionCut {
                 FailureKind::Fault(
                     Fault::AbortedConnection
                         | Fault::ClosedWithoutAnswer
+                        | Fault::Http11Required
                         | Fault::Http2
                         | Fault::Incomplete
                         | Fault::InvalidResponse
@@ -60,6 +61,11 @@ impl Rule for TcpConnectionCut {
                         | Fault::Reset
                 )
             )
+        });
+        // A host that asks for certificates does so by HTTP/1.1: that has a rule of its own.
+        failed.retain(|one| {
+            one.kind != FailureKind::Fault(Fault::Http11Required)
+                || !hosts::is_certificate_host(one.host.as_str())
         });
         // Clients go on over TCP where QUIC fails.
         failed.retain(|one| {

@@ -1,7 +1,7 @@
 //! TLS004: a client certificate was asked for and could not be used.
 
 use super::{Case, Meta, Rule, report_failed_hosts};
-use crate::entra::{Fault, GuideCause, Side};
+use crate::entra::{Fault, GuideCause, Side, hosts};
 use crate::finding::Findings;
 use crate::signin::FailureKind;
 
@@ -51,5 +51,11 @@ impl Rule for TlsClientCertificate {
             " did not get the client certificate it asked for",
             out,
         );
+        let mut failed = case.failed_hosts(|failure| {
+            matches!(failure.kind, FailureKind::Fault(Fault::Http11Required))
+        });
+        failed.retain(|one| hosts::is_certificate_host(one.host.as_str()));
+        let words = " wanted HTTP/1.1 to ask for the client certificate";
+        report_failed_hosts(self.meta(), case, failed, words, out);
     }
 }

@@ -1,9 +1,12 @@
 //! Makes attempts out of groups and what was judged of them: steps, codes, ids, users.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::clock;
 use super::correlate::{self, Group};
+use super::dark;
+use super::echo;
 use super::failure;
 use super::join;
 use super::outcome::{self, Judgement};
@@ -30,7 +33,9 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
     let mut failures = failure::all(evidence);
     let joined = join::joined(evidence);
     let named = join::name_failures(evidence, &joined, &mut failures);
-    let correlate::Groups { list: groups, dropped, .. } = correlate::group(evidence, &failures);
+    let mut echoes = echo::echoes(evidence, &joined);
+    let correlate::Groups { list: groups, dropped, .. } =
+        correlate::group(evidence, &failures, &echoes);
     let mut users: BTreeMap<String, u32> = BTreeMap::new();
     let mut attempts: Vec<SignInAttempt> = Vec::new();
     for (index, group) in groups.iter().enumerate() {
@@ -49,6 +54,7 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
                 .iter()
                 .any(|other| !is_small(other) && other.process.is_some() && programs(group, other));
         made.expected = traffic::expected(&group.members, evidence);
+        made.doubts.extend(is_answer_dark(&made, group, evidence).then_some(ANSWER_DARK));
         attempts.push(made);
     }
     if attempts.is_empty() {
@@ -68,7 +74,23 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
     let seen = !attempts.is_empty() || !encrypted.is_empty();
     let clocks = clock::readings(evidence);
     let veils = sealed::veils(evidence);
-    SignIn { attempts, encrypted, veils, joined, failures, clocks, seen, dropped }
+    echoes.ids.extend(named.into_values());
+    let echoes = echoes.ids;
+    SignIn { attempts, encrypted, veils, joined, echoes, failures, clocks, seen, dropped }
+}
+
+/// What is said where the sign-in that a request without a prompt calls for cannot be read.
+const ANSWER_DARK: &str =
+    "the service was asked more after it, in connections that are not decrypted";
+/// How soon a user signs in after a request without a prompt asked for it.
+const ANSWERED: Duration = Duration::from_mins(10);
+
+/// Whether the sign-in that a request without a prompt calls for may have followed, and cannot be read.
+fn is_answer_dark(made: &SignInAttempt, group: &Group, evidence: &Evidence) -> bool {
+    let last = made.last.filter(|_| made.outcome == Outcome::InteractionRequired);
+    last.zip(group.members.first()).is_some_and(|(last, first)| {
+        dark::is_asked(evidence, first.input, last, last.plus(ANSWERED))
+    })
 }
 
 /// Adds to what stopped an attempt what packets show of the same requests.
@@ -412,8 +434,23 @@ fn steps(group: &Group) -> Vec<Step> {
     steps
 }
 
+/// What a step says that the client gave up.
+const CANCELLED: &str = "cancelled";
+
 /// Adds a step; one that repeats the step before it is counted there.
 fn push(steps: &mut Vec<Step>, step: Step) {
+    // What was given up and asked for again at once is one step: a server that closes a connection
+    // in good order makes the client do so.
+    let is_repeated = |last: &Step| {
+        step.kind == StepKind::MfaPoll
+            && last.kind == step.kind
+            && last.host == step.host
+            && last.detail == CANCELLED
+            && last.count == 1
+    };
+    if steps.last().is_some_and(is_repeated) {
+        steps.pop();
+    }
     if let Some(last) = steps.last_mut()
         && last.kind == step.kind
         && last.result == step.result

@@ -1,6 +1,6 @@
 //! Attempts to sign in and what they consist of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use super::{ClockReading, Expected, Failure, GuideCause, MfaState, Outcome, Side, StepKind};
@@ -354,6 +354,8 @@ pub enum Veil {
     Proxy,
     /// A VPN or relay, by its name where that is known.
     Vpn(Option<&'static str>),
+    /// Connections to the sign-in service were in use when the capture began, and cannot be read.
+    Underway,
     /// The client of a zero-trust service.
     ZeroTrust(&'static str),
 }
@@ -369,6 +371,8 @@ pub struct SignIn {
     pub veils: Vec<(Veil, EvidenceRef)>,
     /// Inputs that show the same traffic, and how far their clocks differ.
     pub joined: Vec<super::Joined>,
+    /// Exchanges that another input tells of too, as far as they do not count of their own.
+    pub echoes: BTreeSet<ExchangeId>,
     /// What was wrong with exchanges, for those where something was.
     pub failures: BTreeMap<ExchangeId, Failure>,
     /// How far the computer's clock is off the service's, by input.

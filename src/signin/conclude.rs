@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use super::dark;
 use super::outcome::{Class, Judgement, Waiting, Walk, rank};
 use super::sighting::{Grant, Sighting};
 use super::{Blockage, FailureSide, Flow, MfaState, Outcome, Phase, Side};
@@ -29,7 +30,7 @@ impl Walk<'_> {
     /// The end of the walk: what decided, or what the attempt still waited for.
     pub(super) fn conclude(mut self, evidence: &Evidence) -> Judgement {
         if self.completed.is_some() && self.candidate.is_none() {
-            return self.completed();
+            return self.completed(evidence);
         }
         if let Some(judgement) = self.obstructed() {
             return judgement;
@@ -59,7 +60,7 @@ impl Walk<'_> {
         self.unfinished(evidence)
     }
 
-    fn completed(mut self) -> Judgement {
+    fn completed(mut self, evidence: &Evidence) -> Judgement {
         let at = self.completed.unwrap_or_default();
         let outcome = if self.challenged || self.mfa == MfaState::Passed {
             Outcome::MfaCompleted
@@ -69,6 +70,11 @@ impl Walk<'_> {
         if outcome == Outcome::CompletedWithoutMfa && self.flow == Flow::DeviceCode {
             // The user signs in elsewhere, and what was asked there is not seen here.
             self.mfa = MfaState::Unknown;
+        }
+        if outcome == Outcome::CompletedWithoutMfa && self.is_partly_dark(at, evidence) {
+            self.mfa = MfaState::Unknown;
+            self.doubts
+                .push("not all answers of the service could be read: one may have asked for MFA");
         }
         let granted = self.members.get(at).is_some_and(|one| one.grant != Grant::None);
         let blocked: Vec<usize> = self
@@ -98,6 +104,26 @@ impl Walk<'_> {
         let mut judgement = self.finish(outcome, Side::Network, &blocked, None);
         judgement.blockage = blockage;
         judgement
+    }
+
+    /// Whether answers of the service are missing between the first step and one that ended it: that to
+    /// the password, or what was said in connections that keys did not open.
+    fn is_partly_dark(&self, end: usize, evidence: &Evidence) -> bool {
+        let steps = self.members.get(..end).unwrap_or_default();
+        let unseen = |one: &Sighting| one.kind == StepKind::Password && !one.answered;
+        let later = |from: usize| {
+            steps.iter().skip(from).any(|one| one.kind == StepKind::Password && one.answered)
+        };
+        if steps.iter().enumerate().any(|(index, one)| unseen(one) && !later(index)) {
+            return true;
+        }
+        let (Some(first), Some(last)) = (steps.first(), self.members.get(end)) else {
+            return false;
+        };
+        first
+            .started
+            .zip(last.started)
+            .is_some_and(|(from, until)| dark::is_asked(evidence, first.input, from, until))
     }
 
     /// The outcome when traffic that the last step needed failed and nothing overcame it.
@@ -301,8 +327,12 @@ impl Walk<'_> {
                 }
                 match self.silence(evidence, since, SILENCE) {
                     Ok(_) => {
-                        let mut judgement =
-                            self.finish(Outcome::MfaNotAttempted, Side::User, &[since], None);
+                        // A method that was begun and given up was attempted.
+                        let later = self.members.iter().skip(since.saturating_add(1));
+                        let is_begun = later.into_iter().any(|one| one.kind == StepKind::MfaBegin);
+                        let outcome =
+                            if is_begun { Outcome::MfaAbandoned } else { Outcome::MfaNotAttempted };
+                        let mut judgement = self.finish(outcome, Side::User, &[since], None);
                         if !self.script_seen {
                             judgement.doubts.push("the page's script is not in the capture");
                         }
@@ -330,7 +360,13 @@ impl Walk<'_> {
                 }
                 Err(unseen) => cannot(&self, unseen, since),
             },
-            Waiting::Finish { since } => cannot(&self, Unseen::CaptureEnded, since),
+            Waiting::Finish { since } => {
+                let unseen = match self.silence(evidence, since, SILENCE) {
+                    Err(Unseen::Encrypted) => Unseen::Encrypted,
+                    _ => Unseen::CaptureEnded,
+                };
+                cannot(&self, unseen, since)
+            }
             Waiting::Nothing => {
                 // A capture that goes on did show what there was.
                 let unseen = match self.silence(evidence, last, SILENCE) {
@@ -412,7 +448,14 @@ impl Walk<'_> {
             judgement.doubts.push("the way to the phone is never in a capture");
             return judgement;
         }
-        if let Some(left) = self.left {
+        let is_dark = |at: usize| {
+            self.members.get(at).is_some_and(|one| {
+                one.started.is_some_and(|from| {
+                    dark::is_asked(evidence, one.input, from, from.plus(SILENCE))
+                })
+            })
+        };
+        if let Some(left) = self.left.filter(|left| !is_dark(*left)) {
             return self.finish(Outcome::MfaAbandoned, Side::User, &[since, left], None);
         }
         let quiet = (interval * 3).max(SILENCE);
@@ -455,6 +498,9 @@ impl Walk<'_> {
     ) -> Result<Option<CoverageProof>, Unseen> {
         let Some(one) = self.members.get(after) else { return Err(Unseen::Timeless) };
         let Some(at) = one.ended.or(one.started) else { return Err(Unseen::Timeless) };
+        if dark::is_asked(evidence, one.input, at, at.plus(length)) {
+            return Err(Unseen::Encrypted);
+        }
         if navigates_away(evidence, one, at).is_some() {
             return Ok(None);
         }

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
+use super::echo::Echoes;
 use super::sighting::{Grant, Sighting};
 use super::{Failure, Flow, Guid, wire};
 use crate::entra::{HostRole, StepKind};
@@ -209,15 +210,24 @@ pub(super) struct Groups {
 }
 
 /// Groups everything of a sign-in that the evidence holds.
-pub(super) fn group(evidence: &Evidence, failures: &BTreeMap<ExchangeId, Failure>) -> Groups {
+pub(super) fn group(
+    evidence: &Evidence,
+    failures: &BTreeMap<ExchangeId, Failure>,
+    echoes: &Echoes,
+) -> Groups {
     let mut groups = Groups::default();
     // What is encrypted has steps of its own (`sealed`).
     for (id, exchange) in evidence.numbered().filter(|(_, exchange)| !exchange.is_hidden()) {
+        if echoes.ids.contains(&id) {
+            continue;
+        }
+        let input = echoes.home(exchange.at.input);
         let failure = failures.get(&id).copied();
         if let Some(sighting) = wire::sight(id, exchange, failure) {
-            groups.place(sighting);
-        } else if let Some((index, sighting)) = expected(&groups.list, id, exchange, failure) {
-            groups.add(index, sighting);
+            groups.place(Sighting { input, ..sighting });
+        } else if let Some((index, sighting)) = expected(&groups.list, id, exchange, input, failure)
+        {
+            groups.add(index, Sighting { input, ..sighting });
         }
     }
     // A resource that asked for more, and nobody went on: that is all there is of the attempt.
@@ -433,6 +443,7 @@ fn expected(
     groups: &[Group],
     id: ExchangeId,
     exchange: &Exchange,
+    input: InputId,
     failure: Option<Failure>,
 ) -> Option<(usize, Sighting)> {
     let host = exchange.host();
@@ -442,7 +453,7 @@ fn expected(
             _ => true,
         };
         let hosts = [&group.return_host, &group.federation_host, &group.external_host];
-        near && group.input == exchange.at.input
+        near && group.input == input
             && (group.script_hosts.contains(host)
                 || hosts.into_iter().any(|expected| expected.as_ref() == Some(host)))
     })?;

@@ -14,6 +14,8 @@ mod client;
 mod clock;
 mod conclude;
 mod correlate;
+mod dark;
+mod echo;
 mod expose;
 mod failure;
 mod hidden;

@@ -158,6 +158,9 @@ impl Walk<'_> {
         if one.kind == StepKind::Telemetry {
             return;
         }
+        if !one.answered || one.failure.is_some() {
+            self.implied(one);
+        }
         if one.failure.is_some() {
             self.failed(index, one);
             return;
@@ -191,6 +194,19 @@ impl Walk<'_> {
         self.codes(index, one);
         self.elsewhere(index, one);
         self.granted(index, one);
+    }
+
+    /// What a request without an answer shows by itself: only a page that asks for MFA makes these.
+    fn implied(&mut self, one: &Sighting) {
+        if matches!(
+            one.kind,
+            StepKind::MfaBegin | StepKind::MfaCode | StepKind::MfaFinish | StepKind::MfaPoll
+        ) {
+            self.challenge();
+            if one.kind != StepKind::MfaBegin && self.mfa == MfaState::Asked {
+                self.mfa = MfaState::Begun;
+            }
+        }
     }
 
     fn failed(&mut self, index: usize, one: &Sighting) {

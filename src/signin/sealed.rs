@@ -252,8 +252,9 @@ pub(super) fn veils(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
         let Some(name) = &connection.server_name else {
             let to_service =
                 connection.server.is_some_and(|server| hosts::is_sign_in_address(server.ip()));
-            if to_service && !veils.iter().any(|(known, _)| *known == Veil::Begun) {
-                veils.push((Veil::Begun, connection.at));
+            let veil = if is_underway(connection) { Veil::Underway } else { Veil::Begun };
+            if to_service && !veils.iter().any(|(known, _)| *known == veil) {
+                veils.push((veil, connection.at));
             }
             let seals = connection.tls.is_some() && connection.opened == Opened::MidStream;
             unnamed = unnamed.or(seals.then_some(connection.at));
@@ -274,7 +275,21 @@ pub(super) fn veils(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
     if let Some(at) = unnamed.filter(|_| !named) {
         veils.push((Veil::MidStream, at));
     }
+    // What explains the others comes first.
+    veils.sort_by_key(|(veil, _)| match veil {
+        Veil::OneSided => 0,
+        Veil::Underway => 1,
+        Veil::Begun => 2,
+        _ => 3,
+    });
     veils
+}
+
+/// Whether a connection was there before the capture, and data went both ways in it.
+fn is_underway(connection: &Connection) -> bool {
+    let both =
+        connection.wire.as_ref().is_some_and(|wire| wire.payload.iter().all(Option::is_some));
+    connection.opened == Opened::MidStream && connection.tls.is_some() && both
 }
 
 /// What was seen of each host, by its hidden requests.

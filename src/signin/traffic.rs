@@ -11,6 +11,7 @@
 use std::time::Duration;
 
 use super::conclude::is_client_seen;
+use super::dark;
 use super::sighting::Sighting;
 use crate::entra::{self, HostRole, MethodShape, ResultClass, StepKind};
 use crate::evidence::{Absence, CoverageProof, Evidence, EvidenceRef, HostName, Unseen};
@@ -262,6 +263,9 @@ fn silence(anchor: &Sighting, evidence: &Evidence) -> Traffic {
     let Some(at) = anchor.ended.or(anchor.started) else {
         return Traffic::Unknown(Unseen::Timeless);
     };
+    if dark::is_asked(evidence, anchor.input, at, at.plus(SILENCE)) {
+        return Traffic::Unknown(Unseen::Encrypted);
+    }
     match evidence.coverage.absent(anchor.input, at, SILENCE) {
         Absence::Proven(_) if !is_client_seen(evidence, anchor.id, at.plus(SILENCE)) => {
             Traffic::Unknown(Unseen::NotShown)

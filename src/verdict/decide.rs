@@ -330,7 +330,11 @@ fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding
         ruled_out: argue::not_decisive(evidence, signin, findings),
         guide: guide::answers(evidence, None),
         unseen: match seen {
-            Seen::Sealed | Seen::Tunnels => vec![Text::of(unseen_words(Unseen::Encrypted))],
+            Seen::Sealed | Seen::Tunnels | Seen::Veiled(Veil::MidStream | Veil::Underway) => {
+                let keys = next_capture::unfit_keys(evidence, signin).map(|(words, _)| words);
+                let all = [Some(unseen_words(Unseen::Encrypted)), keys];
+                all.into_iter().flatten().map(Text::of).collect()
+            }
             Seen::Veiled(_) => {
                 vec![Text::of("what travels where this capture does not reach")]
             }

@@ -6,8 +6,10 @@
 //!
 //! Invariant: Windows and Edge are assumed where nothing is told, and that is said.
 
+mod keys;
 mod recipes;
 
+pub(super) use keys::unfit as unfit_keys;
 use recipes::Recipe;
 
 use super::{CaptureKind, NextCapture};
@@ -52,6 +54,7 @@ pub(super) fn next_capture(
     let stopped = attempt.is_some_and(|attempt| attempt.blockage.is_some());
     let closed = evidence.diagnostics.iter().any(|one| one.code == DiagnosticCode::Encrypted);
     let client = client(evidence, attempt);
+    let encrypted = || unfit_keys(evidence, signin).map_or(ENCRYPTED, |(_, missing)| missing);
     let usual = if client.is_program { CaptureKind::Program } else { CaptureKind::Browser };
     let (kind, missing) = if closed && evidence.exchanges.is_empty() {
         (CaptureKind::Password, "the password of the archive")
@@ -61,8 +64,8 @@ pub(super) fn next_capture(
                 CaptureKind::Bodies,
                 "the bodies of the sign-in pages, which the exporter left out",
             ),
-            Some(Unseen::Encrypted) => (CaptureKind::Decrypted, ENCRYPTED),
-            _ if attempt.is_none() && tunnels => (CaptureKind::Decrypted, ENCRYPTED),
+            Some(Unseen::Encrypted) => (CaptureKind::Decrypted, encrypted()),
+            _ if attempt.is_none() && tunnels => (CaptureKind::Decrypted, encrypted()),
             _ if stopped && evidence.inputs.iter().any(|input| input.format.is_packets()) => {
                 (usual, "what the browser itself says of the failure")
             }
@@ -80,11 +83,9 @@ pub(super) fn next_capture(
             None if evidence.inputs.iter().all(|input| !input.format.is_capture()) => {
                 (usual, "a capture: none of the files is one that can be read")
             }
-            None if evidence.inputs.iter().any(|input| input.format.is_packets()) => (
-                usual,
-                "the requests of the same sign-in, as a HAR or Fiddler trace: the packets do not show \
-                 them",
-            ),
+            None if evidence.inputs.iter().any(|input| input.format.is_packets()) => {
+                (usual, unfit_keys(evidence, signin).map_or(NOT_IN_PACKETS, |(_, missing)| missing))
+            }
             None => match evidence.coverage.inputs.first().map(|one| one.vantage) {
                 Some(Vantage::Program) => {
                     (CaptureKind::Browser, "the browser's part of the sign-in")
@@ -100,6 +101,9 @@ pub(super) fn next_capture(
 }
 
 const ENCRYPTED: &str = "the contents of the encrypted connections to the sign-in service";
+
+const NOT_IN_PACKETS: &str =
+    "the requests of the same sign-in, as a HAR or Fiddler trace: the packets do not show them";
 
 /// What is to be said with every new recording.
 const REMINDER: &str = "The recording can hold passwords and session cookies. Please send it only the \

@@ -133,6 +133,9 @@ pub(super) fn summary(
         Outcome::MfaCompleted => {
             Text::of("MFA was asked for and passed; AADSTS50074 was a normal step here.")
         }
+        Outcome::CompletedWithoutMfa if attempt.mfa == MfaState::Unknown => {
+            Text::of("The sign-in was completed; whether MFA was asked for is not in the capture.")
+        }
         Outcome::CompletedWithoutMfa => {
             Text::of("The sign-in was completed and MFA was never asked for.")
         }
@@ -262,6 +265,9 @@ fn undetermined(attempt: &SignInAttempt) -> Text {
         Some(Unseen::BodiesMissing) => Text::of(
             "The answers that would show how the sign-in ended were not saved with this capture.",
         ),
+        Some(Unseen::Encrypted) => {
+            Text::of("What followed was said in connections that are not decrypted.")
+        }
         Some(Unseen::NotShown) if attempt.mfa == MfaState::Failed => Text::of(
             "MFA was passed and then asked for again, as after lost cookies or in another tab.",
         ),
@@ -332,6 +338,9 @@ pub(super) fn veil(veil: Veil) -> Text {
         ),
         Veil::OneSided => Text::of("it holds packets of one direction only"),
         Veil::Proxy => Text::of("the proxy that the computer uses could not be reached"),
+        Veil::Underway => Text::of(
+            "connections to the sign-in service were in use before it began, so that they cannot be read",
+        ),
         Veil::Vpn(None) => Text::of("a VPN carries the traffic"),
         Veil::Vpn(Some(name)) => {
             Text::default().with(Piece::Literal(name)).with(" carries the traffic")

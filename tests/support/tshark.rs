@@ -10,20 +10,21 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// A request. What tshark does not show agrees with everything: a host that no header names, a status of an
-/// answer whose length only the end of the connection tells.
+/// A request. A host that no header names is the address of the server. A status that tshark does not show, of an
+/// answer whose length only the end of the connection tells, agrees with everything.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     method: String,
-    host: Option<String>,
+    host: String,
     path: String,
     status: Option<u64>,
+    /// The TCP stream; tshark counts tunnels that it opens as further ones, a HAR knows none.
+    pub(crate) stream: Option<String>,
 }
 
 impl std::fmt::Display for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let host = self.host.as_deref().unwrap_or("?");
-        write!(f, "{} {host} {} {:?}", self.method, self.path, self.status)
+        write!(f, "{} {} {} {:?}", self.method, self.host, self.path, self.status)
     }
 }
 
@@ -42,15 +43,16 @@ impl Request {
         let (host, path) = rest.split_at(at);
         Self {
             method: exchange["method"].as_str().unwrap_or_default().to_owned(),
-            host: Some(bare(host)),
+            host: bare(host),
             path: path.to_owned(),
             status: exchange["status"].as_u64(),
+            stream: exchange["refs"][0]["stream"].as_u64().map(|number| number.to_string()),
         }
     }
 
     /// As a URL without query.
     pub(crate) fn url(&self) -> String {
-        format!("https://{}{}", self.host.as_deref().unwrap_or("?"), self.path)
+        format!("https://{}{}", self.host, self.path)
     }
 
     pub(crate) const fn is_unanswered(&self) -> bool {
@@ -60,7 +62,7 @@ impl Request {
     /// Whether a told request is this one of tshark's.
     pub(crate) fn agrees(&self, theirs: &Self) -> bool {
         self.method == theirs.method
-            && theirs.host.as_ref().is_none_or(|host| Some(host) == self.host.as_ref())
+            && self.host == theirs.host
             && fits(&self.path, &theirs.path)
             && theirs.status.is_none_or(|status| Some(status) == self.status)
     }
@@ -98,6 +100,16 @@ fn find<'a>(value: &'a Value, key: &str) -> Option<&'a str> {
     }
 }
 
+/// The address that the innermost header of a frame names as its destination, as a URL writes it.
+fn server(layers: &Value) -> String {
+    let last = |layer: &str, key: &str| {
+        let all: Vec<&Value> = each(&layers[layer]).collect();
+        all.last().and_then(|layer| first(&layer[key])).map(str::to_owned)
+    };
+    let v6 = || last("ipv6", "ipv6.dst").map(|address| format!("[{address}]"));
+    last("ip", "ip.dst").or_else(v6).unwrap_or_default()
+}
+
 /// Requests and statuses of connections, gathered frame by frame.
 #[derive(Default)]
 struct Gathered {
@@ -109,15 +121,15 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn http1(&mut self, tcp: &str, layer: &Value) {
+    fn http1(&mut self, tcp: &str, server: &str, layer: &Value) {
         if let Some(method) = find(layer, "http.request.method") {
             let uri = find(layer, "http.request.uri").unwrap_or_default();
             if method == "CONNECT" {
                 return;
             }
-            let host = find(layer, "http.host").map(bare);
+            let host = find(layer, "http.host").map_or(server.to_owned(), bare);
             self.waiting.entry(tcp.to_owned()).or_default().push_back(self.found.len());
-            self.add(method, host, uri);
+            self.add(tcp, method, host, uri);
         } else if let Some(status) = find(layer, "http.response.code") {
             let status: Option<u64> = status.parse().ok().filter(|code| *code >= 200);
             let waits = self.waiting.entry(tcp.to_owned()).or_default();
@@ -128,7 +140,7 @@ impl Gathered {
         }
     }
 
-    fn http2(&mut self, tcp: &str, stream: &Value) {
+    fn http2(&mut self, tcp: &str, server: &str, stream: &Value) {
         let (Some(id), true) =
             (first(&stream["http2.streamid"]), !stream["http2.header"].is_null())
         else {
@@ -137,10 +149,10 @@ impl Gathered {
         let key = (tcp.to_owned(), id.to_owned());
         let header = |name: &str| find(&stream["http2.header"], name);
         if let Some(method) = header("http2.headers.method") {
-            let host = header("http2.headers.authority").map(bare);
+            let host = header("http2.headers.authority").map_or(server.to_owned(), bare);
             self.streams.insert(key, self.found.len());
             let path = header("http2.headers.path").unwrap_or_default();
-            self.add(method, host, path);
+            self.add(tcp, method, host, path);
         } else if let Some(status) = header("http2.headers.status").and_then(|one| one.parse().ok())
         {
             let request = self.streams.get(&key).and_then(|at| self.found.get_mut(*at));
@@ -150,7 +162,7 @@ impl Gathered {
         }
     }
 
-    fn add(&mut self, method: &str, host: Option<String>, uri: &str) {
+    fn add(&mut self, tcp: &str, method: &str, host: String, uri: &str) {
         let path = uri.split(['?', '#']).next().unwrap_or_default();
         let path = if path.is_empty() { "/" } else { path };
         self.found.push(Request {
@@ -158,6 +170,7 @@ impl Gathered {
             host,
             path: path.to_owned(),
             status: None,
+            stream: Some(tcp.to_owned()),
         });
     }
 }
@@ -193,7 +206,7 @@ pub(crate) fn of_tshark(path: &Path, keylog: Option<&Path>) -> Option<Vec<Reques
     std::fs::write(&inside, secrets(path)).unwrap();
     let keylog = keylog.unwrap_or(&inside);
     let mut command = Command::new("tshark");
-    command.args(["-n", "-2", "-T", "json", "--no-duplicate-keys", "-J", "tcp http http2"]);
+    command.args(["-n", "-2", "-T", "json", "--no-duplicate-keys", "-J", "ip ipv6 tcp http http2"]);
     command.args(["-Y", "http.request or http.response or http2.headers", "-r"]).arg(path);
     command.arg("-o").arg(format!("tls.keylog_file:{}", keylog.display()));
     let Ok(output) = command.output() else {
@@ -208,14 +221,28 @@ pub(crate) fn of_tshark(path: &Path, keylog: Option<&Path>) -> Option<Vec<Reques
         else {
             continue;
         };
+        let server = server(layers);
         for layer in each(&layers["http"]) {
-            gathered.http1(tcp, layer);
+            gathered.http1(tcp, &server, layer);
         }
         for layer in each(&layers["http2"]) {
             for stream in each(&layer["http2.stream"]) {
-                gathered.http2(tcp, stream);
+                gathered.http2(tcp, &server, stream);
             }
         }
     }
     Some(gathered.found)
+}
+
+/// The cipher suites that connections agreed on, by TCP stream.
+pub(crate) fn suites(path: &Path) -> BTreeMap<String, u16> {
+    let mut command = Command::new("tshark");
+    command.args(["-n", "-Y", "tls.handshake.type == 2", "-T", "fields", "-e", "tcp.stream"]);
+    command.args(["-e", "tls.handshake.ciphersuite", "-r"]).arg(path);
+    let output = String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let lines = output.lines().filter_map(|line| {
+        let (stream, suite) = line.split_once("\t0x")?;
+        Some((stream.to_owned(), u16::from_str_radix(suite.get(..4)?, 16).ok()?))
+    });
+    lines.collect()
 }

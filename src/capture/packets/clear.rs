@@ -57,12 +57,13 @@ pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) -> Option<
         Some(response) => Ok(answer(&response, &host, &url.path, &address, in_scope, context)),
         None if exchange.unread.is_some() => Err(NoResponse::NotCaptured),
         None => Err(exchange.broken.map_or_else(
-            || unanswered(context.fate, is_connect, is_opened && asked.complete),
+            || unanswered(context.fate, is_connect, is_opened, asked.complete),
             given_up,
         )),
     };
     let at = place(first.frame, last.frame, context);
     let is_proxied = is_connect || asked.target.contains("://") || context.cover.is_proxied;
+    context.cover.has_told = true;
     context.into.add_exchange(Exchange {
         connection: None,
         lookup: None,
@@ -91,8 +92,10 @@ pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) -> Option<
 const UNREAD: &str = "?";
 
 /// Why there is no answer, by the end of the connection.
-fn unanswered(fate: Fate, is_connect: bool, is_opened: bool) -> NoResponse {
+fn unanswered(fate: Fate, is_connect: bool, is_opened: bool, is_whole: bool) -> NoResponse {
     let failed_at = |stage, code: &str| NoResponse::Failed { stage, code: code.into() };
+    // What breaks a connection breaks a request that is still on its way too.
+    let is_opened = is_opened && (is_whole || matches!(fate, Fate::Cut | Fate::Reset));
     match fate {
         Fate::Cut | Fate::Reset if is_connect => failed("CONNECTION_CUT"),
         Fate::Silent if is_connect => failed("NO_ANSWER"),
@@ -107,10 +110,23 @@ fn unanswered(fate: Fate, is_connect: bool, is_opened: bool) -> NoResponse {
 
 /// Why there is no answer where a side gave the exchange up (RFC 9113 section 7).
 fn given_up(broken: Broken) -> NoResponse {
-    /// A stream that is no longer wanted.
+    /// A connection that ends in good order; a stream that was not begun; one that is no longer wanted.
+    const NO_ERROR: u32 = 0;
+    const REFUSED_STREAM: u32 = 7;
     const CANCEL: u32 = 8;
-    if broken.by == Peer::Client && !broken.is_connection && matches!(broken.code, 0 | CANCEL) {
+    const HTTP_1_1_REQUIRED: u32 = 13;
+    let is_left = match (broken.by, broken.is_connection) {
+        (Peer::Client, false) => matches!(broken.code, NO_ERROR | CANCEL),
+        // What was not begun is asked for again elsewhere, and nobody notices (section 6.8).
+        (Peer::Server, true) => broken.code == NO_ERROR,
+        (Peer::Server, false) => broken.code == REFUSED_STREAM,
+        (Peer::Client, true) => true,
+    };
+    if is_left {
         return NoResponse::Cancelled;
+    }
+    if broken.code == HTTP_1_1_REQUIRED {
+        return NoResponse::Failed { stage: Stage::Receive, code: "HTTP_1_1_REQUIRED".into() };
     }
     let name = http2::error_name(broken.code).unwrap_or("UNKNOWN_ERROR");
     let frame = if broken.is_connection { "GOAWAY" } else { "RST_STREAM" };

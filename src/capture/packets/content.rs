@@ -21,12 +21,13 @@ use crate::proto::dns::{self, DnsOverTcp};
 use crate::proto::http1_stream::{HttpEvent, HttpStream, probe_request, probe_response};
 use crate::proto::http2::{Http2Event, Http2Stream};
 use crate::proto::socks::{Socks, SocksHost, SocksState};
-use crate::proto::tcp::{Piece, Pool, Reassembly, Sequence};
+use crate::proto::tcp::{Arrival, Piece, Pool, Reassembly, Sequence};
 use crate::proto::tls::{Access, CertificateFacts, ClientHello, KeyLog, TlsFacts, TlsStream};
 use crate::proto::{Mark, Peer, Probe};
+use crate::time::Timestamp;
 
-/// How long a hole is waited for after its receiver acknowledged it: a capture may hold packets a
-/// little out of order.
+/// How long a hole is waited for after its receiver acknowledged it, and what is answered or where the
+/// stream begins after what comes behind it: a capture may hold packets a little out of order.
 const LATE: Duration = Duration::from_millis(50);
 /// The same where the receiver answers: what it answers has to be read before the answer.
 const LATE_ANSWERED: Duration = Duration::from_millis(2);
@@ -67,6 +68,8 @@ pub(super) struct Cover {
     pub(super) is_proxied: bool,
     /// The name of the server, where the handshake told it.
     pub(super) name: Option<HostName>,
+    /// Whether an exchange was read in it.
+    pub(super) has_told: bool,
 }
 
 /// How a connection ended, for what was asked in it and never answered.
@@ -108,12 +111,18 @@ pub(super) struct Told {
     pub(super) torn: [bool; 2],
     /// What keys made of its records, and bytes that they left closed; `None` where there are no keys.
     pub(super) access: Option<(Access, u64)>,
+    /// Whether requests were read that had been encrypted.
+    pub(super) is_read: bool,
 }
 
 /// The inside of a connection.
 pub(super) struct Content {
     streams: [Reassembly; 2],
-    is_open: bool,
+    /// How little each side said it had got of the other.
+    acked: [Option<Sequence>; 2],
+    has_syn: bool,
+    /// Whether what answers is read behind what it answers; in vain where a side was not captured.
+    is_patient: bool,
     inside: Inside,
 }
 
@@ -176,18 +185,19 @@ impl Content {
     pub(super) fn new() -> Self {
         Self {
             streams: [Reassembly::default(), Reassembly::default()],
-            is_open: false,
+            acked: [None; 2],
+            has_syn: false,
+            is_patient: true,
             inside: Inside::new(0),
         }
     }
 
     /// Says where the streams begin, as far as that was seen.
     pub(super) fn open(&mut self, first: [Option<Sequence>; 2], has_syn: bool) {
-        if self.is_open {
-            return;
+        if self.streams.iter().all(|stream| stream.next().is_none()) {
+            self.inside.is_mid_stream = !has_syn;
         }
-        self.is_open = true;
-        self.inside.is_mid_stream = !has_syn;
+        self.has_syn = has_syn;
         for (stream, first) in self.streams.iter_mut().zip(first) {
             if let Some(first) = first {
                 stream.start(first.plus(1));
@@ -195,7 +205,7 @@ impl Content {
         }
     }
 
-    /// Whether bytes wait for a hole to be filled.
+    /// Whether bytes wait for others.
     pub(super) fn is_waiting(&self) -> bool {
         self.streams.iter().any(Reassembly::is_waiting)
     }
@@ -223,31 +233,131 @@ impl Content {
         pool: &mut Pool,
         context: &mut Context<'_>,
     ) {
-        let Self { streams: [client, server], inside, .. } = self;
-        let (own, other) = match peer {
-            Peer::Client => (client, server),
-            Peer::Server => (server, client),
-        };
         let mark = segment.mark;
+        let is_patient = self.is_patient;
+        let Self { streams: [client, server], acked: [by_client, by_server], inside, .. } = self;
+        let (own, other, acked) = match peer {
+            Peer::Client => (client, server, by_client),
+            Peer::Server => (server, client, by_server),
+        };
         let late = if segment.length > 0 { LATE_ANSWERED } else { LATE };
-        if let Some(ack) = segment.ack()
-            && other.waits_since().is_some_and(|since| mark.at.since(since) >= late)
-        {
-            other.acknowledged(ack, pool, &mut |piece| inside.piece(peer.other(), piece, context));
+        if let Some(ack) = segment.ack() {
+            if acked.is_none_or(|least| ack.since(least) < 0) {
+                *acked = Some(ack);
+            }
+            if other.waits_since().is_some_and(|since| mark.at.since(since) >= late) {
+                other.acknowledged(ack, pool, &mut |piece| {
+                    inside.piece(peer.other(), piece, context);
+                });
+            }
         }
         if segment.length > 0 {
-            let sequence = segment.sequence.plus(u32::from(segment.has(flag::SYN)));
-            own.segment(sequence, segment.payload, segment.length, mark, pool, &mut |piece| {
-                inside.piece(peer, piece, context);
-            });
+            let arrival = Arrival {
+                sequence: segment.sequence.plus(u32::from(segment.has(flag::SYN))),
+                payload: segment.payload,
+                length: segment.length,
+                ack: segment.ack(),
+                mark,
+            };
+            own.hear(other.reaches().filter(|_| is_patient));
+            own.segment(&arrival, pool, &mut |piece| inside.piece(peer, piece, context));
         }
-        if segment.has(flag::FIN) && !own.is_waiting() {
-            inside.end(peer, mark, context);
+        if self.is_waiting() {
+            self.turn_over(Some(mark.at), pool, context);
         }
+        if segment.has(flag::FIN) {
+            self.begin(peer, pool, context);
+            let Self { streams: [client, server], inside, .. } = self;
+            let own = if peer == Peer::Client { client } else { server };
+            if !own.is_waiting() {
+                inside.end(peer, mark, context);
+            }
+        }
+    }
+
+    /// Reads what need not wait any longer, each side after what it answers; without a time nothing is
+    /// waited for.
+    fn turn_over(&mut self, now: Option<Timestamp>, pool: &mut Pool, context: &mut Context<'_>) {
+        loop {
+            let mut has_turned = false;
+            self.drain(pool, context);
+            for peer in [Peer::Client, Peer::Server] {
+                let stream = self.stream(peer);
+                let is_begun = stream.next().is_some();
+                let is_late = stream
+                    .kept_since()
+                    .is_some_and(|since| now.is_none_or(|now| now.since(since) >= LATE));
+                let is_known = !is_begun && self.is_first(peer);
+                if !is_late && !is_known {
+                    continue;
+                }
+                has_turned = true;
+                if is_begun {
+                    self.is_patient = false;
+                    break;
+                }
+                self.begin(peer, pool, context);
+            }
+            if !has_turned {
+                return;
+            }
+        }
+    }
+
+    /// Gives out what follows on both sides without a hole.
+    fn drain(&mut self, pool: &mut Pool, context: &mut Context<'_>) {
+        let is_patient = self.is_patient;
+        let Self { streams: [client, server], inside, .. } = self;
+        loop {
+            let before = [client.next(), server.next()];
+            client.hear(server.reaches().filter(|_| is_patient));
+            client.drain(pool, &mut |piece| inside.piece(Peer::Client, piece, context));
+            server.hear(client.reaches().filter(|_| is_patient));
+            server.drain(pool, &mut |piece| inside.piece(Peer::Server, piece, context));
+            if before == [client.next(), server.next()] {
+                return;
+            }
+        }
+    }
+
+    const fn stream(&self, peer: Peer) -> &Reassembly {
+        let [client, server] = &self.streams;
+        match peer {
+            Peer::Client => client,
+            Peer::Server => server,
+        }
+    }
+
+    /// Whether what is held of a side is the first that it sent: the other had got nothing before it.
+    fn is_first(&self, peer: Peer) -> bool {
+        let [by_client, by_server] = self.acked;
+        let acked = if peer == Peer::Client { by_server } else { by_client };
+        let first = self.stream(peer).first_held();
+        self.has_syn && first.is_some() && first == acked
+    }
+
+    /// Begins the stream of a side of which nobody said where it begins.
+    fn begin(&mut self, peer: Peer, pool: &mut Pool, context: &mut Context<'_>) {
+        let Some(first) = self.stream(peer).first_held() else { return };
+        if self.stream(peer).next().is_some() {
+            return;
+        }
+        let Self { streams: [client, server], acked: [by_client, by_server], inside, .. } = self;
+        let (own, acked) = match peer {
+            Peer::Client => (client, *by_server),
+            Peer::Server => (server, *by_client),
+        };
+        // Of one that was seen to open what is before its first segment was lost.
+        let start = acked.filter(|least| self.has_syn && first.since(*least) >= 0);
+        own.start(start.unwrap_or(first));
+        own.drain(pool, &mut |piece| inside.piece(peer, piece, context));
     }
 
     /// Ends it: what waits is read without what is missing.
     pub(super) fn finish(mut self, pool: &mut Pool, context: &mut Context<'_>) -> Told {
+        if self.is_waiting() {
+            self.turn_over(None, pool, context);
+        }
         let Self { streams: [client, server], inside, .. } = &mut self;
         client.finish(pool, &mut |piece| inside.piece(Peer::Client, piece, context));
         server.finish(pool, &mut |piece| inside.piece(Peer::Server, piece, context));
@@ -354,6 +464,7 @@ impl Inside {
                             is_opened: true,
                             is_proxied: self.is_proxied,
                             name: self.name.as_ref().map(|(name, _)| name.clone()),
+                            has_told: false,
                         };
                         opening.data(peer, rest, mark, cover, stream, context);
                     }
@@ -602,7 +713,7 @@ impl Inside {
         if let Layer::Http2(stream) = &mut self.layer {
             stream.finish(&mut |event| http2(event, context));
         }
-        let access = self.opening.take().map(|opening| opening.finish(context));
+        let opened = self.opening.take().map(|opening| opening.finish(context));
         if let Layer::Http(stream) = &mut self.layer {
             let mut named = None;
             stream.finish(&mut |event| {
@@ -634,7 +745,8 @@ impl Inside {
             name: self.name,
             is_proxied: self.is_proxied,
             torn,
-            access,
+            access: opened.map(|(access, dark, _)| (access, dark)),
+            is_read: opened.is_some_and(|(_, _, is_read)| is_read),
         }
     }
 }

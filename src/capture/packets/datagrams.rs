@@ -357,6 +357,7 @@ impl Live {
             stall: [None; 2],
             is_proxied: false,
             torn: [false; 2],
+            is_read: false,
             protocol: Protocol::Quic,
             polls: None,
             community_id: community_id(UDP, self.client, self.server).into(),

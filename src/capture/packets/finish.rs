@@ -151,6 +151,7 @@ impl Maker<'_> {
             is_proxied: told.is_proxied,
             torn: [0, 1]
                 .map(|place| told.torn.get(if place == 0 { one } else { other }) == Some(&true)),
+            is_read: told.is_read,
             protocol: told.protocol,
             polls: polls(flow.beat),
             community_id: community_id(TCP, flow.client, flow.server).into(),

@@ -5,6 +5,7 @@
 //! Invariant: its size is fixed but for its content, which is only there where somebody may need it.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::content::{Content, Context, Told};
 use crate::evidence::{HostName, IcmpKind, REQUEST_BYTES};
@@ -133,6 +134,9 @@ pub(super) struct Flow {
     pub(super) weight: usize,
 }
 
+/// A packet that opens a connection is captured no later than this behind what came after it.
+const LATE: Duration = Duration::from_millis(50);
+
 /// Ports below this are those of services (RFC 6335 section 6).
 const SYSTEM_PORTS: u16 = 1024;
 /// Ports at which proxies and other servers listen above those.
@@ -254,6 +258,11 @@ impl Flow {
     }
 
     fn opens(&mut self, segment: &Segment<'_>, peer: Peer) {
+        // It may have been captured a little behind what came after it.
+        let is_opener = segment.has(flag::ACK) == (peer == Peer::Server);
+        if is_opener && segment.mark.at.since(self.seen.first.at) <= LATE {
+            self.has_syn = true;
+        }
         if segment.has(flag::ACK) {
             if peer == Peer::Server {
                 self.agreed.get_or_insert(segment.mark);

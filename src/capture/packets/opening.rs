@@ -6,6 +6,7 @@
 //! Invariant: what keys do not open costs no more than the headers of its records.
 
 use super::content::{Context, Cover, Inside};
+use crate::evidence::Protocol;
 use crate::proto::tls::{Access, Opened, TlsOpener, TlsStream};
 use crate::proto::{Mark, Peer};
 
@@ -14,6 +15,10 @@ pub(super) struct Opening {
     opener: TlsOpener,
     inside: Inside,
     cover: Cover,
+    /// Whether an exchange was read.
+    has_told: bool,
+    /// Whether data were opened: a key log may hold the secrets of handshakes alone.
+    has_data: bool,
 }
 
 impl Opening {
@@ -23,7 +28,13 @@ impl Opening {
         if is_mid_stream {
             opener.start_mid_stream();
         }
-        Self { opener, inside: Inside::new(depth), cover: Cover::default() }
+        Self {
+            opener,
+            inside: Inside::new(depth),
+            cover: Cover::default(),
+            has_told: false,
+            has_data: false,
+        }
     }
 
     /// Whether nothing more can be opened.
@@ -51,9 +62,12 @@ impl Opening {
         }
         self.cover = cover;
         let keys = context.keys;
-        let Self { opener, inside, cover } = self;
-        under(cover, context, |context| {
-            opener.data(peer, bytes, mark, keys, &mut |event| take(inside, &event, facts, context));
+        let Self { opener, inside, cover, has_told, has_data } = self;
+        *has_told |= under(cover, context, |context| {
+            opener.data(peer, bytes, mark, keys, &mut |event| {
+                *has_data |= matches!(event, Opened::Data { .. });
+                take(inside, &event, facts, context);
+            });
         });
     }
 
@@ -67,34 +81,46 @@ impl Opening {
         context: &mut Context<'_>,
     ) {
         let keys = context.keys;
-        let Self { opener, inside, cover } = self;
-        under(cover, context, |context| {
-            opener.gap(peer, length, mark, keys, &mut |event| take(inside, &event, facts, context));
+        let Self { opener, inside, cover, has_told, has_data } = self;
+        *has_told |= under(cover, context, |context| {
+            opener.gap(peer, length, mark, keys, &mut |event| {
+                *has_data |= matches!(event, Opened::Data { .. });
+                take(inside, &event, facts, context);
+            });
         });
     }
 
     /// A side ended its stream.
     pub(super) fn end(&mut self, peer: Peer, mark: Mark, context: &mut Context<'_>) {
-        let Self { inside, cover, .. } = self;
-        under(cover, context, |context| inside.end(peer, mark, context));
+        let Self { inside, cover, has_told, .. } = self;
+        *has_told |= under(cover, context, |context| inside.end(peer, mark, context));
     }
 
-    /// Ends it: what keys made of the connection, and bytes that stayed closed.
-    pub(super) fn finish(self, context: &mut Context<'_>) -> (Access, u64) {
-        let Self { opener, inside, cover } = self;
-        under(&cover, context, |context| {
-            inside.finish(context);
+    /// Ends it: what keys made of the connection, bytes that stayed closed, and whether HTTP was read.
+    pub(super) fn finish(self, context: &mut Context<'_>) -> (Access, u64, bool) {
+        let Self { opener, inside, cover, has_told, has_data } = self;
+        let mut is_http = false;
+        let told_last = under(&cover, context, |context| {
+            is_http = inside.finish(context).protocol == Protocol::Http;
         });
         let dark = opener.dark();
-        (opener.access(), dark.client.saturating_add(dark.server))
+        let dark = dark.client.saturating_add(dark.server);
+        let access = match opener.access() {
+            Access::Open if !has_data && dark > 0 => Access::NoSecret,
+            access => access,
+        };
+        (access, dark, is_http && (has_told || told_last))
     }
 }
 
-/// Does something with what was opened, while the context says what stands around it.
-fn under(cover: &Cover, context: &mut Context<'_>, act: impl FnOnce(&mut Context<'_>)) {
+/// Does something with what was opened, while the context says what stands around it; whether an
+/// exchange was read.
+fn under(cover: &Cover, context: &mut Context<'_>, act: impl FnOnce(&mut Context<'_>)) -> bool {
     let before = std::mem::replace(&mut context.cover, cover.clone());
     act(context);
-    context.cover = before;
+    let after = std::mem::replace(&mut context.cover, before);
+    context.cover.has_told |= after.has_told;
+    after.has_told
 }
 
 fn take(inside: &mut Inside, event: &Opened<'_>, facts: &mut TlsStream, context: &mut Context<'_>) {

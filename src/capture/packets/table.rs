@@ -186,8 +186,12 @@ impl Table {
 
     fn take(&mut self, slot: u32, segment: &Segment<'_>, around: &mut Around<'_>) {
         let Some(flow) = self.flows.get_mut(place(slot)) else { return };
-        let was_over = flow.is_over();
+        let (was_over, had_syn) = (flow.is_over(), flow.has_syn);
         let is_new = flow.take(segment);
+        if flow.has_syn && !had_syn {
+            self.opened = self.opened.saturating_add(1);
+            self.mid_stream = self.mid_stream.saturating_sub(1);
+        }
         if !was_over && flow.is_over() {
             self.over.push_back((slot, flow.seen.first.frame));
         }
@@ -447,13 +451,24 @@ fn fate(flow: &Flow) -> Fate {
         return Fate::Open;
     }
     let by = flow.reset.map(|reset| reset.by);
+    // What ends a session of TLS is sent last and asks for nothing.
+    let request = client.last_request.map(|mark| mark.at).filter(|at| Some(*at) > answered);
+    let left = client.fin.or(flow.reset.map(|reset| reset.mark)).map(|mark| mark.at);
+    let is_given_up =
+        request.or(asked).zip(left).is_some_and(|(asked, left)| left.since(asked) >= SILENCE);
     let is_first = |one: &Side, other: &Side| {
         one.fin.is_some_and(|fin| other.fin.is_none_or(|other| fin <= other))
     };
     match asked {
         Some(_) if is_first(server, client) => Fate::Cut,
         Some(_) if by == Some(Peer::Server) => Fate::Reset,
-        Some(_) if by == Some(Peer::Client) || client.fin.is_some() => Fate::Left,
+        Some(_) if by == Some(Peer::Client) || client.fin.is_some() => {
+            if is_given_up {
+                Fate::Silent
+            } else {
+                Fate::Left
+            }
+        }
         Some(asked) if flow.seen.last.at.since(asked) >= SILENCE => Fate::Silent,
         _ => Fate::Open,
     }

@@ -11,7 +11,7 @@
 mod reassembly;
 mod track;
 
-pub use reassembly::{Piece, Pool, Reassembly};
+pub use reassembly::{Arrival, Piece, Pool, Reassembly};
 pub use track::{Kind, Stall, Track, Unit};
 
 /// A sequence number; it wraps.

@@ -1,4 +1,8 @@
 //! Puts the payload of one side in order.
+//!
+//! A capture may hold packets a little out of order: what a segment answers may come behind it, and so
+//! may the packet that says where the stream begins. A segment is kept back until both are there, or
+//! until whoever uses this has waited long enough.
 
 use super::Sequence;
 use crate::limits;
@@ -44,22 +48,41 @@ pub enum Piece<'a> {
     Gap(u64, Mark),
 }
 
+/// A segment as it arrives.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// The number of its first byte.
+    pub sequence: Sequence,
+    /// Its bytes, as far as they were captured.
+    pub payload: &'a [u8],
+    /// Bytes on the wire.
+    pub length: u32,
+    /// What its sender has got of the other side.
+    pub ack: Option<Sequence>,
+    /// The frame.
+    pub mark: Mark,
+}
+
 #[derive(Debug)]
 struct Held {
     sequence: Sequence,
     /// Bytes on the wire; `bytes` may be fewer.
     length: u32,
+    ack: Option<Sequence>,
     bytes: Box<[u8]>,
     mark: Mark,
 }
 
 /// One side of a stream.
 ///
-/// Invariants: `held` is in order of its sequence numbers and lies behind `next`; it has at most
-/// `limits::HELD_SEGMENTS` segments and `limits::HELD_BYTES` bytes, all of which are in the pool.
+/// Invariants: `held` is in order of its sequence numbers; it has at most `limits::HELD_SEGMENTS`
+/// segments and `limits::HELD_BYTES` bytes, all of which are in the pool.
 #[derive(Debug, Default)]
 pub struct Reassembly {
+    /// What comes next; `None` until it is known where the stream begins.
     next: Option<Sequence>,
+    /// How far the other side was read; `None` where nobody waits for it.
+    heard: Option<Sequence>,
     held: Vec<Held>,
     held_bytes: usize,
 }
@@ -72,36 +95,69 @@ impl Reassembly {
         }
     }
 
-    /// Whether something waits for a hole to be filled.
+    /// What comes next; `None` until it is known where the stream begins.
+    pub const fn next(&self) -> Option<Sequence> {
+        self.next
+    }
+
+    /// Says how far the other side was read: what answers more than that is kept back.
+    pub const fn hear(&mut self, other: Option<Sequence>) {
+        self.heard = other;
+    }
+
+    /// Whether something is held.
     pub fn is_waiting(&self) -> bool {
         !self.held.is_empty()
     }
 
     /// Since when something waits for a hole to be filled.
     pub fn waits_since(&self) -> Option<Timestamp> {
-        self.held.first().map(|held| held.mark.at)
+        let (first, next) = (self.held.first()?, self.next?);
+        (first.sequence.since(next) > 0).then_some(first.mark.at)
     }
 
-    /// Takes a segment, of which `length` bytes were on the wire.
+    /// Since when something is kept back that would come next: it is not known that it does, or what
+    /// it answers was not read.
+    pub fn kept_since(&self) -> Option<Timestamp> {
+        let first = self.held.first()?;
+        let is_next = self.next.is_none_or(|next| first.sequence.since(next) <= 0);
+        is_next.then_some(first.mark.at)
+    }
+
+    /// How far it was read, or where what is held begins: what answers more comes after that.
+    pub fn reaches(&self) -> Option<Sequence> {
+        self.next.or_else(|| self.first_held())
+    }
+
+    /// The first byte that is held.
+    pub fn first_held(&self) -> Option<Sequence> {
+        self.held.first().map(|held| held.sequence)
+    }
+
+    /// Whether a segment answers what was not read; the end of the other side takes one number.
+    fn is_early(&self, ack: Option<Sequence>) -> bool {
+        ack.zip(self.heard).is_some_and(|(ack, heard)| {
+            let ahead = ack.since(heard);
+            ahead > 1 && ahead.unsigned_abs() <= FAR
+        })
+    }
+
+    /// Takes a segment.
     pub fn segment(
         &mut self,
-        sequence: Sequence,
-        payload: &[u8],
-        length: u32,
-        mark: Mark,
+        arrival: &Arrival<'_>,
         pool: &mut Pool,
         out: &mut dyn FnMut(Piece<'_>),
     ) {
-        let next = *self.next.get_or_insert(sequence);
-        let ahead = sequence.since(next);
-        if ahead > 0 {
-            if ahead.unsigned_abs() <= FAR {
-                self.hold(sequence, payload, length, mark, pool, out);
+        let ahead = self.next.map(|next| arrival.sequence.since(next));
+        match ahead {
+            Some(ahead) if ahead > 0 && ahead.unsigned_abs() > FAR => {}
+            Some(ahead) if ahead <= 0 && !self.is_early(arrival.ack) => {
+                self.take(arrival.sequence, arrival.payload, arrival.length, arrival.mark, out);
+                self.drain(pool, out);
             }
-            return;
+            Some(_) | None => self.hold(arrival, pool, out),
         }
-        self.take(sequence, payload, length, mark, out);
-        self.drain(pool, out);
     }
 
     /// Gives out what of a segment is new; it begins at or before `next`.
@@ -113,7 +169,7 @@ impl Reassembly {
         mark: Mark,
         out: &mut dyn FnMut(Piece<'_>),
     ) {
-        let Some(next) = self.next else { return };
+        let next = *self.next.get_or_insert(sequence);
         let known = next.since(sequence).max(0).unsigned_abs();
         if known >= length {
             return;
@@ -131,15 +187,8 @@ impl Reassembly {
         self.next = Some(sequence.plus(length));
     }
 
-    fn hold(
-        &mut self,
-        sequence: Sequence,
-        payload: &[u8],
-        length: u32,
-        mark: Mark,
-        pool: &mut Pool,
-        out: &mut dyn FnMut(Piece<'_>),
-    ) {
+    fn hold(&mut self, arrival: &Arrival<'_>, pool: &mut Pool, out: &mut dyn FnMut(Piece<'_>)) {
+        let Arrival { sequence, payload, length, ack, mark } = *arrival;
         let place = self.held.partition_point(|held| held.sequence.since(sequence) < 0);
         if let Some(known) = self.held.get(place)
             && known.sequence == sequence
@@ -168,7 +217,7 @@ impl Reassembly {
         }
         self.held_bytes = self.held_bytes.saturating_add(payload.len());
         let place = self.held.partition_point(|held| held.sequence.since(sequence) < 0);
-        self.held.insert(place, Held { sequence, length, bytes: payload.into(), mark });
+        self.held.insert(place, Held { sequence, length, ack, bytes: payload.into(), mark });
     }
 
     fn jump(&mut self, to: Sequence, mark: Mark, out: &mut dyn FnMut(Piece<'_>)) {
@@ -181,34 +230,49 @@ impl Reassembly {
         }
     }
 
-    /// Gives up the first hole.
+    /// Gives up the first hole, and what the first segment waits for.
     fn skip(&mut self, pool: &mut Pool, out: &mut dyn FnMut(Piece<'_>)) {
         if let Some(first) = self.held.first() {
             let (to, mark) = (first.sequence, first.mark);
             self.jump(to, mark, out);
+            self.take_first(pool, out);
             self.drain(pool, out);
         }
     }
 
-    /// Gives out what follows without a hole.
-    fn drain(&mut self, pool: &mut Pool, out: &mut dyn FnMut(Piece<'_>)) {
+    fn take_first(&mut self, pool: &mut Pool, out: &mut dyn FnMut(Piece<'_>)) {
+        if self.held.is_empty() {
+            return;
+        }
+        let held = self.held.remove(0);
+        self.held_bytes = self.held_bytes.saturating_sub(held.bytes.len());
+        pool.gives(held.bytes.len());
+        self.take(held.sequence, &held.bytes, held.length, held.mark, out);
+    }
+
+    /// Gives out what follows without a hole, and need not be kept back.
+    pub fn drain(&mut self, pool: &mut Pool, out: &mut dyn FnMut(Piece<'_>)) {
         while let (Some(next), Some(first)) = (self.next, self.held.first()) {
-            if first.sequence.since(next) > 0 {
+            if first.sequence.since(next) > 0 || self.is_early(first.ack) {
                 break;
             }
-            let held = self.held.remove(0);
-            self.held_bytes = self.held_bytes.saturating_sub(held.bytes.len());
-            pool.gives(held.bytes.len());
-            self.take(held.sequence, &held.bytes, held.length, held.mark, out);
+            self.take_first(pool, out);
+        }
+    }
+
+    /// Gives out what was kept back for too long.
+    pub fn release(&mut self, pool: &mut Pool, out: &mut dyn FnMut(Piece<'_>)) {
+        if self.kept_since().is_some() {
+            self.take_first(pool, out);
+            self.drain(pool, out);
         }
     }
 
     /// Gives up the holes that the other side acknowledged: it has got what the capture has not.
     pub fn acknowledged(&mut self, ack: Sequence, pool: &mut Pool, out: &mut dyn FnMut(Piece<'_>)) {
-        while let Some(first) = self.held.first() {
-            if ack.since(first.sequence) <= 0 {
-                break;
-            }
+        while self.waits_since().is_some()
+            && self.held.first().is_some_and(|first| ack.since(first.sequence) > 0)
+        {
             self.skip(pool, out);
         }
     }
@@ -242,6 +306,10 @@ mod tests {
         Mark { frame: NonZeroU64::new(frame).unwrap(), at: Timestamp::from_nanoseconds(0) }
     }
 
+    fn arrival(at: u32, payload: &[u8], length: u32, ack: Option<u32>, mark: Mark) -> Arrival<'_> {
+        Arrival { sequence: Sequence(at), payload, length, ack: ack.map(Sequence), mark }
+    }
+
     /// What comes out, gaps as zeros.
     fn collect(segments: &[(u32, &[u8], u32)], start: u32) -> (Vec<u8>, u64) {
         let (mut stream, mut pool) = (Reassembly::default(), Pool::default());
@@ -256,7 +324,7 @@ mod tests {
         };
         for (index, (at, data, length)) in segments.iter().enumerate() {
             let frame = mark(u64::try_from(index).unwrap() + 1);
-            stream.segment(Sequence(*at), data, *length, frame, &mut pool, &mut out);
+            stream.segment(&arrival(*at, data, *length, None, frame), &mut pool, &mut out);
         }
         stream.finish(&mut pool, &mut out);
         assert_eq!(pool.used(), 0);
@@ -280,10 +348,52 @@ mod tests {
             });
         };
         stream.start(Sequence(0));
-        stream.segment(Sequence(10), b"abc", 3, mark(1), &mut pool, &mut out);
+        stream.segment(&arrival(10, b"abc", 3, None, mark(1)), &mut pool, &mut out);
         stream.acknowledged(Sequence(10), &mut pool, &mut out);
         stream.acknowledged(Sequence(13), &mut pool, &mut out);
         assert_eq!(seen, [(10, 0), (3, 1)]);
+    }
+
+    #[test]
+    fn what_answers_the_unread_is_kept_back() {
+        let (mut stream, mut pool) = (Reassembly::default(), Pool::default());
+        let mut seen = Vec::new();
+        let mut out = |piece: Piece<'_>| {
+            if let Piece::Data(data, _) = piece {
+                seen.extend_from_slice(data);
+            }
+        };
+        stream.start(Sequence(0));
+        stream.hear(Some(Sequence(100)));
+        stream.segment(&arrival(0, b"ab", 2, Some(101), mark(1)), &mut pool, &mut out);
+        stream.segment(&arrival(2, b"cd", 2, Some(150), mark(2)), &mut pool, &mut out);
+        stream.segment(&arrival(4, b"ef", 2, Some(150), mark(3)), &mut pool, &mut out);
+        assert!(stream.kept_since().is_some() && stream.waits_since().is_none());
+        stream.acknowledged(Sequence(6), &mut pool, &mut out);
+        assert!(stream.is_waiting());
+        stream.hear(Some(Sequence(150)));
+        stream.drain(&mut pool, &mut out);
+        assert_eq!((seen.as_slice(), pool.used()), (&b"abcdef"[..], 0));
+    }
+
+    #[test]
+    fn a_stream_begins_where_it_is_said_to() {
+        let (mut stream, mut pool) = (Reassembly::default(), Pool::default());
+        let mut seen = Vec::new();
+        let mut out = |piece: Piece<'_>| {
+            if let Piece::Data(data, _) = piece {
+                seen.extend_from_slice(data);
+            }
+        };
+        stream.segment(&arrival(12, b"cd", 2, None, mark(1)), &mut pool, &mut out);
+        stream.segment(&arrival(10, b"ab", 2, None, mark(2)), &mut pool, &mut out);
+        assert_eq!(stream.first_held(), Some(Sequence(10)));
+        stream.start(Sequence(10));
+        stream.drain(&mut pool, &mut out);
+        let mut late = Reassembly::default();
+        late.segment(&arrival(7, b"ef", 2, None, mark(3)), &mut pool, &mut out);
+        late.release(&mut pool, &mut out);
+        assert_eq!((seen.as_slice(), pool.used()), (&b"abcdef"[..], 0));
     }
 
     proptest! {

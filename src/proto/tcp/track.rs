@@ -57,7 +57,10 @@ pub enum Kind {
 struct Hole {
     from: Sequence,
     to: Sequence,
-    since: Timestamp,
+    /// `None` where an acknowledgement told of it.
+    since: Option<Timestamp>,
+    /// Whether the other side acknowledged what is missing, so that it is counted.
+    is_acked: bool,
 }
 
 /// A segment that was seen last, to recognise its copy.
@@ -188,7 +191,12 @@ impl Track {
         }
         if ahead >= 0 {
             if ahead > 0 {
-                self.open_hole(Hole { from: high, to: start, since: unit.at });
+                self.open_hole(Hole {
+                    from: high,
+                    to: start,
+                    since: Some(unit.at),
+                    is_acked: false,
+                });
             }
             self.high = Some(end);
             self.bytes = self.bytes.saturating_add(u64::from(unit.length));
@@ -197,7 +205,14 @@ impl Track {
         }
         if let Some(hole) = self.close_hole(start, end) {
             self.bytes = self.bytes.saturating_add(u64::from(unit.length));
-            if unit.at.since(hole.since) <= REORDERED {
+            if hole.is_acked {
+                // It was there all the time, and the capture has it behind its acknowledgement.
+                let from = if start.since(hole.from) > 0 { start } else { hole.from };
+                let to = if end.since(hole.to) < 0 { end } else { hole.to };
+                let found = u64::from(to.since(from).max(0).unsigned_abs());
+                self.missing = self.missing.saturating_sub(found);
+            }
+            if hole.since.is_none_or(|since| unit.at.since(since) <= REORDERED) {
                 self.reordered = self.reordered.saturating_add(1);
             } else {
                 self.lost = self.lost.saturating_add(1);
@@ -241,7 +256,11 @@ impl Track {
 
     fn open_hole(&mut self, hole: Hole) {
         let holes = self.holes.get_or_insert_default();
-        if let Some(free) = holes.iter_mut().find(|hole| hole.is_none()) {
+        // Those that were acknowledged are mostly lost, and give way.
+        let free = holes.iter().position(Option::is_none);
+        let free =
+            free.or_else(|| holes.iter().position(|hole| hole.is_some_and(|one| one.is_acked)));
+        if let Some(free) = free.and_then(|index| holes.get_mut(index)) {
             *free = Some(hole);
         }
     }
@@ -255,11 +274,13 @@ impl Track {
         *place = if start.since(hole.from) <= 0 && end.since(hole.to) < 0 {
             Some(Hole { from: end, ..hole })
         } else if start.since(hole.from) > 0 {
-            // What lies behind it is followed no further.
             Some(Hole { to: start, ..hole })
         } else {
             None
         };
+        if start.since(hole.from) > 0 && end.since(hole.to) < 0 {
+            self.open_hole(Hole { from: end, ..hole });
+        }
         Some(hole)
     }
 
@@ -278,12 +299,13 @@ impl Track {
             self.tries = 0;
         }
         for place in self.holes.iter_mut().flat_map(|holes| holes.iter_mut()) {
-            if let Some(hole) = *place
+            if let Some(hole) = place
+                && !hole.is_acked
                 && ack.since(hole.to) >= 0
             {
                 let length = hole.to.since(hole.from);
                 self.missing = self.missing.saturating_add(u64::from(length.max(0).unsigned_abs()));
-                *place = None;
+                hole.is_acked = true;
             }
         }
         if let Some(high) = self.high {
@@ -291,6 +313,7 @@ impl Track {
             if beyond > 1 && self.isn.is_some() {
                 self.missing = self.missing.saturating_add(u64::from(beyond.unsigned_abs()));
                 self.high = Some(ack);
+                self.open_hole(Hole { from: high, to: ack, since: None, is_acked: true });
             }
         }
     }
@@ -345,6 +368,18 @@ mod tests {
         assert_eq!(track.segment(&unit(1600, 100, 400)), Kind::New);
         track.acknowledge(Sequence(1700));
         assert_eq!((track.missing, track.bytes), (100, 600));
+    }
+
+    #[test]
+    fn what_comes_behind_its_acknowledgement_is_not_missing() {
+        let mut track = Track::default();
+        track.segment(&Unit { is_syn: true, ..unit(99, 0, 0) });
+        track.acknowledge(Sequence(500));
+        assert_eq!(track.missing, 400);
+        for (at, length) in [(200, 100), (100, 100), (300, 200)] {
+            assert_eq!(track.segment(&unit(at, length, 5)), Kind::Late);
+        }
+        assert_eq!((track.missing, track.repeated, track.reordered), (0, 0, 3));
     }
 
     #[test]

@@ -78,10 +78,14 @@ pub(super) fn without_capture(page: &mut Page, report: &ReportInput<'_>, detail:
             .filter(|one| one.input == Some(input.id) && !says_no_capture(one.code))
             .collect();
         let words = match (&input.looks_like, told.first()) {
+            _ if input.format == Format::KeyLog => format!(
+                "{}: keys, and no capture that they open. Give the packet capture beside them.",
+                input.name
+            ),
             (Some(like), _) => format!("{}: not a capture. It looks like {like}", input.name),
             (None, Some(one)) => format!("{}: not read. {}", input.name, about(input, one)),
             (None, None) => format!(
-                "{}: not a capture that mfatrace reads (HAR or Fiddler archive).",
+                "{}: not a capture that mfatrace reads (HAR, Fiddler archive, pcap, pcapng).",
                 input.name
             ),
         };
@@ -249,12 +253,11 @@ fn inputs(page: &mut Page, report: &ReportInput<'_>) {
 
 /// How many connections keys opened, and why others stayed closed.
 fn opened_by(keys: KeyCoverage) -> String {
-    let all = [keys.opened, keys.no_secret, keys.mid_stream, keys.unsupported, keys.failed];
-    let all = all.into_iter().fold(0_u64, u64::saturating_add);
+    let all = keys.opened.saturating_add(keys.closed());
     let mut words = format!("keys opened {} of {all} TLS connections", keys.opened);
     for (count, why) in [
         (keys.no_secret, "without a secret"),
-        (keys.mid_stream, "begun before the capture"),
+        (keys.mid_stream, "without a whole handshake in the capture"),
         (keys.unsupported, "with a cipher that is not supported"),
         (keys.failed, "with a secret that does not fit"),
     ] {

@@ -378,6 +378,7 @@ fn wired(
             last_request: None,
             torn: [false; 2],
             is_proxied: false,
+            is_read: false,
             protocol: Protocol::Tls,
             polls: None,
             community_id: "1:x".into(),

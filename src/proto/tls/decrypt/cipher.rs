@@ -2,7 +2,7 @@
 //!
 //! It follows RFC 8446 section 5.2 and 5.3, RFC 5246 section 6.2.3, RFC 4346 and RFC 2246 section
 //! 6.2.3.2 (CBC of TLS 1.1 and 1.0), RFC 5288 and 6655 (GCM and CCM), RFC 7905 (`ChaCha20`), and
-//! RFC 7366 (encrypt-then-MAC). Which number a record has is tried out as the caller says.
+//! RFC 7366 (encrypt-then-MAC). Stream ciphers have a file of their own. Which number a record has is tried out as the caller says.
 //!
 //! Invariants: what it gives was proven to be what the sender wrote; work done in vain is charged.
 
@@ -12,14 +12,15 @@ use aes::cipher::{Array, BlockCipherDecrypt, BlockModeDecrypt, BlockSizeUser, In
 use aes::{Aes128, Aes256};
 use aes_gcm::aead::consts::{U8, U12, U16};
 use aes_gcm::{AeadInOut, Aes128Gcm, Aes256Gcm, KeyInit};
+use camellia::{Camellia128, Camellia256};
 use ccm::Ccm;
 use chacha20poly1305::ChaCha20Poly1305;
-use des::TdesEde3;
-use hmac::{Hmac, Mac};
-use sha1::Sha1;
-use sha2::{Sha256, Sha384};
+use des::{Des, TdesEde3};
+use idea::Idea;
 
-use super::suite::{Bulk, MacKind};
+use super::mac::{MacKey, proven};
+use super::stream::Stream;
+use super::suite::Bulk;
 use crate::limits;
 use crate::proto::tls::record::HEADER;
 
@@ -27,6 +28,7 @@ use crate::proto::tls::record::HEADER;
 pub(super) enum Cipher {
     Aead { cipher: Box<dyn Aead + Send + Sync>, iv: [u8; 12], form: Form },
     Cbc(Box<Cbc>),
+    Stream(Box<Stream>),
 }
 
 /// Where the nonce of a record comes from, and what is proven beside its text.
@@ -46,6 +48,8 @@ pub(super) enum Form {
 pub(super) struct Sealed<'a> {
     pub(super) header: [u8; HEADER],
     pub(super) body: &'a mut [u8],
+    /// Bytes of the stream that may be missing in front of it.
+    pub(super) missing: u64,
 }
 
 /// What may be tried in vain.
@@ -88,13 +92,11 @@ enum Vector {
 enum Blocks {
     Aes128(Aes128),
     Aes256(Aes256),
+    Camellia128(Camellia128),
+    Camellia256(Camellia256),
+    Des(Des),
+    Idea(Idea),
     TripleDes(TdesEde3),
-}
-
-enum MacKey {
-    Sha1(Hmac<Sha1>),
-    Sha256(Hmac<Sha256>),
-    Sha384(Hmac<Sha384>),
 }
 
 /// What a CBC cipher is made of.
@@ -128,7 +130,7 @@ impl Cipher {
             Bulk::Aes256Ccm8 => spoiling::<Ccm<Aes256, U8, U12>>(key)?,
             Bulk::Aes256Gcm => boxed::<Aes256Gcm>(key)?,
             Bulk::ChaCha20 => boxed::<ChaCha20Poly1305>(key)?,
-            Bulk::Aes128Cbc(_) | Bulk::Aes256Cbc(_) | Bulk::TripleDesCbc => return None,
+            _ => return None,
         };
         Some(Self::Aead { cipher, iv, form })
     }
@@ -138,15 +140,20 @@ impl Cipher {
         let blocks = match bulk {
             Bulk::Aes128Cbc(_) => Blocks::Aes128(Aes128::new_from_slice(parts.key).ok()?),
             Bulk::Aes256Cbc(_) => Blocks::Aes256(Aes256::new_from_slice(parts.key).ok()?),
+            Bulk::Camellia128Cbc(_) => {
+                Blocks::Camellia128(Camellia128::new_from_slice(parts.key).ok()?)
+            }
+            Bulk::Camellia256Cbc(_) => {
+                Blocks::Camellia256(Camellia256::new_from_slice(parts.key).ok()?)
+            }
+            Bulk::Des40Cbc | Bulk::DesCbc => Blocks::Des(Des::new_from_slice(parts.key).ok()?),
+            Bulk::IdeaCbc => Blocks::Idea(Idea::new_from_slice(parts.key).ok()?),
             Bulk::TripleDesCbc => Blocks::TripleDes(TdesEde3::new_from_slice(parts.key).ok()?),
             _ => return None,
         };
-        let mac = match bulk.mac()? {
-            MacKind::Sha1 => MacKey::Sha1(KeyInit::new_from_slice(parts.mac).ok()?),
-            MacKind::Sha256 => MacKey::Sha256(KeyInit::new_from_slice(parts.mac).ok()?),
-            MacKind::Sha384 => MacKey::Sha384(KeyInit::new_from_slice(parts.mac).ok()?),
-        };
-        let chained = parts.chained.and_then(|iv| last_block(iv, bulk.block()));
+        let mac = MacKey::new(bulk.mac()?, parts.mac)?;
+        let block = bulk.block()?;
+        let chained = parts.chained.and_then(|iv| last_block(iv, block));
         let vector = chained.map_or(Vector::Written, Vector::Chained);
         let is_mac_last = parts.is_mac_last;
         Some(Self::Cbc(Box::new(Cbc { blocks, mac, is_mac_last, vector, vector_for: 0 })))
@@ -170,14 +177,32 @@ impl Cipher {
                 tag.saturating_add(if *form == Form::Written { 8 } else { 1 })
             }
             Self::Cbc(_) => 16 + 48 + 256,
+            Self::Stream(stream) => u64::try_from(stream.proof()).unwrap_or(0),
         };
         around.saturating_add((1 << 14) + 5)
     }
 
-    /// Takes note that a record was missed.
-    pub(super) fn miss(&mut self) {
+    /// Takes note that a record with a body of so many bytes was missed.
+    pub(super) fn miss(&mut self, length: u16) {
+        match self {
+            Self::Aead { .. } => {}
+            Self::Cbc(cbc) => cbc.lose_vector(),
+            Self::Stream(stream) => stream.miss(length),
+        }
+    }
+
+    /// Takes note that an unknown number of records was missed.
+    pub(super) fn lose(&mut self) {
         if let Self::Cbc(cbc) = self {
             cbc.lose_vector();
+        }
+    }
+
+    /// Bytes that are held.
+    pub(super) const fn held(&self) -> usize {
+        match self {
+            Self::Aead { .. } | Self::Cbc(_) => 0,
+            Self::Stream(stream) => stream.held(),
         }
     }
 
@@ -193,6 +218,7 @@ impl Cipher {
                 open_aead(&**cipher, *iv, *form, record, numbers, credit)
             }
             Self::Cbc(cbc) => cbc.open(record, numbers, credit),
+            Self::Stream(stream) => stream.open(record, numbers, credit),
         }
     }
 }
@@ -227,7 +253,7 @@ fn open_aead(
     numbers: impl Iterator<Item = u64>,
     credit: &mut Credit,
 ) -> Option<(u64, Range<usize>)> {
-    let Sealed { header, body } = record;
+    let Sealed { header, body, .. } = record;
     let start = if form == Form::Written { WRITTEN } else { 0 };
     let (written, text) = body.split_at_mut_checked(start)?;
     let length = text.len().checked_sub(cipher.tag())?;
@@ -258,16 +284,6 @@ fn open_aead(
         credit.pay(text.len());
     }
     None
-}
-
-/// What is proven beside the text up to TLS 1.2: its number, type, version and length.
-fn proven(number: u64, header: [u8; HEADER], length: usize) -> Option<[u8; 13]> {
-    let [kind, major, minor, ..] = header;
-    let [high, low] = u16::try_from(length).ok()?.to_be_bytes();
-    let mut bytes = [0; 13];
-    let parts = number.to_be_bytes().into_iter().chain([kind, major, minor, high, low]);
-    bytes.iter_mut().zip(parts).for_each(|(slot, byte)| *slot = byte);
-    Some(bytes)
 }
 
 impl<A: AeadInOut<NonceSize = U12>> Aead for A {
@@ -307,7 +323,7 @@ impl Cbc {
         mut numbers: impl Iterator<Item = u64>,
         credit: &mut Credit,
     ) -> Option<(u64, Range<usize>)> {
-        let Sealed { header, body } = record;
+        let Sealed { header, body, .. } = record;
         let block = self.blocks.size();
         let proof = if self.is_mac_last { self.mac.length() } else { 0 };
         let end = body.len().checked_sub(proof)?;
@@ -390,13 +406,20 @@ impl Cbc {
 
 impl Blocks {
     const fn size(&self) -> usize {
-        if matches!(self, Self::TripleDes(_)) { 8 } else { 16 }
+        match self {
+            Self::Aes128(_) | Self::Aes256(_) | Self::Camellia128(_) | Self::Camellia256(_) => 16,
+            Self::Des(_) | Self::Idea(_) | Self::TripleDes(_) => 8,
+        }
     }
 
     fn decrypt(&self, iv: &[u8; 16], text: &mut [u8]) -> Option<()> {
         match self {
             Self::Aes128(cipher) => decrypt(cipher, iv, text),
             Self::Aes256(cipher) => decrypt(cipher, iv, text),
+            Self::Camellia128(cipher) => decrypt(cipher, iv, text),
+            Self::Camellia256(cipher) => decrypt(cipher, iv, text),
+            Self::Des(cipher) => decrypt(cipher, iv, text),
+            Self::Idea(cipher) => decrypt(cipher, iv, text),
             Self::TripleDes(cipher) => decrypt(cipher, iv, text),
         }
     }
@@ -413,31 +436,6 @@ where
     let (blocks, _) = Array::<u8, C::BlockSize>::slice_as_chunks_mut(text);
     mode.decrypt_blocks(blocks);
     Some(())
-}
-
-impl MacKey {
-    const fn length(&self) -> usize {
-        match self {
-            Self::Sha1(_) => MacKind::Sha1.length(),
-            Self::Sha256(_) => MacKind::Sha256.length(),
-            Self::Sha384(_) => MacKind::Sha384.length(),
-        }
-    }
-
-    fn proves(&self, parts: &[&[u8]], code: &[u8]) -> bool {
-        fn run<M: Mac + Clone>(key: &M, parts: &[&[u8]], code: &[u8]) -> bool {
-            let mut mac = key.clone();
-            for part in parts {
-                mac.update(part);
-            }
-            mac.verify_slice(code).is_ok()
-        }
-        match self {
-            Self::Sha1(key) => run(key, parts, code),
-            Self::Sha256(key) => run(key, parts, code),
-            Self::Sha384(key) => run(key, parts, code),
-        }
-    }
 }
 
 /// The last block, at the start of what it gives.

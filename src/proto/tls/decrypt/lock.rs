@@ -4,9 +4,11 @@
 //!
 //! Invariant: a number is believed only once a record proved it.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::cipher::{Cipher, Credit, Sealed};
+use super::inflate::Inflater;
 use super::schedule::expand;
 use super::session::{label_prefix, next_secret, record_form};
 use super::suite::Suite;
@@ -21,6 +23,8 @@ pub(super) struct Lock {
     secret: Vec<u8>,
     /// What the last record that opened had for a number, and what it wrote itself.
     last: Option<(u64, u64)>,
+    /// What undoes the compression of the records.
+    inflater: Option<Inflater>,
 }
 
 /// Which of the keys of a side it is.
@@ -58,13 +62,14 @@ impl Lock {
         expand(suite.hash, secret, [prefix, "key"], &mut key)?;
         expand(suite.hash, secret, [prefix, "iv"], &mut iv)?;
         let cipher = Cipher::aead(suite.bulk, &key, iv, record_form(draft))?;
-        Some(Self { stage, cipher, number: 0, secret: secret.to_vec(), last: None })
+        Some(Self { stage, cipher, number: 0, secret: secret.to_vec(), last: None, inflater: None })
     }
 
     /// The lock that the keys of a handshake up to TLS 1.2 make.
-    pub(super) const fn old(generation: u32, cipher: Cipher) -> Self {
+    pub(super) fn old(generation: u32, cipher: Cipher, is_compressed: bool) -> Self {
         let stage = Stage::Old(generation);
-        Self { stage, cipher, number: 0, secret: Vec::new(), last: None }
+        let inflater = is_compressed.then(Inflater::new);
+        Self { stage, cipher, number: 0, secret: Vec::new(), last: None, inflater }
     }
 
     /// The lock after a KeyUpdate.
@@ -104,19 +109,43 @@ impl Lock {
         };
         let (number, text) = opened?;
         credit.earn(text.len());
+        if number != next {
+            self.lose_text();
+        }
         self.number = number.saturating_add(1);
         self.last = written.map(|written| (number, written));
         Some((number, text))
     }
 
-    /// Takes note that one record was missed.
-    pub(super) fn miss(&mut self) {
+    /// Undoes the compression of a record that was opened; `None` where that cannot be done.
+    pub(super) fn inflate<'a>(&mut self, text: &'a [u8]) -> Option<Cow<'a, [u8]>> {
+        match &mut self.inflater {
+            Some(inflater) => inflater.inflate(text).map(Cow::Owned),
+            None => Some(Cow::Borrowed(text)),
+        }
+    }
+
+    /// Takes note that one record with a body of so many bytes was missed.
+    pub(super) fn miss(&mut self, length: u16) {
         self.number = self.number.saturating_add(1);
-        self.cipher.miss();
+        self.cipher.miss(length);
+        self.lose_text();
     }
 
     /// Takes note that an unknown number of records was missed.
     pub(super) fn lose(&mut self) {
-        self.cipher.miss();
+        self.cipher.lose();
+    }
+
+    /// Bytes that are held.
+    pub(super) fn held(&self) -> usize {
+        self.inflater.as_ref().map_or(0, Inflater::held).saturating_add(self.cipher.held())
+    }
+
+    /// What was missed or does not open is missing in the compressed text too.
+    fn lose_text(&mut self) {
+        if let Some(inflater) = &mut self.inflater {
+            inflater.lose();
+        }
     }
 }

@@ -139,15 +139,23 @@ impl TlsOpener {
         let side = self.sides.of_mut(from);
         let mut body = std::mem::take(&mut side.buffer);
         let (header, kind) = (side.header, side.kind());
-        if let Some(text) = self.open(from, header, &mut body, keys) {
+        let opened = self.open(from, header, &mut body, keys);
+        let text = opened.map(|text| {
+            let text = body.get(text).unwrap_or_default();
+            self.sides.of_mut(from).lock.as_mut().and_then(|lock| lock.inflate(text))
+        });
+        if let Some(Some(text)) = text {
             let side = self.sides.of_mut(from);
             side.is_unsure = false;
             side.is_guess = false;
             side.missing = 0;
             let opened = self.opened.of_mut(from);
             *opened = opened.saturating_add(1);
-            let text = body.get(text).unwrap_or_default();
-            self.hand_on(from, kind, text, mark, out);
+            self.hand_on(from, kind, &text, mark, out);
+        } else if text.is_some() {
+            // Something is missing of the compressed text, and what comes later depends on it.
+            self.has_failed = true;
+            self.stay_dark(from, mark, out);
         } else {
             self.fail(from, mark, out);
         }
@@ -167,6 +175,7 @@ impl TlsOpener {
         let side = self.sides.of_mut(from);
         let side_is_unsure = side.is_unsure;
         let missing = side_is_unsure.then_some(side.missing);
+        let bytes = side.missing;
         let mut lock = side.lock.take();
         let newer = match lock.as_ref().map(|lock| lock.stage) {
             // The change of ciphers may be among what is missing.
@@ -177,7 +186,7 @@ impl TlsOpener {
         let mut credit = self.credit;
         let mut found = None;
         if let Some(lock) = &mut lock {
-            found = lock.open(Sealed { header, body }, missing, &mut credit);
+            found = lock.open(Sealed { header, body, missing: bytes }, missing, &mut credit);
         }
         let mut adopted = None;
         if found.is_none() {
@@ -190,7 +199,7 @@ impl TlsOpener {
             let mut furthest = None;
             for mut next in old.into_iter().chain(later.into_iter().flatten()) {
                 credit.pay(KEY_COST);
-                found = next.open(Sealed { header, body }, missing, &mut credit);
+                found = next.open(Sealed { header, body, missing: bytes }, missing, &mut credit);
                 if found.is_some() {
                     adopted = Some(next);
                     break;
@@ -204,7 +213,7 @@ impl TlsOpener {
                 let mut locks = self.next_locks(role, Some(&before), keys);
                 let Some(mut next) = locks.next() else { break };
                 credit.pay(KEY_COST);
-                found = next.open(Sealed { header, body }, missing, &mut credit);
+                found = next.open(Sealed { header, body, missing: bytes }, missing, &mut credit);
                 if found.is_some() {
                     adopted = Some(next);
                 } else {
@@ -383,7 +392,7 @@ impl TlsOpener {
         let kind = side.kind();
         side.messages.reset();
         match &mut side.lock {
-            Some(lock) if !side.is_unsure => lock.miss(),
+            Some(lock) if !side.is_unsure => lock.miss(side.length),
             _ => {
                 side.is_unsure = true;
                 side.miss(length);

@@ -1,6 +1,7 @@
 //! What both sides agreed on in clear, and the secrets that a key log has for it.
 //!
-//! It follows RFC 8446 section 4.1 and 7, RFC 5246 sections 6.3, 7.4 and 8.1, RFC 7366 and RFC 7627
+//! It follows RFC 8446 section 4.1 and 7, RFC 5246 sections 6.3, 7.4 and 8.1, RFC 2246
+//! section 6.3.1 (keys of export suites), RFC 3749 section 2 (compression method), RFC 7366 and RFC 7627
 //! (extensions 22 and 23). It must not know records.
 //!
 //! Invariants: of messages only the ClientHello is held, and only until the ServerHello; a hello
@@ -11,7 +12,8 @@ use super::cipher::{CbcParts, Cipher, Form};
 use super::lock::{Lock, Stage};
 use super::messages::Message;
 use super::schedule::{Hash, Master, Transcript, expand, prf};
-use super::suite::Suite;
+use super::stream::Stream;
+use super::suite::{Bulk, MacKind, Suite};
 use crate::proto::Peer;
 use crate::proto::tls::handshake::{
     CLIENT_HELLO, CLIENT_KEY_EXCHANGE, RETRY_RANDOM, SERVER_HELLO, is_hello_version,
@@ -40,13 +42,12 @@ pub(super) struct Session {
 
 /// What a ServerHello says.
 #[derive(Clone, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "independent facts of one message")]
 pub(super) struct Agreed {
     pub(super) version: u16,
     random: [u8; 32],
     session: Vec<u8>,
     pub(super) cipher: u16,
-    is_compressed: bool,
+    compression: u8,
     is_mac_last: bool,
     is_extended: bool,
     is_retry: bool,
@@ -204,10 +205,10 @@ impl Session {
         if !matches!(agreed.version, 0x0301..=0x0303) {
             return Err(Access::Version(agreed.version));
         }
-        let suite = Suite::find(agreed.cipher, false).filter(|_| !agreed.is_compressed);
+        let suite = Suite::find(agreed.cipher, false).filter(|_| agreed.compression <= DEFLATE);
         let cipher = suite.and_then(|suite| agreed.cipher_of(side, suite, &client, &master));
         let cipher = cipher.ok_or(Access::Suite(agreed.cipher))?;
-        Ok(Lock::old(self.generation, cipher))
+        Ok(Lock::old(self.generation, cipher, agreed.compression == DEFLATE))
     }
 
     fn master(&self, client: &[u8; 32], agreed: &Agreed, keys: &KeyLog) -> Option<Master> {
@@ -247,7 +248,7 @@ impl Agreed {
             random,
             session: session.map_or(&[][..], |id| id.bytes).to_vec(),
             cipher,
-            is_compressed: !is_short && reader.u8()? != 0,
+            compression: if is_short { 0 } else { reader.u8()? },
             is_mac_last: false,
             is_extended: false,
             is_retry: random == RETRY_RANDOM,
@@ -285,37 +286,56 @@ impl Agreed {
         master: &Master,
     ) -> Option<Cipher> {
         let bulk = suite.bulk;
-        let mac = bulk.mac().map_or(0, super::suite::MacKind::length);
-        let form = match bulk {
-            super::suite::Bulk::ChaCha20 => Form::Number,
-            _ => Form::Written,
-        };
-        let iv = match (bulk.mac(), form) {
+        let mac = bulk.mac().map_or(0, MacKind::length);
+        let form = if bulk == Bulk::ChaCha20 { Form::Number } else { Form::Written };
+        let iv = match (bulk.block(), form) {
             // TLS 1.1 and later write a vector in front of each record.
             (Some(_), _) if self.version > 0x0301 => 0,
-            (Some(_), _) => bulk.block(),
+            (Some(block), _) => block,
+            (None, _) if bulk.mac().is_some() => 0,
             (None, Form::Number) => 12,
             (None, _) => 4,
         };
-        let mut block =
-            vec![0; (mac.saturating_add(bulk.key()).saturating_add(iv)).checked_mul(2)?];
+        let secret = bulk.export().unwrap_or(bulk.key());
+        let mut block = vec![0; (mac.saturating_add(secret).saturating_add(iv)).checked_mul(2)?];
         let seeds: [&[u8]; 3] = [b"key expansion", &self.random, client];
         prf(self.hash(), master, &seeds, &mut block)?;
-        let mut reader = Reader::new(&block);
-        let mut own = |length| {
-            let (one, other) = (reader.take(length)?, reader.take(length)?);
-            Some(if side == Peer::Client { one } else { other })
-        };
-        let (mac, key, iv) = (own(mac)?, own(bulk.key())?, own(iv)?);
-        if bulk.mac().is_some() {
+        let (mac, mut key, mut iv) = own(&block, side, [mac, secret, iv])?;
+        let (mut final_key, mut final_iv) = ([0; 16], [0; 16]);
+        if bulk.export().is_some() {
+            // Export suites make the key of the few bytes, and the vectors of nothing secret.
+            let label: &[u8] = if side == Peer::Client { CLIENT_KEY } else { SERVER_KEY };
+            let seeds: [&[u8]; 3] = [label, client, &self.random];
+            let whole = final_key.get_mut(..bulk.key())?;
+            prf(self.hash(), key, &seeds, whole)?;
+            key = whole;
+            let both = final_iv.get_mut(..iv.len().checked_mul(2)?)?;
+            prf(self.hash(), &[], &[b"IV block", client, &self.random], both)?;
+            (_, _, iv) = own(both, side, [0, 0, iv.len()])?;
+        }
+        if bulk.block().is_some() {
             let chained = (!iv.is_empty()).then_some(iv);
             let is_mac_last = self.is_mac_last;
             return Cipher::cbc(bulk, &CbcParts { key, mac, chained, is_mac_last });
+        }
+        if bulk.mac().is_some() {
+            return Some(Cipher::Stream(Box::new(Stream::new(bulk, key, mac)?)));
         }
         let mut whole = [0; 12];
         whole.iter_mut().zip(iv).for_each(|(slot, byte)| *slot = *byte);
         Cipher::aead(bulk, key, whole, form)
     }
+}
+
+/// A side's own parts of a block that holds three for each side, with these lengths.
+fn own(block: &[u8], side: Peer, lengths: [usize; 3]) -> Option<(&[u8], &[u8], &[u8])> {
+    let mut reader = Reader::new(block);
+    let mut own = |length| {
+        let (one, other) = (reader.take(length)?, reader.take(length)?);
+        Some(if side == Peer::Client { one } else { other })
+    };
+    let [first, second, third] = lengths;
+    Some((own(first)?, own(second)?, own(third)?))
 }
 
 /// The draft of TLS 1.3 that a version is; that of the standard is higher than all.
@@ -351,6 +371,11 @@ pub(super) fn next_secret(hash: Hash, secret: &[u8], draft: u8) -> Option<Vec<u8
 const FINAL: u16 = 0x0304;
 /// Suites of TLS 1.3 that are kept of an offer: there are five.
 const MAX_SUITES: usize = 5;
+/// Labels of the keys of export suites.
+const CLIENT_KEY: &[u8] = b"client write key";
+const SERVER_KEY: &[u8] = b"server write key";
 /// Extensions that are read.
 const ENCRYPT_THEN_MAC: u16 = 22;
 const EXTENDED_MASTER_SECRET: u16 = 23;
+/// The compression method that is known; 0 is none.
+const DEFLATE: u8 = 1;

@@ -1,5 +1,7 @@
 //! Connections that openssl 3.0 had with itself over loopback, one for each family of ciphers; those
-//! of 3DES, and of AES-256-CCM with a short tag, were made with tlslite-ng 0.8.
+//! of 3DES, and of AES-256-CCM with a short tag, were made with tlslite-ng 0.8; those that are
+//! compressed, and those of Camellia, IDEA, RC4 and of no cipher, with openssl 1.1.1. Nothing in use
+//! speaks single DES and export suites any more: `synthetic` writes them.
 //!
 //! Each text has the lines of the key log and the pieces that each side sent, in order. The server
 //! answers each line with the same line reversed, unless a test says otherwise.
@@ -8,6 +10,7 @@
 
 mod properties;
 mod published;
+mod synthetic;
 
 use std::num::NonZeroU64;
 
@@ -32,7 +35,11 @@ const RECORDED: &[(&str, &str)] = recorded![
     "10-3des-etm",
     "10-aes-128-cbc-etm",
     "10-aes-256-cbc-mte",
+    "10-idea",
+    "10-null-md5",
+    "10-rc4-md5",
     "10-rsa",
+    "11-aes-128-cbc-deflate",
     "11-aes-128-cbc-etm",
     "11-aes-256-cbc-mte",
     "12-3des-mte",
@@ -41,13 +48,19 @@ const RECORDED: &[(&str, &str)] = recorded![
     "12-aes-128-ccm",
     "12-aes-128-ccm-8",
     "12-aes-128-gcm",
+    "12-aes-128-gcm-deflate",
     "12-aes-256-cbc-sha384-etm",
     "12-aes-256-cbc-sha384-mte",
     "12-aes-256-ccm",
     "12-aes-256-ccm-8",
     "12-aes-256-gcm",
+    "12-camellia-128",
+    "12-camellia-256",
     "12-chacha20",
+    "12-null-sha256",
+    "12-rc4-sha-deflate",
     "12-renegotiated",
+    "12-renegotiated-deflate",
     "12-resumed-id",
     "12-resumed-ticket",
     "12-rsa",
@@ -136,6 +149,11 @@ impl Recorded {
         records
     }
 
+    /// Bytes that are held to undo compression as long as the connection goes on.
+    pub(super) fn windows(&self) -> usize {
+        if self.name.ends_with("-deflate") { 2 * crate::limits::TLS_INFLATER } else { 0 }
+    }
+
     pub(super) fn run(&self) -> (TlsOpener, Vec<Event>) {
         run(&self.keys, &self.pieces)
     }
@@ -205,7 +223,7 @@ fn every_record_opens() {
         assert_eq!(text(&events, Peer::Client), client, "{name} {events:?}");
         assert_eq!(text(&events, Peer::Server), server, "{name} {events:?}");
         assert_eq!(opener.access(), Access::Open, "{name}");
-        assert!(!opener.is_hopeless() && opener.held() == 0, "{name}");
+        assert!(!opener.is_hopeless() && opener.held() == recorded.windows(), "{name}");
         assert!(!events.iter().any(|event| matches!(event, Event::Gap(_))), "{name} {events:?}");
         assert_eq!(opener.dark(), Sides::default(), "{name}");
         for side in [Peer::Client, Peer::Server] {

@@ -33,7 +33,7 @@ proptest! {
         }
         let (opener, events) = run(&recorded.keys, &pieces);
         prop_assert_eq!(events, expected);
-        prop_assert_eq!(opener.held(), 0);
+        prop_assert_eq!(opener.held(), recorded.windows());
     }
 
     #[test]
@@ -92,7 +92,7 @@ fn check_gap(
     for (at, (from, record)) in records.iter().enumerate() {
         let mark = mark(u64::try_from(at).unwrap() + 1);
         if at >= start && lost < count && from == side {
-            if recorded.name == "12-renegotiated" && record[0] != 23 {
+            if recorded.name.starts_with("12-renegotiated") && record[0] != 23 {
                 // Who misses the new hellos misses the new keys.
                 return Ok(());
             }
@@ -106,7 +106,10 @@ fn check_gap(
         }
     }
     // TLS 1.0 loses the record behind a gap too: its first block needs the one before.
-    let may_miss = lost + usize::from(recorded.name.starts_with("10-"));
+    let is_chained = recorded.name.starts_with("10-");
+    // Who misses a part of a compressed text misses the rest, and is told of data in it.
+    let is_packed = recorded.name.ends_with("-deflate");
+    let may_miss = if is_packed { records.len() } else { lost + usize::from(is_chained) };
     let missed = full - opener.opened().of(*side);
     prop_assert!(
         missed <= u64::try_from(may_miss).unwrap(),
