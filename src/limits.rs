@@ -241,6 +241,11 @@ pub const TLS_KEY_STREAM: usize = 64 << 10;
 pub const TLS_TRIALS: u64 = 64;
 /// Bytes that decryption may try in vain on one connection; what it opens earns it four times as much.
 pub const TLS_TRIAL_BYTES: u64 = 8 << 20;
+/// The same on all connections together, less what was opened: about two seconds. Beyond it each may
+/// try [`TLS_LAST_TRIAL_BYTES`].
+pub const TLS_ALL_TRIAL_BYTES: u64 = 1 << 30;
+/// Bytes that a connection may try in vain where all together tried much: a few records.
+pub const TLS_LAST_TRIAL_BYTES: u64 = 128 << 10;
 /// Bytes of the TLS handshake that are put together of one side of a QUIC flow: a client hello with
 /// keys for after quantum computers has about 2000, the longest message that is let through 16 KiB.
 pub const QUIC_CRYPTO: usize = 16 * 1024;

@@ -93,7 +93,7 @@ pub(crate) struct Ran {
     /// The most bytes in use.
     pub(crate) peak: usize,
     pub(crate) took: Duration,
-    /// Connections that keys opened.
+    /// Connections that keys opened, or that tried to be opened in vain.
     pub(crate) opened: u64,
     /// Exchanges that were told.
     pub(crate) exchanges: usize,
@@ -121,7 +121,7 @@ pub(crate) fn run_keyed(
     gauge.look();
     let frames = evidence.inputs.last().unwrap().records;
     let all = evidence.coverage.inputs.iter().filter_map(|one| one.wire.as_ref()?.keys);
-    let opened = all.map(|keys| keys.opened).sum();
+    let opened = all.map(|keys| keys.opened + keys.failed).sum();
     let exchanges = evidence.exchanges.iter().filter(|one| !one.is_hidden()).count();
     let (facts, read) = (gauge.live().saturating_sub(before), begun.elapsed());
     let analysis = conclude(evidence, &Selection::default());

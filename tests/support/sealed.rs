@@ -375,11 +375,13 @@ pub(crate) struct Talk {
     /// The next byte of each side.
     pub(crate) at: [u32; 2],
     pub(crate) tls: Tls,
+    /// What travels inside of it, one in the other.
+    inside: Vec<Tls>,
 }
 
 impl Talk {
     pub(crate) const fn new(client: End, server: End, tls: Tls) -> Self {
-        Self { ends: [client, server], at: [1000, 2000], tls }
+        Self { ends: [client, server], at: [1000, 2000], tls, inside: Vec::new() }
     }
 
     /// The three segments that open it.
@@ -404,6 +406,28 @@ impl Talk {
     pub(crate) fn say(&mut self, writer: &mut Writer, side: usize, text: &[u8]) {
         let records = self.tls.sealed(side, text);
         self.send(writer, side, &records);
+    }
+
+    /// Asks for a tunnel through whatever there is, and shakes hands inside of it.
+    pub(crate) fn nest(&mut self, writer: &mut Writer, host: &str, mut tls: Tls) {
+        let ask = format!("CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\r\n");
+        self.through(writer, CLIENT, ask.into_bytes());
+        self.through(writer, SERVER, b"HTTP/1.1 200 OK\r\n\r\n".to_vec());
+        let hello = tls.client_hello(host, "http/1.1", false);
+        self.through(writer, CLIENT, hello);
+        let flight = tls.server_flight("http/1.1");
+        self.through(writer, SERVER, flight);
+        let last = tls.client_flight();
+        self.through(writer, CLIENT, last);
+        self.inside.push(tls);
+    }
+
+    /// Seals bytes by whatever there is, the innermost first.
+    pub(crate) fn through(&mut self, writer: &mut Writer, side: usize, mut bytes: Vec<u8>) {
+        for tls in self.inside.iter_mut().rev() {
+            bytes = tls.sealed(side, &bytes);
+        }
+        self.say(writer, side, &bytes);
     }
 
     /// Sends bytes as they are.

@@ -382,6 +382,18 @@ impl Inside {
         }
     }
 
+    /// Bytes that its layer takes beside what is held of it.
+    pub(super) const fn own(&self) -> usize {
+        match self.layer {
+            Layer::Dns(_) => size_of::<[DnsOverTcp; 2]>(),
+            Layer::Http(_) => size_of::<HttpStream>(),
+            Layer::Http2(_) => size_of::<Http2Stream>(),
+            Layer::Other | Layer::Undecided(..) => 0,
+            Layer::Socks(_) => size_of::<Socks>(),
+            Layer::Tls(_) => size_of::<TlsStream>(),
+        }
+    }
+
     /// Bytes that are held of it.
     pub(super) fn held(&mut self) -> usize {
         let opening = self.opening.as_mut().map_or(0, |opening| opening.held());

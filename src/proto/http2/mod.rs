@@ -177,6 +177,7 @@ impl Http2Stream {
             .into_iter()
             .flat_map(|side| [side.frames.held(), side.decoder.held()])
             .fold(self.streams.held(), usize::saturating_add)
+            .saturating_add(self.streams.own())
     }
 
     const fn side(&mut self, from: Peer) -> &mut Side {
@@ -309,8 +310,8 @@ pub fn fuzz_http2(bytes: &[u8]) {
 }
 
 /// Bytes that a connection may hold beside its messages: a header block and a table of each side, the
-/// text of which may be three times as long as it was sent.
-const BOUND: usize = 1 << 20;
+/// text of which may be three times as long as it was sent, and its streams.
+const BOUND: usize = (1 << 20) + limits::HTTP2_STREAMS * streams::STREAM;
 
 #[cfg(test)]
 mod tests;

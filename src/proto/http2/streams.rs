@@ -52,6 +52,11 @@ impl Streams {
         self.bytes
     }
 
+    /// Bytes that the streams take beside what they hold.
+    pub(super) fn own(&self) -> usize {
+        self.open.len().saturating_mul(STREAM)
+    }
+
     /// Bytes that are held at most, beside one head.
     pub(super) const fn most(&self) -> usize {
         limits::HTTP2_HELD.saturating_add(self.bodies.more().saturating_mul(4))
@@ -389,6 +394,8 @@ const fn side(peer: Peer) -> usize {
     }
 }
 
+/// Bytes of a stream in a tree whose nodes are half full.
+pub(super) const STREAM: usize = 2 * size_of::<(u32, Stream)>();
 /// Bytes of a field beside its text.
 const FIELD: usize = size_of::<(String, String)>();
 /// `NO_ERROR` of RFC 9113 section 7.

@@ -570,6 +570,16 @@ fn floods_are_bounded() {
 }
 
 #[test]
+fn streams_count_with_what_they_take_themselves() {
+    let mut stream = Http2Stream::new();
+    stream.data(Client, PREFACE, mark(1), &mut |_| {});
+    for id in (1..400).step_by(2) {
+        stream.data(Client, &frame(HEADERS, EH | ES, id, &get("/")), mark(2), &mut |_| {});
+    }
+    assert!(stream.held() > 200 * size_of::<ClearExchange>() / 2);
+}
+
+#[test]
 fn probes() {
     for length in 0..PREFACE.len() {
         assert_eq!(Http2Stream::probe(&PREFACE[..length]), Probe::Unsure);

@@ -7,6 +7,7 @@
 //! Invariants: what is kept is at most [`limits::KEY_LOG`] bytes, the newest; no secret is ever shown.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 
@@ -25,6 +26,8 @@ pub struct KeyLog {
     randoms: usize,
     premasters: usize,
     held: usize,
+    /// Bytes that were tried with them in vain, less those that they opened.
+    tried: Cell<u64>,
 }
 
 /// What came of a text.
@@ -141,6 +144,17 @@ impl KeyLog {
     /// Bytes that are held.
     pub const fn held(&self) -> usize {
         self.held
+    }
+
+    /// Notes bytes that were tried in vain, and those that were opened.
+    pub(super) fn tried(&self, vain: u64, opened: usize) {
+        let opened = u64::try_from(opened).unwrap_or(u64::MAX);
+        self.tried.set(self.tried.get().saturating_add(vain).saturating_sub(opened));
+    }
+
+    /// Whether so much was tried in vain that each connection may try a little only.
+    pub(super) const fn is_tired(&self) -> bool {
+        self.tried.get() > limits::TLS_ALL_TRIAL_BYTES
     }
 
     /// Whether it has what master secrets are made of, for any connection.
@@ -455,5 +469,16 @@ mod tests {
         assert!(log.held() <= limits::KEY_LOG);
         assert_eq!(usize::try_from(read.dropped).unwrap(), count - log.len());
         assert!(read.dropped >= 10 && !log.knows(&[0; 32]));
+    }
+
+    #[test]
+    fn what_is_tried_in_vain_tires_it_and_what_opens_does_not() {
+        let log = KeyLog::default();
+        log.tried(limits::TLS_ALL_TRIAL_BYTES, 0);
+        assert!(!log.is_tired());
+        log.tried(10, 0);
+        assert!(log.is_tired());
+        log.tried(0, 20);
+        assert!(!log.is_tired());
     }
 }

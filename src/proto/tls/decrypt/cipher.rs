@@ -54,7 +54,11 @@ pub(super) struct Sealed<'a> {
 
 /// What may be tried in vain.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Credit(u64);
+pub(super) struct Credit {
+    left: u64,
+    /// What was tried in vain since it was asked for.
+    tried: u64,
+}
 
 /// A cipher that proves what it decrypts.
 pub(super) trait Aead {
@@ -225,23 +229,34 @@ impl Cipher {
 
 impl Credit {
     pub(super) const fn new() -> Self {
-        Self(limits::TLS_TRIAL_BYTES)
+        Self { left: limits::TLS_TRIAL_BYTES, tried: 0 }
     }
 
     pub(super) const fn is_spent(self) -> bool {
-        self.0 == 0
+        self.left == 0
     }
 
     /// Pays for a trial of so many bytes.
     pub(super) fn pay(&mut self, bytes: usize) {
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.0 = self.0.saturating_sub(bytes.saturating_add(TRIAL_COST));
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX).saturating_add(TRIAL_COST);
+        self.left = self.left.saturating_sub(bytes);
+        self.tried = self.tried.saturating_add(bytes);
     }
 
     /// Takes what so many bytes that were opened are worth.
     pub(super) fn earn(&mut self, bytes: usize) {
         let bytes = u64::try_from(bytes).unwrap_or(0).saturating_mul(4);
-        self.0 = self.0.saturating_add(bytes).min(limits::TLS_TRIAL_BYTES);
+        self.left = self.left.saturating_add(bytes).min(limits::TLS_TRIAL_BYTES);
+    }
+
+    /// Lowers it, where all connections together tried much.
+    pub(super) fn lower(&mut self) {
+        self.left = self.left.min(limits::TLS_LAST_TRIAL_BYTES);
+    }
+
+    /// What was tried in vain since this was asked.
+    pub(super) const fn take_tried(&mut self) -> u64 {
+        std::mem::replace(&mut self.tried, 0)
     }
 }
 

@@ -50,6 +50,15 @@ impl TlsOpener {
         if std::mem::take(&mut side.is_turning) {
             let before = side.lock.take();
             side.messages.reset();
+            if matches!(before.as_ref().map(|lock| lock.stage), Some(Stage::Traffic(_))) {
+                // Whoever renews keys all the time sends little else.
+                self.begin_trial(keys);
+                self.credit.pay(KEY_COST);
+                keys.tried(self.credit.take_tried(), 0);
+                if self.credit.is_spent() {
+                    return self.give_up(Access::Failed);
+                }
+            }
             let next = before.and_then(|lock| self.next_locks(role, Some(&lock), keys).next());
             let side = self.sides.of_mut(from);
             side.is_closed = next.is_none();
@@ -163,6 +172,13 @@ impl TlsOpener {
         self.sides.of_mut(from).buffer = body;
     }
 
+    /// Makes ready for work that may be in vain.
+    fn begin_trial(&mut self, keys: &KeyLog) {
+        if keys.is_tired() {
+            self.credit.lower();
+        }
+    }
+
     /// Opens a record; it gives where the text is.
     fn open(
         &mut self,
@@ -183,6 +199,7 @@ impl TlsOpener {
             _ => false,
         };
         let copy = newer.then(|| body.to_vec());
+        self.begin_trial(keys);
         let mut credit = self.credit;
         let mut found = None;
         if let Some(lock) = &mut lock {
@@ -221,6 +238,7 @@ impl TlsOpener {
                 }
             }
         }
+        keys.tried(credit.take_tried(), found.as_ref().map_or(0, |(_, text)| text.len()));
         self.credit = credit;
         let was_early = matches!(lock.as_ref().map(|lock| lock.stage), Some(Stage::Early));
         let is_new = adopted.is_some();
@@ -432,4 +450,4 @@ const OLDEST_DRAFT: u8 = 18;
 /// Keys that are tried behind the next ones where it is not known what is missing.
 const RENEWALS: usize = 2;
 /// What it costs to make keys, in bytes tried in vain.
-const KEY_COST: usize = 1024;
+const KEY_COST: usize = 4096;

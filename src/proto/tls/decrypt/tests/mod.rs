@@ -237,6 +237,25 @@ fn every_record_opens() {
 }
 
 #[test]
+fn where_much_was_tried_each_connection_gives_up_sooner() {
+    let recorded = Recorded::all().into_iter().find(|one| one.name.starts_with("13-")).unwrap();
+    let junk = b"\x17\x03\x03\0\x20this is no record of the server.".repeat(40);
+    let gives_up = || {
+        let mut opener = TlsOpener::new();
+        for (from, bytes) in recorded.records() {
+            opener.data(from, &bytes, mark(1), &recorded.keys, &mut |_| {});
+        }
+        opener.gap(Peer::Server, 1000, mark(2), &recorded.keys, &mut |_| {});
+        opener.data(Peer::Server, &junk, mark(3), &recorded.keys, &mut |_| {});
+        assert_eq!(opener.access(), Access::Open);
+        opener.is_hopeless()
+    };
+    assert!(!gives_up());
+    recorded.keys.tried(2 * crate::limits::TLS_ALL_TRIAL_BYTES, 0);
+    assert!(gives_up());
+}
+
+#[test]
 fn without_keys_nothing_is_held() {
     for recorded in Recorded::all() {
         let keys = KeyLog::default();
