@@ -1,4 +1,4 @@
-//! HTTP in clear as exchanges.
+//! HTTP as exchanges: in clear, or opened with keys.
 //!
 //! It must not know what a host or a page means: what is kept of a body is for the scope to say.
 //!
@@ -6,7 +6,7 @@
 
 use std::num::NonZeroU64;
 
-use super::content::{Context, Fate};
+use super::context::{Context, Fate};
 use crate::capture::Want;
 use crate::evidence::{
     Author, Body, EvidenceRef, Exchange, Headers, HostName, Locator, Missing, NoResponse, Request,
@@ -23,16 +23,16 @@ pub(super) fn authority(text: &str, context: &mut Context<'_>) -> Option<HostNam
     context.into.authority(text).map(|url| url.host)
 }
 
-/// Adds an exchange, and gives the host that it was with.
-pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) -> Option<HostName> {
-    let asked = exchange.request?;
+/// Adds an exchange, and notes the host that it was with.
+pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) {
+    let Some(asked) = exchange.request else { return };
     let is_opened = context.cover.is_opened;
     if asked.target == UNREAD {
         // HTTP/2 may name what was sent before: nobody may say then what was asked for.
         if let Some(coverage) = context.into.coverage_mut(context.input) {
             coverage.records_lost = coverage.records_lost.saturating_add(1);
         }
-        return None;
+        return;
     }
     let is_connect = asked.method.eq_ignore_ascii_case("CONNECT");
     let url = if is_connect {
@@ -40,7 +40,8 @@ pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) -> Option<
     } else {
         let address = absolute(&asked, context);
         context.into.url_within(&address, context.scope).map(|(url, _)| url)
-    }?;
+    };
+    let Some(url) = url else { return };
     let in_scope = context.scope.covers(url.host.as_str(), &url.path);
     let mut headers = Headers::default();
     for (name, value) in &asked.headers {
@@ -64,6 +65,9 @@ pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) -> Option<
     let at = place(first.frame, last.frame, context);
     let is_proxied = is_connect || asked.target.contains("://") || context.cover.is_proxied;
     context.cover.has_told = true;
+    if !is_proxied {
+        context.cover.asked = Some(host);
+    }
     context.into.add_exchange(Exchange {
         connection: None,
         lookup: None,
@@ -85,7 +89,6 @@ pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) -> Option<
         in_scope,
         at,
     });
-    (!is_proxied).then_some(host)
 }
 
 /// What the target of a request is that could not be read.

@@ -5,8 +5,8 @@
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::content::Told;
 use super::flow::{Beat, Flow, Run, Side};
+use super::inside::Told;
 use crate::capture::Scope;
 use crate::evidence::{
     Alert, CertificateSummary, Closed, Connection, Decryption, EvidenceBuilder, EvidenceRef, Hello,

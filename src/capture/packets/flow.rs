@@ -7,7 +7,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use super::content::{Content, Context, Told};
+use super::content::Content;
+use super::context::Context;
+use super::inside::Told;
 use crate::evidence::{HostName, IcmpKind, REQUEST_BYTES};
 use crate::proto::tcp::{Kind, Pool, Sequence, Track, Unit};
 use crate::proto::{Mark, Peer};
@@ -134,8 +136,9 @@ pub(super) struct Flow {
     pub(super) weight: usize,
 }
 
-/// A packet that opens a connection is captured no later than this behind what came after it.
-const LATE: Duration = Duration::from_millis(50);
+/// A capture may hold packets out of order by this much: what opens a connection behind what follows,
+/// what fills a hole behind what acknowledges it, what is answered behind its answer.
+pub(super) const LATE: Duration = Duration::from_millis(50);
 
 /// Ports below this are those of services (RFC 6335 section 6).
 const SYSTEM_PORTS: u16 = 1024;

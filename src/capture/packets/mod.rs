@@ -9,9 +9,11 @@
 
 mod clear;
 mod content;
+mod context;
 mod datagrams;
 mod finish;
 mod flow;
+mod inside;
 mod lookups;
 mod opening;
 mod slab;

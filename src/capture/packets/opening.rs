@@ -5,7 +5,8 @@
 //!
 //! Invariant: what keys do not open costs no more than the headers of its records.
 
-use super::content::{Context, Cover, Inside};
+use super::context::{Context, Cover};
+use super::inside::Inside;
 use crate::evidence::Protocol;
 use crate::proto::tls::{Access, Opened, TlsOpener, TlsStream};
 use crate::proto::{Mark, Peer};

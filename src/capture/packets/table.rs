@@ -10,9 +10,11 @@ use std::collections::VecDeque;
 use std::num::NonZeroU64;
 use std::time::Duration;
 
-use super::content::{Content, Context, Cover, Fate, Told};
+use super::content::Content;
+use super::context::{Context, Cover, Fate};
 use super::finish::{Maker, Why, decryption, is_one_sided};
 use super::flow::{Flow, Icmp, Segment, Side, flag};
+use super::inside::Told;
 use super::lookups::Lookups;
 use super::slab::Slab;
 use super::stream_number::{Entry, GONE, Header, NONE, Numbers, Pair};
@@ -44,6 +46,26 @@ pub(super) struct Around<'a> {
     pub(super) budget: &'a Budget,
     /// Bytes kept of a body of a sign-in host.
     pub(super) bodies: u64,
+}
+
+impl Around<'_> {
+    /// What reading a flow needs.
+    fn context(&mut self, flow: &Flow, fate: Fate) -> Context<'_> {
+        Context {
+            into: self.into,
+            lookups: self.lookups,
+            scope: self.scope,
+            input: self.input,
+            client: flow.client,
+            server: flow.server,
+            stream: flow.number.map(StreamNumber),
+            fate,
+            keys: self.keys,
+            budget: self.budget,
+            bodies: self.bodies,
+            cover: Cover::default(),
+        }
+    }
 }
 
 /// The live connections of one input.
@@ -202,21 +224,8 @@ impl Table {
         }
         let waits = flow.content.as_ref().is_some_and(|content| content.is_waiting());
         if is_new || waits || segment.has(flag::FIN) {
-            let stream = flow.number.map(StreamNumber);
-            let mut context = Context {
-                into: around.into,
-                lookups: around.lookups,
-                scope: around.scope,
-                input: around.input,
-                client: flow.client,
-                server: flow.server,
-                stream,
-                fate: if segment.has(flag::FIN) { fate(flow) } else { Fate::Open },
-                keys: around.keys,
-                budget: around.budget,
-                bodies: around.bodies,
-                cover: Cover::default(),
-            };
+            let fate = if segment.has(flag::FIN) { fate(flow) } else { Fate::Open };
+            let mut context = around.context(flow, fate);
             flow.look(segment, &mut self.pool, &mut context);
             let (is_settled, held) = flow
                 .content
@@ -290,20 +299,7 @@ impl Table {
         let inside = flow.content.take()?;
         self.with_content = self.with_content.saturating_sub(1);
         self.weight = self.weight.saturating_sub(std::mem::take(&mut flow.weight));
-        let mut context = Context {
-            into: around.into,
-            lookups: around.lookups,
-            scope: around.scope,
-            input: around.input,
-            client: flow.client,
-            server: flow.server,
-            stream: flow.number.map(StreamNumber),
-            fate: fate(flow),
-            keys: around.keys,
-            budget: around.budget,
-            bodies: around.bodies,
-            cover: Cover::default(),
-        };
+        let mut context = around.context(flow, fate(flow));
         Some(inside.finish(&mut self.pool, &mut context))
     }
 
