@@ -39,32 +39,18 @@ pub fn open(
 ) {
     let source = source.with_limit(options.limits.input);
     let source = if hash { source.with_hash() } else { source };
-    let budget = Budget::new(options.limits.expanded, options.limits.ratio);
-    let mut walk =
-        Walk { options, hash, budget, into, inputs: Vec::new(), held: 0, has_packets: false };
-    let place = Place { name: name.to_owned(), container: Vec::new(), depth: 0, is_member: false };
-    walk.visit(&place, source);
+    Walk::new(options, hash, into).visit(&Place::outermost(name), source);
 }
 
 /// Reads the keys that the user gave.
 pub fn open_keys(
     name: &str,
-    source: Source,
+    mut source: Source,
     options: &ReadOptions<'_>,
     into: &mut EvidenceBuilder,
 ) {
-    let budget = Budget::new(options.limits.expanded, options.limits.ratio);
-    let mut walk = Walk {
-        options,
-        hash: false,
-        budget,
-        into,
-        inputs: Vec::new(),
-        held: 0,
-        has_packets: false,
-    };
-    let place = Place { name: name.to_owned(), container: Vec::new(), depth: 0, is_member: false };
-    let mut source = source;
+    let mut walk = Walk::new(options, false, into);
+    let place = Place::outermost(name);
     let codec = source.peek(HEAD).ok().and_then(Codec::of);
     let Some(codec) = codec.filter(|_| !walk.is_too_deep(&place)) else {
         return walk.keys(&place, source);
@@ -83,6 +69,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// What the user gave.
+    fn outermost(name: &str) -> Self {
+        Self { name: name.to_owned(), container: Vec::new(), depth: 0, is_member: false }
+    }
+
     fn inside(&self, container: &'static str) -> Self {
         let mut inside = Self {
             name: self.name.clone(),
@@ -133,6 +124,13 @@ pub(super) struct Walk<'a, 'o> {
     pub(super) held: u64,
     /// Whether a packet capture was among what was read.
     has_packets: bool,
+}
+
+impl<'a, 'o> Walk<'a, 'o> {
+    fn new(options: &'a ReadOptions<'o>, hash: bool, into: &'a mut EvidenceBuilder) -> Self {
+        let budget = Budget::new(options.limits.expanded, options.limits.ratio);
+        Self { options, hash, budget, into, inputs: Vec::new(), held: 0, has_packets: false }
+    }
 }
 
 impl Walk<'_, '_> {
