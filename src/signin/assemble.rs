@@ -411,10 +411,11 @@ fn errors(group: &Group) -> Vec<StsError> {
 
 fn steps(group: &Group) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
-    for one in &group.members {
+    for (index, one) in group.members.iter().enumerate() {
         let script = one.role == Some(HostRole::SigninCdn);
         let shown = !script && one.kind != StepKind::Other || one.failure.is_some();
-        if !shown {
+        let later = group.members.iter().skip(index.saturating_add(1));
+        if !shown || is_asked_again(one, later) {
             continue;
         }
         let step = Step {
@@ -434,23 +435,16 @@ fn steps(group: &Group) -> Vec<Step> {
     steps
 }
 
-/// What a step says that the client gave up.
-const CANCELLED: &str = "cancelled";
+/// Whether a poll was given up and asked for once more: a server that closes a connection in good order
+/// makes the client do so, and nobody notices.
+fn is_asked_again<'a>(one: &Sighting, mut later: impl Iterator<Item = &'a Sighting>) -> bool {
+    one.cancelled
+        && one.kind == StepKind::MfaPoll
+        && later.any(|other| other.kind == one.kind && other.host == one.host)
+}
 
 /// Adds a step; one that repeats the step before it is counted there.
 fn push(steps: &mut Vec<Step>, step: Step) {
-    // What was given up and asked for again at once is one step: a server that closes a connection
-    // in good order makes the client do so.
-    let is_repeated = |last: &Step| {
-        step.kind == StepKind::MfaPoll
-            && last.kind == step.kind
-            && last.host == step.host
-            && last.detail == CANCELLED
-            && last.count == 1
-    };
-    if steps.last().is_some_and(is_repeated) {
-        steps.pop();
-    }
     if let Some(last) = steps.last_mut()
         && last.kind == step.kind
         && last.result == step.result

@@ -68,9 +68,7 @@ impl Echoes {
     pub(super) fn home(&self, input: InputId) -> InputId {
         self.homes.get(&input).copied().unwrap_or(input)
     }
-}
 
-impl Echoes {
     /// Keeps of each two the one that tells more.
     fn take(&mut self, one: InputId, other: InputId, pairs: Vec<(Told<'_>, Told<'_>)>, ahead: i64) {
         // Requests of two clocks do not stand in one order: then all are taken from the first input.
