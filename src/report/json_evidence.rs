@@ -12,8 +12,8 @@ use serde::Serialize;
 use super::json::{RefJson, captured};
 use super::model::certificate_name;
 use crate::evidence::{
-    Answer, CertificateSummary, Connection, Evidence, Exchange, HostName, NameLookup, NoResponse,
-    Opened, Peer, Redaction, Stage, TlsHandshake,
+    Answer, CertificateSummary, Connection, Decryption, Evidence, Exchange, HostName, NameLookup,
+    NoResponse, Opened, Peer, Redaction, Stage, TlsHandshake,
 };
 use crate::time::{Span, Timestamp};
 
@@ -122,6 +122,9 @@ struct TlsJson {
     version: Option<&'static str>,
     alerts: Vec<AlertJson>,
     certificate: Option<CertificateJson>,
+    /// What keys made of it; left out where there were none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decryption: Option<&'static str>,
 }
 
 #[derive(Serialize)]
@@ -164,6 +167,9 @@ impl TlsJson {
                 })
                 .collect(),
             certificate: tls.certificate.as_ref().map(certificate),
+            decryption: Some(tls.decryption)
+                .filter(|one| *one != Decryption::Untried)
+                .map(Decryption::as_str),
         }
     }
 }

@@ -9,7 +9,8 @@ rule! {
     /// ## What it finds
     /// A connection to a sign-in host was made and then broke before the whole answer had come:
     /// reset, closed, aborted, cut short, or broken inside HTTP/2 or QUIC. In packets: a RST from
-    /// the side of the server while an answer was due.
+    /// the side of the server while an answer was due; with keys also a stream of HTTP/2 that was
+    /// reset, or a connection of it that was given up with an error.
     ///
     /// ## Why it breaks sign-in
     /// The page or the MFA poll is lost. Filters that go by the name of the host let the

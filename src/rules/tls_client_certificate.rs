@@ -9,7 +9,8 @@ rule! {
     /// ## What it finds
     /// A sign-in host asked the client for a certificate, and none was sent, it was refused, or its
     /// key could not be used. In packets: an alert of the server about the client's certificate, or
-    /// a connection that the server closed after it had asked for one.
+    /// a connection that the server closed after it had asked for one. With keys also a host that
+    /// refuses HTTP/2 (`HTTP_1_1_REQUIRED`) because it wants to ask for one.
     ///
     /// ## Why it breaks sign-in
     /// Device sign-in and certificate sign-in prove themselves in the TLS handshake. Without the
@@ -19,7 +20,7 @@ rule! {
     /// The fault that the browser or Fiddler names. It is an error only where an attempt could not
     /// go on; a failure that a later try or another host made good is information. From packets:
     /// the request for a certificate, which TLS 1.3 hides, and an alert or an end by the server
-    /// after it.
+    /// after it. A refusal of HTTP/2 after which the client came back with HTTP/1.1 is information.
     ///
     /// ## What looks like it
     /// A user who closed the choice of certificates; a server that asks but does not insist; a
@@ -30,7 +31,7 @@ rule! {
     /// without a decrypting capture tool, and look at the device with `dsregcmd /status`.
     ///
     /// ## References
-    /// RFC 8446 section 4.3.2 (certificate request); Microsoft: plan device identity, hosts to be
+    /// RFC 8446 section 4.3.2 (certificate request); RFC 9113 sections 7 and 9.2.1; Microsoft: plan device identity, hosts to be
     /// left out of TLS inspection; Chromium `net_error_list.h`.
     pub(crate) struct TlsClientCertificate {
         id: "TLS004", name: "tls-client-certificate", family: Tls, severity: Error,
