@@ -15,9 +15,11 @@ use crate::proto::Peer;
 use crate::proto::tcp::{Arrival, Pool, Reassembly, Sequence};
 use crate::time::Timestamp;
 
-/// How long a hole is waited for where the receiver answers: what it answers has to be read before the answer.
+/// How long a hole is waited for where the receiver answers: what it answers has to be read before
+/// the answer.
 const LATE_ANSWERED: Duration = Duration::from_millis(2);
-/// The inside of a connection.
+
+/// The bytes of a connection: both streams, and what they hold.
 pub(super) struct Content {
     streams: [Reassembly; 2],
     /// How little each side said it had got of the other.

@@ -2,7 +2,8 @@
 //!
 //! It follows RFC 8446 section 5.2 and 5.3, RFC 5246 section 6.2.3, RFC 4346 and RFC 2246 section
 //! 6.2.3.2 (CBC of TLS 1.1 and 1.0), RFC 5288 and 6655 (GCM and CCM), RFC 7905 (`ChaCha20`), and
-//! RFC 7366 (encrypt-then-MAC). Stream ciphers have a file of their own. Which number a record has is tried out as the caller says.
+//! RFC 7366 (encrypt-then-MAC). Stream ciphers have a file of their own. Which number a record has is
+//! tried out as the caller says.
 //!
 //! Invariants: what it gives was proven to be what the sender wrote; work done in vain is charged.
 

@@ -1,7 +1,8 @@
 //! Cipher suites that can be opened.
 //!
 //! It follows the registry of TLS cipher suites of IANA, and with it RFC 5246, 5288, 5289, 5487,
-//! 5932, 6367, 6655, 7251, 7905 and 8446, and RFC 2246 section 6.3.1 and A.5 (export suites). How keys are exchanged does not matter here, so most rows are ranges.
+//! 5932, 6367, 6655, 7251, 7905 and 8446, and RFC 2246 section 6.3.1 and A.5 (export suites). How keys are
+//! exchanged does not matter here, so most rows are ranges.
 //!
 //! Invariant: a suite that is not wholly understood is not in the table.
 
