@@ -72,6 +72,7 @@ mod cap_local_proxy;
 mod cap_one_sided;
 mod cap_route_changed;
 mod cap_sanitised;
+mod cap_several_clients;
 mod cap_starts_late;
 mod cap_traffic_hidden;
 mod cap_truncated;
@@ -166,6 +167,7 @@ pub static RULES: &[&dyn Rule] = &[
     &cap_copies::CapCopies,
     &cap_traffic_hidden::CapTrafficHidden,
     &cap_encrypted_dns::CapEncryptedDns,
+    &cap_several_clients::CapSeveralClients,
     &dns_name_missing::DnsNameMissing,
     &dns_no_answer::DnsNoAnswer,
     &dns_server_failed::DnsServerFailed,

@@ -9,8 +9,9 @@ use super::dark;
 use super::echo;
 use super::failure;
 use super::join;
+use super::machines::{Machines, may_be_one};
 use super::outcome::{self, Judgement};
-use super::sealed;
+use super::sealed::{self, View};
 use super::sighting::{FoundCode, Grant, Sighting};
 use super::traffic::{self, is_mfa_page};
 use super::{
@@ -30,19 +31,20 @@ const REQUEST_IDS: usize = 64;
 
 /// Rebuilds all sign-ins of a case.
 pub fn reconstruct(evidence: &Evidence) -> SignIn {
-    let mut failures = failure::all(evidence);
+    let machines = Machines::of(evidence);
+    let mut failures = failure::all(evidence, &machines);
     let joined = join::joined(evidence);
     let named = join::name_failures(evidence, &joined, &mut failures);
     let mut echoes = echo::echoes(evidence, &joined);
     let correlate::Groups { list: groups, dropped, .. } =
-        correlate::group(evidence, &failures, &echoes);
+        correlate::group(evidence, &failures, &echoes, &machines);
     let mut users: BTreeMap<String, u32> = BTreeMap::new();
     let mut attempts: Vec<SignInAttempt> = Vec::new();
     for (index, group) in groups.iter().enumerate() {
         let later = groups.get(index.saturating_add(1)..).unwrap_or_default();
         if !is_attempt(group)
             || is_lookup_made_good(group, later)
-            || is_made_good(group, evidence, &failures)
+            || is_made_good(group, evidence, &failures, &machines)
         {
             continue;
         }
@@ -58,14 +60,13 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
         attempts.push(made);
     }
     if attempts.is_empty() {
-        attempts.extend(sealed::attempt(evidence, &failures));
+        attempts.extend(sealed::attempts(evidence, &failures, &machines));
     } else if !joined.is_empty() {
         for attempt in &mut attempts {
             cite_packets(attempt, &named, evidence);
         }
-        if let (Some(attempt), Some(found)) =
-            (attempts.last_mut(), sealed::attempt(evidence, &failures))
-        {
+        let view = View { evidence, failures: &failures, machines: &machines, client: None };
+        if let (Some(attempt), Some(found)) = (attempts.last_mut(), sealed::attempt(view)) {
             go_on_in_packets(attempt, found, &joined, evidence);
         }
     }
@@ -76,7 +77,19 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
     let veils = sealed::veils(evidence);
     echoes.ids.extend(named.into_values());
     let echoes = echoes.ids;
-    SignIn { attempts, encrypted, veils, joined, echoes, failures, clocks, seen, dropped }
+    let computers = machines.seen;
+    SignIn {
+        attempts,
+        encrypted,
+        veils,
+        joined,
+        computers,
+        echoes,
+        failures,
+        clocks,
+        seen,
+        dropped,
+    }
 }
 
 /// What is said where the sign-in that a request without a prompt calls for cannot be read.
@@ -180,6 +193,7 @@ fn is_made_good(
     group: &Group,
     evidence: &Evidence,
     failures: &BTreeMap<ExchangeId, super::Failure>,
+    machines: &Machines,
 ) -> bool {
     let answers = |one: &Sighting| {
         let from = evidence.exchanges.partition_point(|exchange| {
@@ -190,6 +204,7 @@ fn is_made_good(
             let id = u32::try_from(from.saturating_add(index)).map(ExchangeId);
             exchange.at.input == one.input
                 && exchange.host() == &one.host
+                && may_be_one(one.client, machines.of_exchange(evidence, exchange))
                 && exchange.response.is_ok()
                 && id.is_ok_and(|id| !failures.contains_key(&id))
         })
@@ -205,6 +220,7 @@ fn is_lookup_made_good(group: &Group, later: &[Group]) -> bool {
     group.members.iter().all(looks)
         && later.iter().flat_map(|group| &group.members).any(|one| {
             Some(one.input) == input
+                && may_be_one(one.client, group.client)
                 && one.answered
                 && one.failure.is_none()
                 && !one.is_tunnel
@@ -346,6 +362,7 @@ fn attempt(
             && code.is_some_and(|row| row.nature == Nature::Interrupt),
         note: judgement.note,
         return_host: group.return_host.clone(),
+        client: group.client,
         overridden_by: None,
     }
 }
@@ -603,6 +620,7 @@ fn is_same_case(one: &SignInAttempt, other: &SignInAttempt) -> bool {
     let own_name = |attempt: &SignInAttempt| attempt.flow == Flow::ClientCredentials;
     application
         && own_name(one) == own_name(other)
+        && may_be_one(one.client, other.client)
         && agree(one.user.as_ref(), other.user.as_ref())
         && agree(one.resource.as_ref(), other.resource.as_ref())
 }

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::machines::Machines;
 use super::{expose, hidden};
 use crate::entra::{self, Fault, HostRole, StepKind, failures, hosts, service, vendors};
 use crate::evidence::{
@@ -72,7 +73,7 @@ impl Failure {
 }
 
 /// What was wrong with each exchange; those with nothing wrong, or merely given up, are not in it.
-pub(super) fn all(evidence: &Evidence) -> BTreeMap<ExchangeId, Failure> {
+pub(super) fn all(evidence: &Evidence, machines: &Machines) -> BTreeMap<ExchangeId, Failure> {
     // Where the service's own fields are kept, an answer without them is not the service's.
     let inputs = |which: fn(&Response) -> bool| -> BTreeSet<InputId> {
         evidence
@@ -85,7 +86,7 @@ pub(super) fn all(evidence: &Evidence) -> BTreeMap<ExchangeId, Failure> {
     };
     let marked = inputs(has_service_marks);
     // Where the service's pages have lost its fields, the exporter took them away.
-    let hidden = hidden::Wire::new(evidence);
+    let hidden = hidden::Wire::new(evidence, machines);
     // A proxy asks each connection for credentials, and lets those through that give them.
     let through: BTreeSet<(InputId, &HostName)> = evidence
         .exchanges

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::failure::{Failure, FailureKind, FailureSide};
+use super::machines::{Machines, may_be_one};
 use crate::entra::{Fault, HostRole, hosts, vendors};
 use crate::evidence::{
     Answer, Closed, Connection, Evidence, Exchange, HostName, IcmpKind, InputCoverage, NameLookup,
@@ -45,12 +46,21 @@ const KEPT_ALIVE: Duration = Duration::from_secs(20);
 /// What all connections and lookups of a case tell together.
 pub(super) struct Wire<'a> {
     evidence: &'a Evidence,
+    machines: &'a Machines,
     /// When lookups of a name gave an address, and by whom.
-    found: BTreeMap<&'a HostName, Vec<(Timestamp, Option<IpAddr>)>>,
+    found: BTreeMap<&'a HostName, Vec<Found>>,
     /// Lookups by their names.
     lookups: BTreeMap<&'a HostName, Vec<&'a NameLookup>>,
     /// When tests for a captive portal were sent elsewhere, and when they were answered as they should.
     portal: Vec<(Timestamp, bool)>,
+}
+
+/// A lookup that gave an address.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    at: Timestamp,
+    resolver: Option<IpAddr>,
+    client: Option<IpAddr>,
 }
 
 const fn found(fault: Fault, certain: bool) -> Failure {
@@ -59,8 +69,8 @@ const fn found(fault: Fault, certain: bool) -> Failure {
 }
 
 impl<'a> Wire<'a> {
-    pub(super) fn new(evidence: &'a Evidence) -> Self {
-        let mut found: BTreeMap<&HostName, Vec<(Timestamp, Option<IpAddr>)>> = BTreeMap::new();
+    pub(super) fn new(evidence: &'a Evidence, machines: &'a Machines) -> Self {
+        let mut found: BTreeMap<&HostName, Vec<Found>> = BTreeMap::new();
         let mut lookups: BTreeMap<&HostName, Vec<&NameLookup>> = BTreeMap::new();
         let servers = evidence.lookups.iter().filter(|one| one.transport.is_server());
         for lookup in servers.filter(|one| one.in_scope) {
@@ -72,14 +82,15 @@ impl<'a> Wire<'a> {
                 Answer::Addresses(all) => all.iter().any(|address| !vendors::is_sink(*address)),
                 Answer::Cut | Answer::Empty | Answer::Failed(_) | Answer::None => false,
             };
-            if let (true, Some(asked)) = (good, lookup.asked) {
-                let by = lookup.resolver.map(|resolver| resolver.ip());
+            if let (true, Some(at)) = (good, lookup.asked) {
+                let resolver = lookup.resolver.map(|resolver| resolver.ip());
+                let client = machines.of_lookup(lookup);
                 let times = found.entry(&lookup.name).or_default();
                 // Of many the last counts.
                 if times.len() >= LOOKUPS {
                     times.pop();
                 }
-                times.push((asked, by));
+                times.push(Found { at, resolver, client });
             }
         }
         let tests = evidence.exchanges.iter().filter(|exchange| {
@@ -94,7 +105,7 @@ impl<'a> Wire<'a> {
                 Some((exchange.started()?, status == 511 || status / 100 == 3 && elsewhere))
             })
             .collect();
-        Self { evidence, found, lookups, portal }
+        Self { evidence, machines, found, lookups, portal }
     }
 
     /// What was wrong, if anything was.
@@ -128,15 +139,19 @@ impl<'a> Wire<'a> {
         before.or_else(soon).is_some_and(|(_, elsewhere)| *elsewhere)
     }
 
-    fn of_lookup(&self, lookup: &NameLookup, coverage: &InputCoverage) -> Option<Failure> {
+    fn of_lookup(&self, lookup: &'a NameLookup, coverage: &InputCoverage) -> Option<Failure> {
         let asked = lookup.asked?;
         let good = self.found.get(&lookup.name).map(Vec::as_slice).unwrap_or_default();
-        let good: Vec<_> = good.iter().filter(|(at, _)| at.plus(REMEMBERED) >= asked).collect();
+        let client = self.machines.of_lookup(lookup);
+        let good: Vec<_> = good
+            .iter()
+            .filter(|one| one.at.plus(REMEMBERED) >= asked && may_be_one(one.client, client))
+            .collect();
         let own = lookup.resolver.map(|resolver| resolver.ip());
         // Another name server may have known it; a client that was told no, and asks again, believes
         // that. One that was told nothing takes the answer of the other.
         let believed = lookup.answer != Answer::None && self.is_asked_again(lookup);
-        if good.iter().any(|(_, by)| *by == own) || !good.is_empty() && !believed {
+        if good.iter().any(|one| one.resolver == own) || !good.is_empty() && !believed {
             return None;
         }
         // Many names have addresses of the other version only.
@@ -165,19 +180,22 @@ impl<'a> Wire<'a> {
         }
     }
 
-    fn of_name(&self, name: &HostName) -> &[&'a NameLookup] {
-        self.lookups.get(name).map(Vec::as_slice).unwrap_or_default()
+    /// Lookups of the same name by the same computer, as far as computers are told apart.
+    fn alike(&self, lookup: &'a NameLookup) -> impl Iterator<Item = &'a NameLookup> + '_ {
+        let all = self.lookups.get(&lookup.name).map(Vec::as_slice).unwrap_or_default();
+        let client = self.machines.of_lookup(lookup);
+        all.iter().copied().filter(move |one| may_be_one(self.machines.of_lookup(one), client))
     }
 
     /// Whether the addresses of version 4 were asked for too, and not found either.
-    fn is_asked_for_both(&self, lookup: &NameLookup) -> bool {
-        self.of_name(&lookup.name).iter().any(|one| {
+    fn is_asked_for_both(&self, lookup: &'a NameLookup) -> bool {
+        self.alike(lookup).any(|one| {
             one.kind == Some(1) && !matches!(one.answer, Answer::Addresses(_) | Answer::Cut)
         })
     }
 
     /// Whether the same client asked the same name server for the name again, and again in vain.
-    fn is_asked_again(&self, lookup: &NameLookup) -> bool {
+    fn is_asked_again(&self, lookup: &'a NameLookup) -> bool {
         let again = |one: &NameLookup| {
             one.name == lookup.name
                 && one.kind == lookup.kind
@@ -187,14 +205,12 @@ impl<'a> Wire<'a> {
                     .zip(lookup.asked)
                     .is_some_and(|(one, other)| one.max(other).since(one.min(other)) >= PATIENCE)
         };
-        lookup.kind != Some(28) && self.of_name(&lookup.name).iter().any(|one| again(one))
+        lookup.kind != Some(28) && self.alike(lookup).any(again)
     }
 
-    fn is_empty_for_both(&self, lookup: &NameLookup) -> bool {
+    fn is_empty_for_both(&self, lookup: &'a NameLookup) -> bool {
         let empty = |kind: u16| {
-            self.of_name(&lookup.name)
-                .iter()
-                .any(|one| one.kind == Some(kind) && one.answer == Answer::Empty)
+            self.alike(lookup).any(|one| one.kind == Some(kind) && one.answer == Answer::Empty)
         };
         empty(1) && empty(28)
     }

@@ -99,6 +99,7 @@ fn blank(
         input: exchange.at.input,
         page_number: exchange.page,
         process: exchange.process.clone(),
+        client: None,
         started: exchange.started(),
         ended: exchange.ended(),
         host: exchange.host().clone(),
