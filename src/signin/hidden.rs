@@ -7,7 +7,7 @@
 //! Invariant: nothing is called unanswered where the capture could not have shown the answer: it has
 //! to go on for a while, and to show packets of the other side at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use super::failure::{Failure, FailureKind, FailureSide};
 use super::machines::{Machines, may_be_one};
 use crate::entra::{Fault, HostRole, hosts, vendors};
 use crate::evidence::{
-    Answer, Closed, Connection, Evidence, Exchange, HostName, IcmpKind, InputCoverage, NameLookup,
-    NoResponse, Opened, Peer, Protocol, REQUEST_BYTES, StallReport, TlsHandshake, Transport,
-    Wire as Facts,
+    Answer, Closed, Connection, ConnectionId, Evidence, Exchange, HostName, IcmpKind,
+    InputCoverage, NameLookup, NoResponse, Opened, Peer, Protocol, REQUEST_BYTES, StallReport,
+    TlsHandshake, Transport, Wire as Facts,
 };
 use crate::time::{Span, Timestamp};
 
@@ -38,6 +38,10 @@ const REMEMBERED: Duration = Duration::from_mins(1);
 const LOOKUPS: usize = 256;
 /// Repetitions after which bytes count as not getting through.
 const TRIES: u16 = 2;
+/// How soon after the server's words a client leaves that does not like them.
+const LEAVES: Duration = Duration::from_secs(2);
+/// Connections that must have been left so; a browser may have no use for one or two.
+const LEFT: usize = 3;
 /// A packet shorter than this passes everywhere (RFC 8200 section 5).
 const SHORT: u32 = 1_200;
 /// A server that resets a connection so long after the last request does so because it is idle.
@@ -51,6 +55,8 @@ pub(super) struct Wire<'a> {
     found: BTreeMap<&'a HostName, Vec<Found>>,
     /// Lookups by their names.
     lookups: BTreeMap<&'a HostName, Vec<&'a NameLookup>>,
+    /// Connections that the client left again and again as soon as it had seen the server's words.
+    left: BTreeSet<ConnectionId>,
     /// When tests for a captive portal were sent elsewhere, and when they were answered as they should.
     portal: Vec<(Timestamp, bool)>,
 }
@@ -105,7 +111,8 @@ impl<'a> Wire<'a> {
                 Some((exchange.started()?, status == 511 || status / 100 == 3 && elsewhere))
             })
             .collect();
-        Self { evidence, machines, found, lookups, portal }
+        let left = left(evidence, machines);
+        Self { evidence, machines, found, lookups, left, portal }
     }
 
     /// What was wrong, if anything was.
@@ -120,7 +127,11 @@ impl<'a> Wire<'a> {
         match connection.transport {
             // Where QUIC does not get through, TCP is used.
             Transport::Quic | Transport::Udp => None,
-            Transport::Tcp => of_connection(connection, facts, coverage, answered),
+            Transport::Tcp => {
+                let left = exchange.connection.is_some_and(|id| self.left.contains(&id));
+                of_connection(connection, facts, coverage, answered)
+                    .or_else(|| left.then(|| found(Fault::CertInvalid, false)))
+            }
         }
         .map(|found| match exchange.started() {
             Some(at) if self.is_in_portal(at) => {
@@ -166,9 +177,9 @@ impl<'a> Wire<'a> {
             Answer::Addresses(_) | Answer::Cut => None,
             Answer::Failed(3) => Some(found(Fault::NameMissing, certain)),
             Answer::Failed(_) => Some(found(Fault::NameLookupFailed, certain)),
-            // A name may have addresses of one kind only.
+            // A name may have addresses of version 6 alone, not of version 4 alone without them.
             Answer::Empty => {
-                self.is_empty_for_both(lookup).then(|| found(Fault::NameMissing, false))
+                self.is_empty_for_four(lookup).then(|| found(Fault::NameMissing, false))
             }
             Answer::None => {
                 let one_sided = coverage.wire.as_ref().is_none_or(|wire| wire.is_one_sided);
@@ -208,12 +219,60 @@ impl<'a> Wire<'a> {
         lookup.kind != Some(28) && self.alike(lookup).any(again)
     }
 
-    fn is_empty_for_both(&self, lookup: &'a NameLookup) -> bool {
-        let empty = |kind: u16| {
-            self.alike(lookup).any(|one| one.kind == Some(kind) && one.answer == Answer::Empty)
-        };
-        empty(1) && empty(28)
+    fn is_empty_for_four(&self, lookup: &'a NameLookup) -> bool {
+        self.alike(lookup).any(|one| one.kind == Some(1) && one.answer == Answer::Empty)
     }
+}
+
+/// Connections of hosts that a client left again and again as soon as it had the server's part of the
+/// handshake, and never used: clients that do not accept a certificate mostly leave without a word.
+fn left(evidence: &Evidence, machines: &Machines) -> BTreeSet<ConnectionId> {
+    let mut by_host: BTreeMap<_, (bool, Vec<(ConnectionId, Timestamp)>)> = BTreeMap::new();
+    for (number, connection) in (0..).zip(&evidence.connections) {
+        let Some(name) = connection.server_name.as_ref().filter(|_| connection.in_scope) else {
+            continue;
+        };
+        let client = machines.of_connection(connection);
+        let (used, left) = by_host.entry((name, client)).or_default();
+        let tls = connection.tls.as_deref();
+        *used |= tls.is_some_and(|tls| tls.completed == Some(true) && !connection.is_unused());
+        if let Some(at) = tls.and_then(|tls| is_left(connection, tls)) {
+            left.push((ConnectionId(number), at));
+        }
+    }
+    let again = |left: &[(ConnectionId, Timestamp)]| {
+        let apart = left.first().zip(left.last()).map(|(first, last)| last.1.since(first.1));
+        left.len() >= LEFT && apart >= Some(RETRY)
+    };
+    by_host
+        .into_values()
+        .filter(|(used, left)| !used && again(left))
+        .flat_map(|(_, left)| left)
+        .map(|(id, _)| id)
+        .collect()
+}
+
+/// When a client left a handshake of which it had seen the certificate, or whatever stands for it, that
+/// nothing is known to be wrong with.
+fn is_left(connection: &Connection, tls: &TlsHandshake) -> Option<Timestamp> {
+    let facts = connection.wire.as_deref()?;
+    let established = matches!(connection.opened, Opened::Established { .. });
+    let flight = facts.payload[1].map(Span::last).filter(|_| established)?;
+    let by_client = facts.reset.filter(|reset| reset.by == Peer::Client).map(|reset| reset.time);
+    let at = [by_client, facts.ended[0]].into_iter().flatten().min()?;
+    let by_server = facts.ended[1].is_some_and(|end| end <= at);
+    let expected = tls
+        .certificate
+        .as_ref()
+        .is_some_and(|certificate| vendors::is_expected_issuer(&certificate.issuer));
+    let silent = tls.server_hello.is_some()
+        && tls.alerts.is_empty()
+        && !tls.certificate_requested
+        && tls.resumed != Some(true)
+        && connection.is_unused();
+    let stalled = facts.stall.iter().flatten().any(|stall| stall.tries > 0);
+    let soon = at.since(flight) < LEAVES && !stalled;
+    (silent && soon && !by_server && !expected).then_some(at)
 }
 
 /// How long the capture went on after a time.
