@@ -106,6 +106,7 @@ mod sts_error_code;
 mod sts_mfa_challenge;
 mod sts_normal_interrupt;
 mod sts_service_fault;
+mod sts_sign_in_loop;
 mod sts_tls_too_old;
 mod tcp_blocked_locally;
 mod tcp_connect_refused;
@@ -206,6 +207,7 @@ pub static RULES: &[&dyn Rule] = &[
     &sts_service_fault::StsServiceFault,
     &sts_normal_interrupt::StsNormalInterrupt,
     &sts_tls_too_old::StsTlsTooOld,
+    &sts_sign_in_loop::StsSignInLoop,
     &mfa_not_begun::MfaNotBegun,
     &mfa_result::MfaResult,
     &mfa_left::MfaLeft,

@@ -307,7 +307,9 @@ impl Walk<'_> {
             if let Some(judgement) = self.left_while_polling(evidence, at) {
                 return judgement;
             }
-            return cannot(&self, Unseen::BodiesMissing, at);
+            let refused = self.members.get(at).and_then(|one| one.status).filter(|s| *s >= 400);
+            let unseen = refused.map_or(Unseen::BodiesMissing, |_| Unseen::NotShown);
+            return cannot(&self, unseen, at);
         }
         if let Some(unseen) = self.left_open(evidence) {
             return cannot(&self, unseen, last);

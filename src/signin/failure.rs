@@ -329,14 +329,16 @@ fn is_data(response: &Response) -> bool {
     kind.contains("json") || kind.contains("xml")
 }
 
-/// Header fields below which an exporter is taken to have thrown most of them away.
+/// Header fields below which an exporter is taken to have thrown most of them away, unless it kept those
+/// of the service elsewhere.
 const FEW_HEADERS: usize = 3;
 
 /// Whether the sign-in service wrote the answer; `None` when the capture keeps too few header fields to
 /// say so.
 fn is_service_answer(response: &Response, fields: Fields) -> Option<bool> {
     let own = has_service_marks(response);
-    let enough = fields != Fields::Stripped && response.headers.iter().count() >= FEW_HEADERS;
+    let least = if fields == Fields::Kept { 1 } else { FEW_HEADERS };
+    let enough = fields != Fields::Stripped && response.headers.iter().count() >= least;
     (own || enough).then_some(own)
 }
 
