@@ -68,6 +68,7 @@ mod cap_ends_early;
 mod cap_failure_unnamed;
 mod cap_frames_cut;
 mod cap_frames_dropped;
+mod cap_inputs_disagree;
 mod cap_local_proxy;
 mod cap_one_sided;
 mod cap_route_changed;
@@ -169,6 +170,7 @@ pub static RULES: &[&dyn Rule] = &[
     &cap_traffic_hidden::CapTrafficHidden,
     &cap_encrypted_dns::CapEncryptedDns,
     &cap_several_clients::CapSeveralClients,
+    &cap_inputs_disagree::CapInputsDisagree,
     &dns_name_missing::DnsNameMissing,
     &dns_no_answer::DnsNoAnswer,
     &dns_server_failed::DnsServerFailed,

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::aside;
 use super::clock;
 use super::correlate::{self, Group};
 use super::dark;
+use super::disagree;
 use super::echo;
 use super::failure;
 use super::join;
@@ -35,6 +37,7 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
     let mut failures = failure::all(evidence, &machines);
     let joined = join::joined(evidence);
     let named = join::name_failures(evidence, &joined, &mut failures);
+    let disagreements = disagree::disagreements(evidence, &joined, &named, &mut failures);
     let mut echoes = echo::echoes(evidence, &joined);
     let correlate::Groups { list: groups, dropped, .. } =
         correlate::group(evidence, &failures, &echoes, &machines);
@@ -70,7 +73,7 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
             go_on_in_packets(attempt, found, &joined, evidence);
         }
     }
-    override_attempts(&mut attempts);
+    aside::override_attempts(&mut attempts);
     let encrypted = encrypted(evidence, &failures);
     let seen = !attempts.is_empty() || !encrypted.is_empty();
     let clocks = clock::readings(evidence);
@@ -83,6 +86,7 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
         encrypted,
         veils,
         joined,
+        disagreements,
         computers,
         echoes,
         failures,
@@ -565,62 +569,4 @@ fn result(one: &Sighting) -> StepResult {
             _ => StepResult::Ok,
         },
     }
-}
-
-/// Attempts that a later success of the same user, application and resource made unimportant, and
-/// silent ones that an interactive one followed, step aside.
-fn override_attempts(attempts: &mut [SignInAttempt]) {
-    let facts: Vec<_> = attempts
-        .iter()
-        .map(|one| {
-            let success =
-                matches!(one.outcome, Outcome::MfaCompleted | Outcome::CompletedWithoutMfa);
-            (one.id, one.flow.is_without_prompt(), success, one.first)
-        })
-        .collect();
-    let copies: Vec<SignInAttempt> = attempts.to_vec();
-    for (index, one) in attempts.iter_mut().enumerate() {
-        let done = matches!(one.outcome, Outcome::MfaCompleted | Outcome::CompletedWithoutMfa);
-        if done {
-            continue;
-        }
-        let silent = one.outcome == Outcome::InteractionRequired || one.is_look;
-        for (later, (id, later_silent, success, _)) in facts.iter().enumerate() {
-            let Some(other) = copies.get(later).filter(|_| later != index) else { continue };
-            // A tab that was opened later may have been left before the other one got through.
-            if later < index && (other.last < one.last || !*success) {
-                continue;
-            }
-            // Whoever signed in with a device code did so elsewhere, and is not named here.
-            let nameless = other.flow == Flow::DeviceCode && one.user != other.user;
-            if nameless || !is_same_case(one, other) {
-                continue;
-            }
-            let interactive = silent && !later_silent;
-            if *success || interactive {
-                one.overridden_by = Some(*id);
-                break;
-            }
-        }
-    }
-}
-
-/// Whether two attempts are for the same user, application and resource, as far as they say.
-///
-/// An application without an id is known by the host that awaits its answer.
-fn is_same_case(one: &SignInAttempt, other: &SignInAttempt) -> bool {
-    fn agree<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
-        one.is_none() || other.is_none() || one == other
-    }
-    let application = match (&one.application, &other.application) {
-        (Some(one), Some(other)) => one == other,
-        (None, None) => agree(one.return_host.as_ref(), other.return_host.as_ref()),
-        _ => one.return_host.is_some() && one.return_host == other.return_host,
-    };
-    let own_name = |attempt: &SignInAttempt| attempt.flow == Flow::ClientCredentials;
-    application
-        && own_name(one) == own_name(other)
-        && may_be_one(one.client, other.client)
-        && agree(one.user.as_ref(), other.user.as_ref())
-        && agree(one.resource.as_ref(), other.resource.as_ref())
 }

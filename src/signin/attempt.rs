@@ -374,6 +374,8 @@ pub struct SignIn {
     pub veils: Vec<(Veil, EvidenceRef)>,
     /// Inputs that show the same traffic, and how far their clocks differ.
     pub joined: Vec<super::Joined>,
+    /// What the inputs say against each other.
+    pub disagreements: Vec<super::Disagreement>,
     /// Addresses of computers that signed in, in captures of packets.
     pub computers: Vec<super::Computer>,
     /// Exchanges that another input tells of too, as far as they do not count of their own.

@@ -8,6 +8,7 @@
 //! attempt belongs to one user.
 
 mod answers;
+mod aside;
 mod assemble;
 mod attempt;
 mod client;
@@ -15,6 +16,7 @@ mod clock;
 mod conclude;
 mod correlate;
 mod dark;
+mod disagree;
 mod echo;
 mod expose;
 mod failure;
@@ -38,6 +40,7 @@ pub use attempt::{
 };
 pub use client::{Browser, Client, System, client, failure_name, proxy};
 pub use clock::ClockReading;
+pub use disagree::{Disagreement, DisagreementKind};
 pub use failure::{Failure, FailureKind, FailureSide, interceptor};
 pub use join::Joined;
 pub use machines::Computer;
