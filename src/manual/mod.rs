@@ -13,6 +13,11 @@ pub mod decisions {}
 #[doc = include_str!("agreement.md")]
 pub mod agreement {}
 
+/// How often the verdict is right, measured on generated captures.
+#[expect(clippy::doc_markdown, reason = "words of stories, not of code")]
+#[doc = include_str!("judgement.md")]
+pub mod judgement {}
+
 /// The rules, generated from their documentation.
 #[doc = include_str!("rules.md")]
 pub mod rules {}

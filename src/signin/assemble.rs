@@ -213,7 +213,20 @@ fn is_made_good(
                 && id.is_ok_and(|id| !failures.contains_key(&id))
         })
     };
-    is_small(group) && group.members.iter().filter(|one| one.failure.is_some()).all(answers)
+    // What one root of the scripts does not give, another one does.
+    let stood_in = |one: &Sighting| {
+        one.is_tunnel
+            && hosts::is_script_cdn(one.host.as_str())
+            && evidence.numbered().take(LATER).any(|(id, exchange)| {
+                exchange.at.input == one.input
+                    && exchange.host() != &one.host
+                    && hosts::is_script_cdn(exchange.host().as_str())
+                    && exchange.response.is_ok()
+                    && !failures.contains_key(&id)
+            })
+    };
+    let mut failed = group.members.iter().filter(|one| one.failure.is_some());
+    is_small(group) && failed.all(|one| answers(one) || stood_in(one))
 }
 
 /// Whether a group is a failed look-up of addresses after which the same client got to the service by

@@ -106,7 +106,7 @@ pub(super) fn all(evidence: &Evidence, machines: &Machines) -> BTreeMap<Exchange
         .numbered()
         .filter_map(|(id, exchange)| {
             let input = exchange.at.input;
-            if is_first_round(exchange) {
+            if is_first_round(exchange) || is_silence_of_capture(evidence, exchange) {
                 return None;
             }
             let fields = match (stripped.contains(&input), marked.contains(&input)) {
@@ -121,6 +121,16 @@ pub(super) fn all(evidence: &Evidence, machines: &Machines) -> BTreeMap<Exchange
             Some((id, failure))
         })
         .collect()
+}
+
+/// Whether an answer that did not come may be among the packets that the capture is known to lack.
+fn is_silence_of_capture(evidence: &Evidence, exchange: &Exchange) -> bool {
+    let silent = matches!(&exchange.response,
+        Err(NoResponse::Failed { code, .. }) if &**code == "TIMED_OUT");
+    let coverage = evidence.coverage.of(exchange.at.input).filter(|_| silent);
+    coverage
+        .and_then(|one| one.wire.as_ref())
+        .is_some_and(|wire| wire.dropped > 0 || wire.missing > 0)
 }
 
 /// What an input keeps of the header fields by which the service is known.

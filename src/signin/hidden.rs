@@ -280,6 +280,11 @@ fn waited(coverage: &InputCoverage, from: Timestamp) -> Duration {
     coverage.span.map_or(Duration::ZERO, |span| span.last().since(from))
 }
 
+/// Whether a capture is known to lack packets that were on the line.
+fn is_lossy(coverage: &InputCoverage) -> bool {
+    coverage.wire.as_ref().is_some_and(|wire| wire.dropped > 0 || wire.missing > 0)
+}
+
 fn of_connection(
     connection: &Connection,
     facts: &Facts,
@@ -296,8 +301,9 @@ fn of_connection(
             // A try that another one followed was given time; the last one may have had none.
             let asked = facts.asked?;
             let counts = match tries {
-                // A client asks again: where it did not, it may have had no need to.
-                0 | 1 => waited(coverage, asked.first()) >= PATIENCE,
+                // A client asks again: where it did not, it may have had no need to, or the capture
+                // that lacks other packets lacks the answer.
+                0 | 1 => waited(coverage, asked.first()) >= PATIENCE && !is_lossy(coverage),
                 2 => asked.length() >= RETRY,
                 _ => asked.length() >= RETRY.saturating_mul(2),
             };

@@ -87,6 +87,7 @@ impl Host<'_> {
         // What looks like an alert in place of the client's last word leaves little doubt.
         let refused = FailureKind::Fault(Fault::CertUntrusted);
         let sure = known.is_none()
+            && !is_lone_break(&all)
             && all.iter().any(|bad| bad.failure.certain || bad.failure.kind == refused);
         let first = all.iter().filter_map(|bad| bad.exchange.started()).min();
         let last = all.iter().filter_map(|bad| bad.exchange.started()).max();
@@ -143,6 +144,17 @@ pub(super) fn attempts(
         .zip(1..)
         .map(|(one, id)| SignInAttempt { id: AttemptId(id), ..one })
         .collect()
+}
+
+/// Whether all there is is one connection that was of use and then broke: a client goes on with another
+/// one, and where none is seen the capture was over.
+fn is_lone_break(all: &[&Bad<'_>]) -> bool {
+    let [only] = all else { return false };
+    only.exchange.is_answered()
+        && matches!(
+            only.failure.kind,
+            FailureKind::Fault(Fault::ClosedWithoutAnswer | Fault::Incomplete | Fault::Reset)
+        )
 }
 
 /// The attempt that encrypted traffic shows to have failed, where it shows one.
@@ -299,7 +311,12 @@ pub(super) fn veils(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
             if to_service && !veils.iter().any(|(known, _)| *known == veil) {
                 veils.push((veil, connection.at));
             }
-            let seals = connection.tls.is_some() && connection.opened == Opened::MidStream;
+            let both = || {
+                let wire = connection.wire.as_ref();
+                wire.is_some_and(|wire| wire.payload.iter().all(Option::is_some))
+            };
+            let seals = connection.opened == Opened::MidStream
+                && (connection.tls.is_some() || proxy && both());
             unnamed = unnamed.or(seals.then_some(connection.at));
             continue;
         };
