@@ -6,12 +6,21 @@
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     clippy::cast_sign_loss,
+    clippy::duplicate_mod,
+    clippy::format_collect,
     clippy::format_push_string,
     clippy::indexing_slicing,
+    clippy::manual_contains,
+    clippy::manual_is_multiple_of,
+    clippy::match_same_arms,
+    clippy::needless_pass_by_value,
     clippy::panic,
-    clippy::print_stdout,
+    clippy::semicolon_if_nothing_returned,
+    clippy::similar_names,
     clippy::string_slice,
+    clippy::too_many_lines,
     clippy::unwrap_used,
+    clippy::wrong_self_convention,
     reason = "test support"
 )]
 

@@ -250,7 +250,6 @@ enum Seal {
     Keys(Box<Tls>, Option<Box<[fluke_hpack::Encoder<'static>; 2]>>, u32),
 }
 
-#[expect(clippy::too_many_arguments, reason = "a connection is all of it")]
 fn play(
     player: &mut Player,
     line: &Line<'_>,
