@@ -366,6 +366,10 @@ That shows that the judgement does what was meant, and that damage does not make
 it is right with captures of real sign-ins: no tenant, proxy or browser took part, the mix of stories is ours and not that
 of a help desk, and what the author did not know of is in none of them.
 
+Before anything was mended 63 of 3,259 sure verdicts were wrong for the stories developed on and 42 of 3,052 for those only
+measured. Some of what these runs showed has been mended since, in stories of either kind, so those that were only measured
+are a test like the others from now on.
+
 ";
 
 /// The label tables and their changes are data; nothing of the generator knows the crate.
