@@ -296,9 +296,8 @@ fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding
                 before = before.saturating_add(wire.mid_stream);
             }
             let confidence = match (opened, before) {
-                (0, _) => Confidence::Low,
-                (_, 0) => Confidence::High,
-                _ => Confidence::Medium,
+                (1.., 0) => Confidence::High,
+                _ => Confidence::Low,
             };
             (Outcome::NoSignIn, confidence)
         }
