@@ -21,7 +21,9 @@ use super::{
     SignInAttempt, Step, StepKind, StepResult, StsError,
 };
 use crate::entra::{self, HostRole, Nature, ResultClass, hosts};
-use crate::evidence::{Evidence, Exchange, ExchangeId, Identity, Scheme, Unseen};
+use crate::evidence::{
+    Evidence, Exchange, ExchangeId, HostName, Identity, InputId, Scheme, Unseen,
+};
 use crate::time::Timestamp;
 
 /// Error codes kept of one attempt.
@@ -41,13 +43,14 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
     let mut echoes = echo::echoes(evidence, &joined);
     let correlate::Groups { list: groups, dropped, .. } =
         correlate::group(evidence, &failures, &echoes, &machines);
+    let roots = script_roots(evidence, &failures);
     let mut users: BTreeMap<String, u32> = BTreeMap::new();
     let mut attempts: Vec<SignInAttempt> = Vec::new();
     for (index, group) in groups.iter().enumerate() {
         let later = groups.get(index.saturating_add(1)..).unwrap_or_default();
         if !is_attempt(group)
             || is_lookup_made_good(group, later)
-            || is_made_good(group, evidence, &failures, &machines)
+            || is_made_good(group, evidence, &failures, &machines, &roots)
         {
             continue;
         }
@@ -192,12 +195,26 @@ fn programs(group: &Group, other: &Group) -> bool {
     named.is_some_and(|named| other.process.as_ref().is_some_and(|process| process != named))
 }
 
+/// Roots of the scripts that were reached, by input.
+fn script_roots<'a>(
+    evidence: &'a Evidence,
+    failures: &BTreeMap<ExchangeId, super::Failure>,
+) -> BTreeSet<(InputId, &'a HostName)> {
+    evidence
+        .numbered()
+        .filter(|(id, exchange)| exchange.response.is_ok() && !failures.contains_key(id))
+        .filter(|(_, exchange)| hosts::is_script_cdn(exchange.host().as_str()))
+        .map(|(_, exchange)| (exchange.at.input, exchange.host()))
+        .collect()
+}
+
 /// Whether each host of such a group answered later.
 fn is_made_good(
     group: &Group,
     evidence: &Evidence,
     failures: &BTreeMap<ExchangeId, super::Failure>,
     machines: &Machines,
+    roots: &BTreeSet<(InputId, &HostName)>,
 ) -> bool {
     let answers = |one: &Sighting| {
         let from = evidence.exchanges.partition_point(|exchange| {
@@ -217,13 +234,7 @@ fn is_made_good(
     let stood_in = |one: &Sighting| {
         one.is_tunnel
             && hosts::is_script_cdn(one.host.as_str())
-            && evidence.numbered().take(LATER).any(|(id, exchange)| {
-                exchange.at.input == one.input
-                    && exchange.host() != &one.host
-                    && hosts::is_script_cdn(exchange.host().as_str())
-                    && exchange.response.is_ok()
-                    && !failures.contains_key(&id)
-            })
+            && roots.iter().any(|(input, host)| *input == one.input && **host != one.host)
     };
     let mut failed = group.members.iter().filter(|one| one.failure.is_some());
     is_small(group) && failed.all(|one| answers(one) || stood_in(one))

@@ -196,6 +196,9 @@ impl Carrier {
     }
 }
 
+/// How the detail of a request for a script of the page begins.
+pub const SCRIPT: &str = "script of the page";
+
 /// One stage of an attempt.
 #[derive(Clone, Debug)]
 pub struct Step {

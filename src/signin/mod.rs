@@ -35,8 +35,8 @@ mod wire;
 pub use crate::entra::{GuideCause, MfaState, Outcome, Side, StepKind};
 pub use assemble::reconstruct;
 pub use attempt::{
-    AttemptId, Blockage, Carrier, Flow, Guid, Phase, SignIn, SignInAttempt, Step, StepResult,
-    StsError, Veil,
+    AttemptId, Blockage, Carrier, Flow, Guid, Phase, SCRIPT, SignIn, SignInAttempt, Step,
+    StepResult, StsError, Veil,
 };
 pub use client::{Browser, Client, System, client, failure_name, proxy};
 pub use clock::ClockReading;

@@ -409,7 +409,7 @@ fn made(
         let kind = if counts && !script { blockage.step } else { StepKind::Other };
         let detail = match failure {
             Some(failure) if script => {
-                format!("script of the page: {}", super::wire::failure_words(failure.kind))
+                format!("{}: {}", super::SCRIPT, super::wire::failure_words(failure.kind))
             }
             Some(failure) => super::wire::failure_words(failure.kind),
             None => "encrypted".to_owned(),

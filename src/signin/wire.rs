@@ -637,7 +637,7 @@ fn describe_failure(sighting: &mut Sighting) {
     let words = failure_words(failure.kind);
     let script =
         sighting.role == Some(HostRole::SigninCdn) && hosts::is_script_cdn(sighting.host.as_str());
-    let words = if script { format!("script of the page: {words}") } else { words };
+    let words = if script { format!("{}: {words}", super::SCRIPT) } else { words };
     sighting.detail = match failure.vendor {
         Some(vendor) => format!("{words} ({vendor})"),
         None => words,

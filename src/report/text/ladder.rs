@@ -12,7 +12,7 @@ use super::page::{Page, Tone};
 use super::{Detail, bracket};
 use crate::evidence::{EvidenceRef, HostName, Unseen};
 use crate::report::model::{ReportInput, clock, places, result_words, step_words};
-use crate::signin::{Side, SignInAttempt, Step, StepKind, StepResult};
+use crate::signin::{SCRIPT, Side, SignInAttempt, Step, StepKind, StepResult};
 use crate::time::Timestamp;
 
 /// Columns before the words of a step.
@@ -94,13 +94,16 @@ fn usual_host<'a>(steps: &[&'a Step]) -> Option<&'a HostName> {
 
 fn one(page: &mut Page, report: &ReportInput<'_>, step: &Step, look: Look<'_>) {
     let Look { start, host, marked } = look;
-    let mut words = step_words(step.kind).to_owned();
+    // A request of no kind of its own that says what it was for is called that.
+    let script = step.detail.strip_prefix(SCRIPT).filter(|_| step.kind == StepKind::Other);
+    let detail = script.map_or(&*step.detail, |rest| rest.trim_start_matches(": "));
+    let mut words = script.map_or_else(|| step_words(step.kind), |_| SCRIPT).to_owned();
     if let Some(host) = host {
         let _ = write!(words, " at {host}");
     }
-    if !step.detail.is_empty() {
+    if !detail.is_empty() {
         words.push_str(": ");
-        words.push_str(&step.detail);
+        words.push_str(detail);
     }
     if step.count > 1 {
         let _ = write!(words, ", {}\u{a0}times", step.count);
