@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::aside;
+use super::below;
 use super::clock;
 use super::correlate::{self, Group};
 use super::dark;
@@ -41,8 +42,9 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
     let named = join::name_failures(evidence, &joined, &mut failures);
     let disagreements = disagree::disagreements(evidence, &joined, &named, &mut failures);
     let mut echoes = echo::echoes(evidence, &joined);
+    let below = below::failed(evidence, &failures, &joined);
     let correlate::Groups { list: groups, dropped, .. } =
-        correlate::group(evidence, &failures, &echoes, &machines);
+        correlate::group(evidence, &failures, &echoes, &machines, &below);
     let roots = script_roots(evidence, &failures);
     let mut users: BTreeMap<String, u32> = BTreeMap::new();
     let mut attempts: Vec<SignInAttempt> = Vec::new();

@@ -196,6 +196,9 @@ impl Carrier {
     }
 }
 
+/// What is said where one of two roots of the scripts failed and the other one was not asked.
+pub(super) const OTHER_ROOT: &str = "the other host that has the same scripts was not asked";
+
 /// How the detail of a request for a script of the page begins.
 pub const SCRIPT: &str = "script of the page";
 

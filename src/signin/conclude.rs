@@ -184,6 +184,7 @@ impl Walk<'_> {
             judgement.doubts.push("the capture does not name the fault exactly");
         }
         judgement.doubts.extend(self.doubt_of_retry(&blocking));
+        judgement.doubts.extend(self.doubt_of_root(&blocking));
         judgement.blockage = self.blockage(&blocking, phase);
         Some(judgement)
     }
@@ -218,6 +219,17 @@ impl Walk<'_> {
         let last = self.members.get(*blocking.last()?)?;
         let polling = matches!(last.kind, StepKind::MfaPoll) && blocking.len() == 1;
         polling.then_some("one poll failed and the page would have asked again")
+    }
+
+    /// Of two roots that a page takes its scripts from, the other one may have served.
+    fn doubt_of_root(&self, blocking: &[usize]) -> Option<&'static str> {
+        let failed: Vec<&HostName> = blocking
+            .iter()
+            .filter_map(|index| self.members.get(*index))
+            .map(|one| if one.is_script { Some(&one.host) } else { None })
+            .collect::<Option<_>>()?;
+        let page = self.members.iter().rev().find(|one| !one.script_hosts.is_empty())?;
+        page.script_hosts.iter().any(|root| !failed.contains(&root)).then_some(super::OTHER_ROOT)
     }
 
     /// Whether all that failed is one poll at the end of its capture, before the next was due.

@@ -4,7 +4,7 @@
 //!
 //! Invariant: groups keep their members in order of time, and at most `GROUPS` are made.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -221,10 +221,12 @@ pub(super) fn group(
     failures: &BTreeMap<ExchangeId, Failure>,
     echoes: &Echoes,
     machines: &Machines,
+    below: &BTreeSet<ExchangeId>,
 ) -> Groups {
     let mut groups = Groups::default();
     // What is encrypted has steps of its own (`sealed`).
-    for (id, exchange) in evidence.numbered().filter(|(_, exchange)| !exchange.is_hidden()) {
+    let counts = |id: &ExchangeId, one: &Exchange| !one.is_hidden() || below.contains(id);
+    for (id, exchange) in evidence.numbered().filter(|(id, one)| counts(id, one)) {
         if echoes.ids.contains(&id) {
             continue;
         }

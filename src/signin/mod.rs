@@ -11,6 +11,7 @@ mod answers;
 mod aside;
 mod assemble;
 mod attempt;
+mod below;
 mod client;
 mod clock;
 mod conclude;
@@ -34,6 +35,7 @@ mod wire;
 
 pub use crate::entra::{GuideCause, MfaState, Outcome, Side, StepKind};
 pub use assemble::reconstruct;
+use attempt::OTHER_ROOT;
 pub use attempt::{
     AttemptId, Blockage, Carrier, Flow, Guid, Phase, SCRIPT, SignIn, SignInAttempt, Step,
     StepResult, StsError, Veil,

@@ -192,7 +192,7 @@ pub(super) fn attempt(view: View<'_>) -> Option<SignInAttempt> {
         let runs = last.is_some_and(|last| polls_after(view, last));
         if dead > 0 && dead == scripts.len() && !stood_in && !runs && !goes_on {
             if scripts.len() == 1 {
-                doubts.push("the other host that has the same scripts was not asked");
+                doubts.push(super::OTHER_ROOT);
             }
             stopped = scripts;
         }
@@ -275,11 +275,18 @@ fn is_gateway(name: &HostName) -> bool {
         .any(|word| matches!(word, "anyconnect" | "globalprotect" | "sslvpn" | "vpn" | "vpngw"))
 }
 
+/// Whether a host is asked in sign-ins only: the service's own, or one that takes the certificate of a
+/// user.
+fn is_of_sign_in(host: &str) -> bool {
+    let takes = || entra::endpoint(host, "GET", "/").map(|row| row.step);
+    hosts::is_sign_in_service(host) || takes() == Some(StepKind::UserCertificate)
+}
+
 /// What keeps a capture of packets from showing a sign-in.
 pub(super) fn veils(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
     let mut veils: Vec<(Veil, EvidenceRef)> = Vec::new();
     let hidden = evidence.exchanges.iter().filter(|exchange| exchange.is_hidden());
-    let mut service = hidden.filter(|exchange| hosts::is_sign_in_service(exchange.host().as_str()));
+    let mut service = hidden.filter(|exchange| is_of_sign_in(exchange.host().as_str()));
     if let Some(first) = service.next() {
         veils.push((Veil::Begun, first.at));
     }
