@@ -47,9 +47,9 @@ use support::memory::run_bytes;
 /// Of the damaged captures of a story and format, how many in a hundred are made.
 const SAMPLED: u64 = 100;
 /// Most errors in a thousand of what is said with high confidence.
-const MOST_SURE: usize = 10;
+const MOST_SURE: usize = 5;
 /// Most wrong sides in a thousand of all captures.
-const MOST_SIDES: usize = 20;
+const MOST_SIDES: usize = 10;
 
 /// What was said of one capture.
 #[derive(Clone, Debug)]
@@ -366,9 +366,9 @@ That shows that the judgement does what was meant, and that damage does not make
 it is right with captures of real sign-ins: no tenant, proxy or browser took part, the mix of stories is ours and not that
 of a help desk, and what the author did not know of is in none of them.
 
-Before anything was mended 63 of 3,259 sure verdicts were wrong for the stories developed on and 42 of 3,052 for those only
-measured. Some of what these runs showed has been mended since, in stories of either kind, so those that were only measured
-are a test like the others from now on.
+In the first run 52 of 1,473 sure verdicts were wrong, of a third of the captures of the stories developed on, and 42 of 3,052
+of those only measured. Much of what was wrong has been mended since, in stories of either kind, so those that were only
+measured are a test like the others from now on. Two labels of cuts were widened before they were run, by analogy.
 
 ";
 
