@@ -6,7 +6,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mfatrace::evidence::{Connection, Evidence, Locator};
+use mfatrace::evidence::{Connection, Evidence, Locator, Redaction};
 use mfatrace::time::Timestamp;
 use serde_json::{Value, json};
 
@@ -113,4 +113,12 @@ fn inputs_of_other_days_are_not_joined() {
     let har = written(folder.path(), &trace(&connections(&capture), days, true));
     let both = support::run(&[har, capture], &[]);
     assert!(both.signin.joined.is_empty(), "{:?}", both.signin.joined);
+}
+
+#[test]
+fn the_first_line_names_a_contradiction() {
+    let capture = support::root().join("captures/cases/browser-fails-packets-reach.zip");
+    let both = support::run(&[capture], &[]);
+    let summary = both.verdict.summary.shown(Redaction::Secrets);
+    assert!(summary.contains("the packets of the same moment show the host reached"), "{summary}");
 }

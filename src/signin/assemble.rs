@@ -64,6 +64,9 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
                 .iter()
                 .any(|other| !is_small(other) && other.process.is_some() && programs(group, other));
         made.expected = traffic::expected(&group.members, evidence);
+        if disagreements.iter().any(|one| one.takes_away(&made.decided_by)) {
+            made.note = Some(disagree::REACHED);
+        }
         made.doubts.extend(is_answer_dark(&made, group, evidence).then_some(ANSWER_DARK));
         attempts.push(made);
     }

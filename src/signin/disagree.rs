@@ -54,6 +54,19 @@ pub struct Disagreement {
     pub is_explained: bool,
 }
 
+impl Disagreement {
+    /// Whether packets show a host reached of which one of these places says that it was not.
+    pub(super) fn takes_away(&self, places: &[EvidenceRef]) -> bool {
+        let [told, _] = &self.refs;
+        self.kind == DisagreementKind::FailedAndReached
+            && !self.is_explained
+            && places.contains(told)
+    }
+}
+
+/// What is said of an attempt that a failure stopped which packets contradict.
+pub(super) const REACHED: &str = "the packets of the same moment show the host reached";
+
 fn start(exchange: &Exchange) -> Option<i64> {
     exchange.started().map(crate::time::Timestamp::as_nanoseconds)
 }

@@ -267,7 +267,10 @@ fn undetermined(attempt: &SignInAttempt) -> Text {
             Some(host) => Text::of("Requests to ").with(host).with(" failed"),
             None => Text::of("Requests failed"),
         };
-        return text.with(", and the capture does not say why.");
+        return match attempt.note {
+            Some(note) => text.with(", but ").with(note).with("."),
+            None => text.with(", and the capture does not say why."),
+        };
     }
     match attempt.unseen.first() {
         Some(Unseen::BodiesMissing) => Text::of(
