@@ -11,12 +11,12 @@ mod support;
 use std::time::Instant;
 
 use mfatrace::analyze::Analysis;
-use mfatrace::evidence::{DiagnosticCode, NoResponse};
-use mfatrace::finding::{Confidence, Family, Severity};
+use mfatrace::evidence::DiagnosticCode;
 use serde_json::json;
 
 use support::Row;
 use support::archive::{gzip, zip};
+use support::cuts::claims;
 use support::memory::{run_bytes, run_reader, run_source};
 use support::random::Random;
 
@@ -29,36 +29,6 @@ fn bytes(row: &Row) -> Vec<u8> {
 
 fn rows() -> Vec<Row> {
     support::sample().into_iter().filter(|row| row.password.is_none()).collect()
-}
-
-/// Whether anything that the sign-in needs could be taken for a fault of the network.
-fn has_fault(analysis: &Analysis) -> bool {
-    let network = |family| {
-        matches!(family, Family::Dns | Family::Tcp | Family::Prx | Family::Tls | Family::Net)
-    };
-    let found = analysis
-        .findings
-        .iter()
-        .any(|finding| network(finding.meta.family) && finding.severity > Severity::Info);
-    let failed =
-        analysis.evidence.exchanges.iter().filter(|one| one.in_scope).any(|one| {
-            match &one.response {
-                Ok(response) => response.status == 0 || response.status >= 400,
-                Err(reason) => !matches!(reason, NoResponse::NotCaptured),
-            }
-        });
-    analysis.verdict.side.as_str() == "network" || found || failed
-}
-
-fn is_cut(analysis: &Analysis) -> bool {
-    let codes = [DiagnosticCode::Truncated];
-    analysis.evidence.diagnostics.iter().any(|one| codes.contains(&one.code))
-}
-
-/// The first id of the attempt that the verdict follows.
-fn attempt(analysis: &Analysis) -> Option<String> {
-    let attempt = analysis.verdict.attempt.and_then(|id| analysis.signin.attempt(id))?;
-    attempt.correlation_ids.first().map(ToString::to_string)
 }
 
 /// What cuts of some captures claim and should not.
@@ -74,30 +44,17 @@ fn cuts(rows: &[Row], seed: u64) -> Vec<String> {
             let at = (point * step + random.below(step)).min(bytes.len() - 1);
             let cut = run_bytes(bytes[..at].to_vec());
             let (was, is) = (&whole.verdict, &cut.verdict);
-            let mut say = |what: &str| {
-                wrong.push(format!(
-                    "{} cut at {at} of {}: {what}: {} {} {} became {} {} {}",
+            wrong.extend(claims(&whole, &cut).into_iter().map(|what| {
+                format!(
+                    "{} cut at {at} of {}: {what}: {} {} became {} {}",
                     row.path,
                     bytes.len(),
                     was.outcome,
                     was.side,
-                    was.confidence.as_str(),
                     is.outcome,
                     is.side,
-                    is.confidence.as_str()
-                ));
-            };
-            if is.side.as_str() == "network" && !has_fault(&whole) {
-                say("a network fault that the whole does not hold");
-            }
-            let against = !was.evidence_against.is_empty() && is.evidence_against.is_empty();
-            let same = is.side == was.side && attempt(&cut) == attempt(&whole);
-            if same && is.confidence > was.confidence && !against {
-                say("more sure than the whole");
-            }
-            if is_cut(&cut) && is.confidence > Confidence::Medium {
-                say("sure in spite of the cut");
-            }
+                )
+            }));
         }
     }
     wrong

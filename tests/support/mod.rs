@@ -5,6 +5,7 @@
 pub(crate) mod archive;
 pub(crate) mod browsing;
 pub(crate) mod canary;
+pub(crate) mod cuts;
 pub(crate) mod exchange;
 pub(crate) mod json;
 pub(crate) mod leaks;
