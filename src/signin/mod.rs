@@ -8,6 +8,7 @@
 //! attempt belongs to one user.
 
 mod answers;
+mod asked;
 mod assemble;
 mod attempt;
 mod client;
@@ -30,6 +31,7 @@ mod traffic;
 mod wire;
 
 pub use crate::entra::{GuideCause, MfaState, Outcome, Side, StepKind};
+pub use asked::{Asked, asked};
 pub use assemble::reconstruct;
 pub use attempt::{
     AttemptId, Blockage, Carrier, Flow, Guid, Phase, SignIn, SignInAttempt, Step, StepResult,
