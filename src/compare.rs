@@ -208,6 +208,25 @@ impl Frame<'_> {
         let summary = |party: &Party<'_>| words::summary(&party.analysis.verdict);
         if self.relation == Relation::NotComparable {
             let [first, second] = self.parties.each_ref().map(|one| one.level == Level::Nothing);
+            let [bare_first, bare_second] = self.parties.each_ref().map(Party::is_unread);
+            match (bare_first, bare_second) {
+                (true, true) => return Text::of("Neither capture could be read."),
+                (true, false) => {
+                    return Text::of(
+                        "The first capture could not be read, so there is nothing to \
+                                     compare the second with. ",
+                    )
+                    .with_text(&summary(other));
+                }
+                (false, true) => {
+                    return Text::of(
+                        "The second capture could not be read, so there is nothing to \
+                                     compare the first with. ",
+                    )
+                    .with_text(&summary(one));
+                }
+                (false, false) => {}
+            }
             let text = match (first, second) {
                 (true, true) => "Neither capture holds a sign-in that can be compared. The first: ",
                 (true, false) => "The first capture holds no sign-in that can be compared: ",
@@ -292,8 +311,10 @@ impl Frame<'_> {
             None => Text::of("The capture of the ")
                 .with(second)
                 .with(" one does not tell how it ended, so that this may not be the reason."),
-            Some(false) if decides => Text::of("The verdict rests on this step."),
-            Some(false) => Text::of("The verdict rests on another step: compare with care."),
+            Some(false) if decides => Text::of("The verdict rests on this."),
+            Some(false) => {
+                Text::of("The verdict rests on something else; its own report says on what.")
+            }
         };
         Parting {
             row: at,

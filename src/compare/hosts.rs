@@ -75,7 +75,7 @@ impl Host {
 
 /// What is said of a host that a capture does not hold.
 pub(super) fn not_asked() -> Value {
-    Value { text: Text::of("not asked"), refs: Vec::new() }
+    Value { text: Text::of("was not asked"), refs: Vec::new() }
 }
 
 /// The first of many places: one proves that a host answers.
@@ -185,19 +185,19 @@ impl Hosts {
         self.all.get(name).filter(|host| host.is_asked()).map(Host::reached)
     }
 
-    /// The first host that failed to the end here and answered there, or in whose stead another did.
+    /// The first host that failed to the end here and not there; one that answered there comes first.
     pub(super) fn first_dead(&self, other: &Self) -> Option<&HostName> {
-        let mut dead: Vec<(Option<Timestamp>, &HostName)> = self
+        let mut dead: Vec<(bool, Option<Timestamp>, &HostName)> = self
             .all
             .iter()
             .filter(|(name, host)| host.is_dead() && !other.is_dead(name))
             .filter(|(_, host)| {
                 host.fault.as_ref().is_none_or(|(_, side)| *side != FailureSide::Client)
             })
-            .map(|(name, host)| (host.first, name))
+            .map(|(name, host)| (other.reached(name).is_none(), host.first, name))
             .collect();
         dead.sort_unstable();
-        dead.first().map(|(_, name)| *name)
+        dead.first().map(|(.., name)| *name)
     }
 }
 
@@ -273,7 +273,7 @@ fn reached(sides: &Sides<'_>, found: &mut Vec<Difference>) {
         if one.is_asked() && other.is_asked() && one.is_dead() != other.is_dead() {
             found.push(Difference {
                 area: Area::Hosts,
-                name: "reached",
+                name: "hosts reached",
                 hosts: vec![name.clone()],
                 working: one.reached(),
                 failing: other.reached(),
@@ -299,13 +299,13 @@ fn asked(sides: &Sides<'_>, found: &mut Vec<Difference>) {
     };
     let working = by_role(sides.working_hosts, sides.cut[0]);
     let failing = by_role(sides.failing_hosts, sides.cut[1]);
-    let some = |refs: &[EvidenceRef]| Value { text: Text::of("asked"), refs: refs.to_vec() };
+    let some = |refs: &[EvidenceRef]| Value { text: Text::of("was asked"), refs: refs.to_vec() };
     for (role, hosts) in &working {
         for (name, refs) in hosts {
             if !failing.contains_key(role) && sides.failing.is_whole() {
                 found.push(Difference {
                     area: Area::Hosts,
-                    name: "asked",
+                    name: "hosts asked",
                     hosts: vec![name.clone()],
                     working: some(refs),
                     failing: not_asked(),
@@ -318,7 +318,7 @@ fn asked(sides: &Sides<'_>, found: &mut Vec<Difference>) {
             if !working.contains_key(role) && sides.working.is_whole() {
                 found.push(Difference {
                     area: Area::Hosts,
-                    name: "asked",
+                    name: "hosts asked",
                     hosts: vec![name.clone()],
                     working: not_asked(),
                     failing: some(refs),
@@ -345,7 +345,7 @@ fn proxy(sides: &Sides<'_>, found: &mut Vec<Difference>) {
     if one.0 != other.0 {
         found.push(Difference {
             area: Area::Network,
-            name: "way",
+            name: "use of a proxy",
             hosts: Vec::new(),
             working: value(&one),
             failing: value(&other),

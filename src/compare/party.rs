@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use super::align::Key;
 use crate::analyze::{Analysis, HostRole, host_role};
-use crate::evidence::{Evidence, EvidenceRef, Exchange, ExchangeId, Scheme, Unseen};
+use crate::evidence::{Evidence, EvidenceRef, Exchange, ExchangeId, Scheme, Unseen, Vantage};
 use crate::report::comparison::{Level, StepView};
+use crate::report::model::is_unread;
 use crate::signin::{Blockage, MfaState, Outcome, Side, SignInAttempt, Step, StepKind, StepResult};
 use crate::time::{Span, Timestamp};
 
@@ -42,12 +43,16 @@ pub(super) struct Beat {
     pub(super) ended: Option<Timestamp>,
     /// Whether the verdict rests on it.
     pub(super) decided: bool,
+    /// Whether it did what it was for: it says so, or the sign-in went on as only that allows.
+    pub(super) good: bool,
+    /// Where it was seen: a browser and a wire have different names for one fault.
+    pub(super) vantage: Option<Vantage>,
 }
 
 impl Beat {
     pub(super) fn key(&self) -> Key {
         let role = host_role(&self.view.host).map_or(0, |role| 1 + role as u16);
-        Key { kind: self.view.kind as u16, role, good: is_good(self.view.result) }
+        Key { kind: self.view.kind as u16, role, good: self.good }
     }
 }
 
@@ -89,6 +94,15 @@ impl<'a> Party<'a> {
             Outcome::NoSignIn | Outcome::Undetermined | Outcome::Unreadable => None,
             _ => Some(verdict.side == Side::NothingWrong),
         }
+    }
+
+    /// Whether nothing of its inputs could be read.
+    pub(super) fn is_unread(&self) -> bool {
+        let evidence = self.evidence();
+        evidence.inputs.iter().all(|input| {
+            let told = evidence.diagnostics.iter().filter(|one| one.input == Some(input.id));
+            input.records == 0 && told.map(|one| one.code).any(is_unread)
+        })
     }
 
     /// Whether something at this time belongs to the attempt.
@@ -206,10 +220,22 @@ fn beats(
             at: step.at,
             ended: span.map(Span::last).or(step.at),
             decided,
+            good: false,
+            vantage: None,
         };
         fold(&mut beats, beat);
     }
     beats.extend(unborn.and_then(|blockage| not_done(analysis, blockage)));
+    let mut goes_on = false;
+    for beat in beats.iter_mut().rev() {
+        let passed = matches!(beat.view.result, StepResult::Pending) && goes_on;
+        beat.good = is_good(beat.view.result) || passed;
+        let behind = matches!(beat.view.kind, StepKind::AppReturn | StepKind::MfaFinish);
+        goes_on |= beat.good && behind;
+        let input = beat.view.refs.first().map(|at| at.input);
+        let coverage = input.and_then(|input| analysis.evidence.coverage.of(input));
+        beat.vantage = coverage.map(|coverage| coverage.vantage);
+    }
     beats
 }
 
@@ -222,7 +248,8 @@ fn fold(beats: &mut Vec<Beat>, beat: Beat) {
     // Failures of several hosts that stand in for one another are told with the first.
     let together = beat.view.kind == StepKind::Other;
     // What the capture does not show of the last of them says nothing of the step.
-    let untold = beat.view.result == StepResult::Unknown && last.view.result != StepResult::Unknown;
+    let told = matches!(last.view.result, StepResult::Pending | StepResult::Unknown);
+    let untold = beat.view.result == StepResult::Unknown && !told;
     last.view.count = last.view.count.saturating_add(beat.view.count);
     last.view.refs.extend(beat.view.refs);
     last.ended = beat.ended.or(last.ended);
@@ -265,6 +292,8 @@ fn not_done(analysis: &Analysis, blockage: &Blockage) -> Option<Beat> {
         at: exchange.started(),
         ended: exchange.ended(),
         decided: true,
+        good: false,
+        vantage: None,
     })
 }
 
@@ -287,7 +316,6 @@ pub(super) const fn is_telling(role: HostRole) -> bool {
         HostRole::DeviceCert
             | HostRole::Federation
             | HostRole::MfaRegistration
-            | HostRole::Msa
             | HostRole::Passkey
             | HostRole::SeamlessSso
             | HostRole::Sspr

@@ -51,8 +51,7 @@ impl Marked<'_> {
 
 fn note(gap: Gap) -> Option<Text> {
     match gap {
-        Gap::Ended => None,
-        Gap::Proven => Some(Text::of("the capture would have shown it")),
+        Gap::Ended | Gap::Proven => None,
         Gap::Unknown(unseen) => Some(Text::of(why(unseen))),
     }
 }
@@ -102,8 +101,7 @@ const fn is_stop(kind: StepKind) -> bool {
 pub(super) fn rows<'a>(working: &'a Party<'_>, failing: &'a Party<'_>) -> Vec<Marked<'a>> {
     let keys = |party: &Party<'_>| party.beats.iter().map(Beat::key).collect::<Vec<_>>();
     let pairs = align(&keys(working), &keys(failing));
-    let both_worked = working.worked() == Some(true) && failing.worked() == Some(true);
-    pairs
+    let mut rows: Vec<Marked<'_>> = pairs
         .iter()
         .enumerate()
         .map(|(number, (one, other))| {
@@ -124,12 +122,98 @@ pub(super) fn rows<'a>(working: &'a Party<'_>, failing: &'a Party<'_>) -> Vec<Ma
                 }
                 (None, None) => {}
             }
-            if both_worked && marked.mark == Mark::Parts {
-                marked.mark = Mark::OtherWay;
-            }
             marked
         })
-        .collect()
+        .collect();
+    detours(&mut rows);
+    if working.worked() == Some(true) && failing.worked() == Some(true) {
+        for row in rows.iter_mut().filter(|row| row.mark == Mark::Parts) {
+            row.mark = Mark::OtherWay;
+        }
+    }
+    follow(&mut rows);
+    rows
+}
+
+/// How far in a sign-in a step stands.
+const fn rank(kind: StepKind) -> u8 {
+    match kind {
+        StepKind::Authorize | StepKind::DeviceCode | StepKind::Discovery => 0,
+        StepKind::AccountChoice | StepKind::CredentialType | StepKind::HomeRealm => 1,
+        StepKind::DeviceCertificate
+        | StepKind::FederationRedirect
+        | StepKind::FederationReturn
+        | StepKind::Passkey
+        | StepKind::Password
+        | StepKind::PhoneSignIn
+        | StepKind::SeamlessSso
+        | StepKind::UserCertificate => 2,
+        StepKind::MfaPage => 3,
+        StepKind::ExternalMethod | StepKind::MfaBegin | StepKind::MfaCode | StepKind::MfaPoll => 4,
+        StepKind::MfaFinish => 5,
+        StepKind::AppReturn | StepKind::Resource | StepKind::Token => 7,
+        _ => 6,
+    }
+}
+
+/// The step that one side alone has, and whether that is the first side.
+const fn lone<'a>(row: &Marked<'a>) -> Option<(bool, &'a Beat)> {
+    match (row.working, row.failing) {
+        (Some(beat), None) => Some((true, beat)),
+        (None, Some(beat)) => Some((false, beat)),
+        _ => None,
+    }
+}
+
+/// Where one side goes on by a step of its own, and the other by another one as far in the sign-in, both
+/// took another way and nothing stopped.
+fn detours(rows: &mut [Marked<'_>]) {
+    let goes = |beat: &Beat| beat.good && !is_stop(beat.view.kind);
+    for region in rows.chunk_by_mut(|one, other| lone(one).is_some() && lone(other).is_some()) {
+        let ranks = |working: bool, region: &[Marked<'_>]| -> Vec<u8> {
+            let all = region.iter().filter_map(lone).filter(|(side, _)| *side == working);
+            all.filter(|(_, beat)| goes(beat)).map(|(_, beat)| rank(beat.view.kind)).collect()
+        };
+        let [one, other] = [ranks(true, region), ranks(false, region)];
+        for row in region.iter_mut().filter(|row| row.mark == Mark::Parts) {
+            let Some((side, beat)) = lone(row).filter(|(_, beat)| goes(beat)) else { continue };
+            let counterpart = if side { &other } else { &one };
+            if counterpart.contains(&rank(beat.view.kind)) {
+                row.mark = Mark::OtherWay;
+            }
+        }
+    }
+}
+
+/// What one side lacks behind the place where it stopped follows from that.
+fn follow(rows: &mut [Marked<'_>]) {
+    let Some(at) = rows.iter().position(|row| row.mark == Mark::Parts) else { return };
+    let Some(row) = rows.get(at) else { return };
+    let stopped = |beat: Option<&Beat>| beat.is_none_or(|beat| !beat.good);
+    let stops = match (stopped(row.working), stopped(row.failing)) {
+        (true, false) => [true, false],
+        (false, true) => [false, true],
+        // A step that stands for a stop is on the side that has it.
+        _ => [row.working.is_some(), row.failing.is_some()],
+    };
+    let stops = match (row.working, row.failing) {
+        (Some(beat), None) if is_stop(beat.view.kind) => [true, false],
+        (None, Some(beat)) if is_stop(beat.view.kind) => [false, true],
+        _ => stops,
+    };
+    let last_pair = rows.iter().rposition(|row| row.working.is_some() && row.failing.is_some());
+    for (index, row) in rows.iter_mut().enumerate() {
+        let behind = index > at && last_pair.is_none_or(|last| index > last);
+        let lacks = match (row.working.is_some(), row.failing.is_some()) {
+            (true, false) => stops[1],
+            (false, true) => stops[0],
+            _ => false,
+        };
+        if behind && lacks {
+            row.mark = Mark::Follows;
+            row.gap = None;
+        }
+    }
 }
 
 /// The mark of a step that both have.
@@ -138,15 +222,18 @@ fn together(one: &Beat, other: &Beat) -> Mark {
     if a == StepResult::Unknown || b == StepResult::Unknown {
         return if is_good(a) || is_good(b) || a == b { Mark::Alike } else { Mark::Unknown };
     }
-    if is_good(a) != is_good(b) {
+    if one.good != other.good {
         return if is_minor(one.view.kind) && !(one.decided || other.decided) {
             Mark::Minor
         } else {
             Mark::Parts
         };
     }
-    if !is_good(a) {
-        let same = a == b && words(one) == words(other);
+    if !one.good {
+        // A browser and a wire name one fault of the network in words of their own.
+        let unanswered = a == StepResult::NoResponse && b == StepResult::NoResponse;
+        let elsewhere = unanswered && one.vantage != other.vantage;
+        let same = a == b && (elsewhere || words(one) == words(other));
         return if same { Mark::Alike } else { Mark::OtherWay };
     }
     let methods = one.method.is_some() && other.method.is_some() && one.method != other.method;
@@ -198,9 +285,11 @@ fn gap(
     own: impl Fn(&Pair) -> Option<usize>,
     missing: &Beat,
 ) -> Gap {
+    // What stands alone on this side between the same neighbours stands in its place.
     let (before, behind) = pairs.split_at(number.min(pairs.len()));
-    let last = before.iter().rev().find_map(&own).and_then(|at| lacking.beats.get(at));
-    let next = behind.iter().find_map(&own).and_then(|at| lacking.beats.get(at));
+    let own = |row: &Pair| own(row).filter(|_| row.0.is_some() && row.1.is_some());
+    let last = before.iter().rev().find_map(own).and_then(|at| lacking.beats.get(at));
+    let next = behind.iter().find_map(own).and_then(|at| lacking.beats.get(at));
     let Some(attempt) = lacking.attempt else { return Gap::Unknown(Unseen::Encrypted) };
     // What decided stands before it, or in its place.
     let ends = |beat: &Beat| beat.decided && (is_bad(beat.view.result) || is_stop(beat.view.kind));

@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::party::{Beat, is_good};
+use super::party::Beat;
 use super::rows::Marked;
 use crate::finding::{Piece, Text};
 use crate::limits::{SLOWER_BY, SLOWER_TIMES};
@@ -31,7 +31,7 @@ const fn is_patient(kind: StepKind) -> bool {
 /// Both durations of a step, where it did what it was for on both sides.
 fn measured(row: &Marked<'_>) -> Option<(Duration, Duration)> {
     let (one, other) = (row.working?, row.failing?);
-    let counts = |beat: &Beat| is_good(beat.view.result) && !is_patient(beat.view.kind);
+    let counts = |beat: &Beat| beat.good && !is_patient(beat.view.kind);
     (counts(one) && counts(other)).then_some(())?;
     Some((one.view.took?, other.view.took?))
 }
@@ -48,13 +48,14 @@ pub(super) fn differences(rows: &[Marked<'_>]) -> Vec<Difference> {
         .filter_map(|row| {
             let (one, other) = measured(row).filter(|(one, other)| is_slower(*one, *other))?;
             let (working, failing) = (row.working?, row.failing?);
+            let step = super::words::step(&working.view);
             let value = |beat: &Beat, took: Duration| Value {
-                text: Text(vec![Piece::Own(seconds(took))]),
+                text: Text(vec![Piece::Own(seconds(took))]).with(" for ").with_text(&step),
                 refs: beat.view.refs.last().copied().into_iter().collect(),
             };
             Some(Difference {
                 area: Area::Timing,
-                name: crate::report::model::step_words(working.view.kind),
+                name: "time taken",
                 hosts: vec![working.view.host.clone()],
                 working: value(working, one),
                 failing: value(failing, other),

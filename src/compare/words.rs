@@ -6,7 +6,7 @@
 //! Invariant: a sign-in is called the working or the failing one only where the captures show that it
 //! worked, or that it did not.
 
-use super::party::{Beat, is_bad, is_good};
+use super::party::{Beat, is_bad};
 use super::rows::{Gap, Marked, why};
 use crate::evidence::{HostName, Unseen};
 use crate::finding::{Piece, Text};
@@ -141,7 +141,7 @@ fn goes_on(start: Text, beat: &Beat, label: &'static str) -> Text {
         StepKind::MfaPage | StepKind::Registration | StepKind::ErrorPage | StepKind::PolicyPage => {
             text.with("gets ").with_text(&step(view)).with_text(&bracket(view))
         }
-        _ if is_good(view.result) => text.with("goes on to ").with_text(&step(view)),
+        _ if beat.good => text.with("goes on to ").with_text(&step(view)),
         _ => text.with("comes to ").with_text(&step(view)).with(", which ").with_text(&did(view)),
     }
 }
@@ -209,17 +209,20 @@ pub(super) fn at_host(
     levels: [Level; 2],
 ) -> Told {
     let [one, other] = labels;
+    let clause = |value: &Value, label: &'static str| {
+        let text = Text::of("in the ").with(label).with(" one ");
+        match value.refs.is_empty() || value.text == Text::of("answered") {
+            true => text.with("it ").with_text(&value.text),
+            false => text.with("it failed: ").with_text(&value.text),
+        }
+    };
     let sentence = only_connections(labels, levels)
         .with(" The sign-ins part at ")
         .with(host)
-        .with(": in the ")
-        .with(one)
-        .with(" one, ")
-        .with_text(&working.text)
-        .with("; in the ")
-        .with(other)
-        .with(" one, ")
-        .with_text(&failing.text)
+        .with(": ")
+        .with_text(&clause(&working, one))
+        .with(", ")
+        .with_text(&clause(&failing, other))
         .with(".");
     Told { working, failing, sentence }
 }
@@ -227,13 +230,13 @@ pub(super) fn at_host(
 /// That no more than connections can be compared, and whose capture that lies in.
 pub(super) fn only_connections(labels: Labels, levels: [Level; 2]) -> Text {
     let [one, other] = labels;
-    let text = Text::of("Only connections can be compared, because what ");
+    let text = Text::of("Only connections can be compared, since no request of ");
     let text = match levels.map(|level| level == Level::Connections) {
-        [true, true] => text.with("both sign-ins say"),
-        [true, false] => text.with("the ").with(one).with(" one says"),
-        [false, _] => text.with("the ").with(other).with(" one says"),
+        [true, true] => text.with("either sign-in"),
+        [true, false] => text.with("the ").with(one).with(" one"),
+        [false, _] => text.with("the ").with(other).with(" one"),
     };
-    text.with(" is not readable.")
+    text.with(" can be read.")
 }
 
 /// What a verdict says, as the end of a headline.

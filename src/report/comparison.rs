@@ -63,6 +63,8 @@ pub enum Level {
 pub enum Mark {
     /// The same step with the same end.
     Alike,
+    /// One side has stopped before, so that it cannot have it.
+    Follows,
     /// A difference that decides nothing: a step that sessions and settings bring about.
     Minor,
     /// Another way: another page, method or step, and both go on.

@@ -17,7 +17,7 @@ use crate::report::comparison::{
     Comparison, Difference, Level, Mark, Relation, Row, Side, StepView, Value,
 };
 use crate::report::model::{
-    clock, format_words, headline, mfa_words, places, result_words, sentence, step_words,
+    clock, format_words, headline, is_unread, mfa_words, places, result_words, sentence, step_words,
 };
 use crate::signin::StepResult;
 
@@ -68,17 +68,20 @@ fn capital(word: &str) -> String {
 fn side(page: &mut Page, label: &str, side: &Side<'_>) {
     let report = side.report;
     let mut label = label;
-    for input in report.evidence.inputs.iter().filter(|input| input.format.is_capture()) {
+    let bare = report.is_without_capture();
+    let inputs = report.evidence.inputs.iter();
+    for input in inputs.filter(|input| bare || input.format.is_capture()) {
+        let unread =
+            report.evidence.diagnostics.iter().any(|one| {
+                one.input == Some(input.id) && is_unread(one.code) && input.records == 0
+            });
+        let what = if unread { "could not be read" } else { format_words(input.format) };
         let name = crate::evidence::named(&input.name, report.redaction);
-        fact(page, label, &format!("{name}, {}", format_words(input.format)));
+        fact(page, label, &format!("{name}, {what}"));
         label = "";
     }
-    if report.is_without_capture() {
-        for input in &report.evidence.inputs {
-            let name = crate::evidence::named(&input.name, report.redaction);
-            fact(page, label, &format!("{name}, {}", format_words(input.format)));
-            label = "";
-        }
+    if bare {
+        return;
     }
     let verdict = report.verdict;
     let mut words = format!("{}: {}", headline(verdict.side, verdict.outcome), verdict.outcome);
@@ -132,6 +135,7 @@ fn parting(page: &mut Page, comparison: &Comparison<'_>) {
 const fn sign(mark: Mark) -> (&'static str, Tone) {
     match mark {
         Mark::Alike => ("  = ", Tone::Faint),
+        Mark::Follows => ("  : ", Tone::Faint),
         Mark::Minor => ("  . ", Tone::Faint),
         Mark::OtherWay => ("  ~ ", Tone::Doubt),
         Mark::Parts => ("  ! ", Tone::Bad),
@@ -150,6 +154,7 @@ fn steps(page: &mut Page, comparison: &Comparison<'_>, detail: Detail) {
         (Mark::OtherWay, "~ another way"),
         (Mark::Parts, "! parts"),
         (Mark::Unknown, "? not shown"),
+        (Mark::Follows, ": follows from it"),
     ]
     .into_iter()
     .filter(|(mark, _)| comparison.rows.iter().any(|row| row.mark == *mark))
