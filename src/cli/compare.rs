@@ -31,6 +31,12 @@ pub(super) fn run(args: &CompareArgs) -> Ending {
     };
     let Some(first) = read(&working, &args.working, "working") else { return internal() };
     let Some(second) = read(&failing, &args.failing, "failing") else { return internal() };
+    for (options, read, side) in [(&working, &first, "working"), (&failing, &second, "failing")] {
+        if let Some(message) = none_chosen(options, &read.analysis, side) {
+            complain(&message);
+            return Ending { usage: true, ..Ending::default() };
+        }
+    }
     let unread = [&first, &second].map(|one| is_nothing_read(&one.analysis.evidence));
     let ending = Ending {
         nothing_read: unread == [true; 2],
@@ -68,6 +74,29 @@ fn resolve(args: &CompareArgs) -> Result<(Options, Options), String> {
     let failing = Options::resolve(args.side(&args.failing, args.failing_attempt))?;
     Ok((working, failing))
 }
+
+/// Says that a capture holds attempts, and none that was asked for.
+fn none_chosen(options: &Options, analysis: &Analysis, side: &str) -> Option<String> {
+    let selection = &options.selection;
+    let all = &analysis.signin.attempts;
+    if all.is_empty() || all.iter().any(|one| selection.allows(one)) {
+        return None;
+    }
+    let numbers: Vec<String> = all.iter().take(SHOWN).map(|one| one.id.to_string()).collect();
+    let numbers = numbers.join(", ");
+    Some(match selection.attempt {
+        Some(attempt) => format!(
+            "the {side} capture holds no such attempt {attempt}; its attempts are {numbers}"
+        ),
+        None => format!(
+            "the {side} capture holds no attempt of this user; leave --user away, or choose by \
+             number: its attempts are {numbers}"
+        ),
+    })
+}
+
+/// Attempts named in a message.
+const SHOWN: usize = 20;
 
 /// One side that was read.
 struct Read {

@@ -153,7 +153,8 @@ fn level(
     by_ref: &BTreeMap<EvidenceRef, &Exchange>,
 ) -> Level {
     let Some(attempt) = attempt else {
-        return if analysis.signin.seen { Level::Connections } else { Level::Nothing };
+        let sealed = analysis.signin.seen && analysis.signin.attempts.is_empty();
+        return if sealed { Level::Connections } else { Level::Nothing };
     };
     let is_read = |at: &EvidenceRef| {
         by_ref

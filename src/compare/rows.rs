@@ -101,6 +101,11 @@ const fn is_stop(kind: StepKind) -> bool {
 pub(super) fn rows<'a>(working: &'a Party<'_>, failing: &'a Party<'_>) -> Vec<Marked<'a>> {
     let keys = |party: &Party<'_>| party.beats.iter().map(Beat::key).collect::<Vec<_>>();
     let pairs = align(&keys(working), &keys(failing));
+    let last_pair = pairs.iter().rposition(|row| row.0.is_some() && row.1.is_some());
+    // Whoever comes to a later step, or to the end, was not stopped by what is not there.
+    let goes_on = |lacking: &Party<'_>, number: usize| {
+        last_pair.is_some_and(|last| last > number) || lacking.worked() == Some(true)
+    };
     let mut rows: Vec<Marked<'_>> = pairs
         .iter()
         .enumerate()
@@ -112,12 +117,12 @@ pub(super) fn rows<'a>(working: &'a Party<'_>, failing: &'a Party<'_>) -> Vec<Ma
                 (Some(one), Some(other)) => marked.mark = together(one, other),
                 (Some(beat), None) => {
                     let gap = gap(failing, &pairs, number, |row| row.1, beat);
-                    marked.mark = alone(beat, working, gap);
+                    marked.mark = alone(beat, working, gap, goes_on(failing, number));
                     marked.gap = Some(gap);
                 }
                 (None, Some(beat)) => {
                     let gap = gap(working, &pairs, number, |row| row.0, beat);
-                    marked.mark = alone(beat, failing, gap);
+                    marked.mark = alone(beat, failing, gap, goes_on(working, number));
                     marked.gap = Some(gap);
                 }
                 (None, None) => {}
@@ -188,32 +193,54 @@ fn detours(rows: &mut [Marked<'_>]) {
 /// What one side lacks behind the place where it stopped follows from that.
 fn follow(rows: &mut [Marked<'_>]) {
     let Some(at) = rows.iter().position(|row| row.mark == Mark::Parts) else { return };
-    let Some(row) = rows.get(at) else { return };
-    let stopped = |beat: Option<&Beat>| beat.is_none_or(|beat| !beat.good);
-    let stops = match (stopped(row.working), stopped(row.failing)) {
-        (true, false) => [true, false],
-        (false, true) => [false, true],
-        // A step that stands for a stop is on the side that has it.
-        _ => [row.working.is_some(), row.failing.is_some()],
-    };
-    let stops = match (row.working, row.failing) {
-        (Some(beat), None) if is_stop(beat.view.kind) => [true, false],
-        (None, Some(beat)) if is_stop(beat.view.kind) => [false, true],
-        _ => stops,
-    };
-    let last_pair = rows.iter().rposition(|row| row.working.is_some() && row.failing.is_some());
-    for (index, row) in rows.iter_mut().enumerate() {
-        let behind = index > at && last_pair.is_none_or(|last| index > last);
-        let lacks = match (row.working.is_some(), row.failing.is_some()) {
-            (true, false) => stops[1],
-            (false, true) => stops[0],
-            _ => false,
-        };
-        if behind && lacks {
+    // The rows between the same two pairs stand side by side, whatever their order.
+    let is_lone = |row: &Marked<'_>| lone(row).is_some();
+    let (before, behind) = rows.split_at(at);
+    let begin = at.saturating_sub(before.iter().rev().take_while(|row| is_lone(row)).count());
+    let end = at.saturating_add(behind.iter().take_while(|row| is_lone(row)).count().max(1));
+    let region = rows.get(begin..end).unwrap_or_default();
+    let stops = stops(region);
+    let pairs_behind = rows
+        .get(end..)
+        .unwrap_or_default()
+        .iter()
+        .rposition(|row| lone(row).is_none())
+        .map_or(end, |last| end.saturating_add(last));
+    let mut parted = [false; 2];
+    for (index, row) in rows.iter_mut().enumerate().skip(begin) {
+        let Some((first, beat)) = lone(row) else { continue };
+        let (own, other) = if first { (0, 1) } else { (1, 0) };
+        let ends = is_bad(beat.view.result) || is_stop(beat.view.kind);
+        let again = parted.get(own).copied().unwrap_or_default();
+        let inside = index < end && again;
+        let behind = index >= end && index >= pairs_behind;
+        if row.mark == Mark::Parts && index < end {
+            if let Some(parted) = parted.get_mut(own) {
+                *parted = true;
+            }
+        }
+        if stops.get(other) == Some(&true) && !ends && (inside || behind) {
             row.mark = Mark::Follows;
             row.gap = None;
         }
     }
+}
+
+/// Which sides stopped in rows that stand side by side.
+fn stops(region: &[Marked<'_>]) -> [bool; 2] {
+    if let [row] = region
+        && let (Some(one), Some(other)) = (row.working, row.failing)
+    {
+        return [!one.good, !other.good];
+    }
+    let parts = || region.iter().filter(|row| row.mark == Mark::Parts).filter_map(lone);
+    let ends = |beat: &Beat| is_bad(beat.view.result) || is_stop(beat.view.kind);
+    let bad = [true, false].map(|side| parts().any(|(own, beat)| own == side && ends(beat)));
+    if bad != [false; 2] {
+        return bad;
+    }
+    // The side that the other one goes on without.
+    [false, true].map(|other| parts().any(|(own, _)| own == other))
 }
 
 /// The mark of a step that both have.
@@ -260,7 +287,7 @@ fn is_page(word: &str) -> bool {
 }
 
 /// The mark of a step that one side alone has.
-fn alone(beat: &Beat, own: &Party<'_>, gap: Gap) -> Mark {
+fn alone(beat: &Beat, own: &Party<'_>, gap: Gap, goes_on: bool) -> Mark {
     let again = own
         .beats
         .iter()
@@ -272,7 +299,7 @@ fn alone(beat: &Beat, own: &Party<'_>, gap: Gap) -> Mark {
     match gap {
         _ if is_minor(beat.view.kind) || again => Mark::Minor,
         Gap::Unknown(_) => Mark::Unknown,
-        Gap::Ended | Gap::Proven if is_bad(beat.view.result) => Mark::OtherWay,
+        Gap::Ended | Gap::Proven if is_bad(beat.view.result) || goes_on => Mark::OtherWay,
         Gap::Ended | Gap::Proven => Mark::Parts,
     }
 }
