@@ -145,16 +145,18 @@ fn dead_host(one: &Hosts, other: &Hosts) -> Option<crate::evidence::HostName> {
     }
 }
 
-/// The times up to which the sign-ins go alike.
+/// The times up to which the sign-ins go alike, the place where they part included.
 fn cut(rows: &[Marked<'_>], at: Option<usize>) -> [Option<crate::time::Timestamp>; 2] {
     let Some(at) = at else { return [None, None] };
-    let upto = rows.get(..=at).unwrap_or_default();
-    let last =
-        |own: fn(&Marked<'_>) -> Option<crate::time::Timestamp>| upto.iter().rev().find_map(own);
-    [
-        last(|row| row.working.and_then(|beat| beat.ended)),
-        last(|row| row.failing.and_then(|beat| beat.ended)),
-    ]
+    let region = rows::around(rows, at);
+    let before = rows.get(..region.start).unwrap_or_default();
+    let there = rows.get(region).unwrap_or_default();
+    let of = |own: for<'b> fn(&Marked<'b>) -> Option<&'b party::Beat>| {
+        let parts = there.iter().filter(|row| row.mark == Mark::Parts).find_map(own);
+        let last = parts.or_else(|| before.iter().rev().find_map(own));
+        last.and_then(|beat| beat.ended)
+    };
+    [of(|row| row.working), of(|row| row.failing)]
 }
 
 fn shown<'a>(

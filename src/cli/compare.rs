@@ -85,9 +85,9 @@ fn none_chosen(options: &Options, analysis: &Analysis, side: &str) -> Option<Str
     let numbers: Vec<String> = all.iter().take(SHOWN).map(|one| one.id.to_string()).collect();
     let numbers = numbers.join(", ");
     Some(match selection.attempt {
-        Some(attempt) => format!(
-            "the {side} capture holds no such attempt {attempt}; its attempts are {numbers}"
-        ),
+        Some(attempt) => {
+            format!("the {side} capture holds no attempt {attempt}; its attempts are {numbers}")
+        }
         None => format!(
             "the {side} capture holds no attempt of this user; leave --user away, or choose by \
              number: its attempts are {numbers}"

@@ -14,7 +14,9 @@ use crate::analyze::{Analysis, HostRole, host_role};
 use crate::evidence::{Evidence, EvidenceRef, Exchange, ExchangeId, Scheme, Unseen, Vantage};
 use crate::report::comparison::{Level, StepView};
 use crate::report::model::is_unread;
-use crate::signin::{Blockage, MfaState, Outcome, Side, SignInAttempt, Step, StepKind, StepResult};
+use crate::signin::{
+    Blockage, FailureKind, MfaState, Outcome, Side, SignInAttempt, Step, StepKind, StepResult,
+};
 use crate::time::{Span, Timestamp};
 
 /// How long before its first request an attempt's connections may have been opened.
@@ -45,6 +47,8 @@ pub(super) struct Beat {
     pub(super) decided: bool,
     /// Whether it did what it was for: it says so, or the sign-in went on as only that allows.
     pub(super) good: bool,
+    /// Whether a fault on the way ended it, and not an answer of the service.
+    pub(super) is_fault: bool,
     /// Where it was seen: a browser and a wire have different names for one fault.
     pub(super) vantage: Option<Vantage>,
 }
@@ -207,9 +211,13 @@ fn beats(
         let own = beats.last().is_none_or(|before| before.view.refs.last().copied() != last);
         let exchange = last.and_then(|at| by_ref.get(&at)).copied();
         let span = exchange.and_then(|exchange| exchange.span);
+        let kind = match (step.kind, &attempt.blockage) {
+            (StepKind::Other, Some(blockage)) => stands_for(step, blockage.step, &beats),
+            (kind, _) => kind,
+        };
         let beat = Beat {
             view: StepView {
-                kind: step.kind,
+                kind,
                 result: step.result,
                 detail: step.detail.clone(),
                 host: step.host.clone(),
@@ -222,22 +230,47 @@ fn beats(
             ended: span.map(Span::last).or(step.at),
             decided,
             good: false,
+            is_fault: false,
             vantage: None,
         };
         fold(&mut beats, beat);
     }
     beats.extend(unborn.and_then(|blockage| not_done(analysis, blockage)));
+    let by_id: BTreeMap<EvidenceRef, ExchangeId> =
+        analysis.evidence.numbered().map(|(id, exchange)| (exchange.at, id)).collect();
     let mut goes_on = false;
     for beat in beats.iter_mut().rev() {
         let passed = matches!(beat.view.result, StepResult::Pending) && goes_on;
         beat.good = is_good(beat.view.result) || passed;
         let behind = matches!(beat.view.kind, StepKind::AppReturn | StepKind::MfaFinish);
         goes_on |= beat.good && behind;
+        let failure = beat
+            .view
+            .refs
+            .iter()
+            .rev()
+            .find_map(|at| analysis.signin.failures.get(by_id.get(at)?))
+            .filter(|_| is_bad(beat.view.result));
+        beat.is_fault =
+            failure.is_some_and(|failure| !matches!(failure.kind, FailureKind::Service { .. }));
         let input = beat.view.refs.first().map(|at| at.input);
         let coverage = input.and_then(|input| analysis.evidence.coverage.of(input));
         beat.vantage = coverage.map(|coverage| coverage.vantage);
     }
     beats
+}
+
+/// The step that a request without one was made for: a tunnel that failed says no more than its host.
+fn stands_for(step: &Step, stopped: StepKind, beats: &[Beat]) -> StepKind {
+    if host_role(&step.host) == Some(HostRole::SigninCdn) {
+        return StepKind::Other;
+    }
+    let polls = beats.last().is_some_and(|last| last.view.result == StepResult::Pending);
+    match beats.last() {
+        Some(last) if polls => last.view.kind,
+        _ if beats.iter().all(|beat| beat.view.kind != stopped) => stopped,
+        _ => StepKind::Other,
+    }
 }
 
 /// Adds a stage; tries that follow one another are one, with the end of the last.
@@ -294,6 +327,7 @@ fn not_done(analysis: &Analysis, blockage: &Blockage) -> Option<Beat> {
         ended: exchange.ended(),
         decided: true,
         good: false,
+        is_fault: false,
         vantage: None,
     })
 }

@@ -5,6 +5,8 @@
 //!
 //! Invariant: the mark of a row does not depend on which side is called the working one.
 
+use std::ops::Range;
+
 use super::align::{Pair, align};
 use super::party::{Beat, Party, is_bad, is_good};
 use crate::evidence::{Absence, Unseen};
@@ -190,15 +192,23 @@ fn detours(rows: &mut [Marked<'_>]) {
     }
 }
 
+/// The rows between the same two pairs as this one: they stand side by side, whatever their order.
+pub(super) fn around(rows: &[Marked<'_>], at: usize) -> Range<usize> {
+    let is_lone = |row: &&Marked<'_>| lone(row).is_some();
+    let (before, behind) = rows.split_at(at.min(rows.len()));
+    if !behind.first().is_some_and(|row| is_lone(&row)) {
+        return at..at.saturating_add(1).min(rows.len());
+    }
+    let begin = at.saturating_sub(before.iter().rev().take_while(is_lone).count());
+    begin..at.saturating_add(behind.iter().take_while(is_lone).count())
+}
+
 /// What one side lacks behind the place where it stopped follows from that.
 fn follow(rows: &mut [Marked<'_>]) {
     let Some(at) = rows.iter().position(|row| row.mark == Mark::Parts) else { return };
-    // The rows between the same two pairs stand side by side, whatever their order.
-    let is_lone = |row: &Marked<'_>| lone(row).is_some();
-    let (before, behind) = rows.split_at(at);
-    let begin = at.saturating_sub(before.iter().rev().take_while(|row| is_lone(row)).count());
-    let end = at.saturating_add(behind.iter().take_while(|row| is_lone(row)).count().max(1));
-    let region = rows.get(begin..end).unwrap_or_default();
+    let around = around(rows, at);
+    let (begin, end) = (around.start, around.end);
+    let region = rows.get(around).unwrap_or_default();
     let stops = stops(region);
     let pairs_behind = rows
         .get(end..)
@@ -257,10 +267,9 @@ fn together(one: &Beat, other: &Beat) -> Mark {
         };
     }
     if !one.good {
-        // A browser and a wire name one fault of the network in words of their own.
-        let unanswered = a == StepResult::NoResponse && b == StepResult::NoResponse;
-        let elsewhere = unanswered && one.vantage != other.vantage;
-        let same = a == b && (elsewhere || words(one) == words(other));
+        // A browser, a proxy and a wire name one fault of the network in words of their own.
+        let elsewhere = one.is_fault && other.is_fault && one.vantage != other.vantage;
+        let same = elsewhere || a == b && words(one) == words(other);
         return if same { Mark::Alike } else { Mark::OtherWay };
     }
     let methods = one.method.is_some() && other.method.is_some() && one.method != other.method;

@@ -49,12 +49,26 @@ fn bracket(view: &StepView) -> Text {
     Text::of(" (").with(Piece::Captured(detail.to_owned())).with(")")
 }
 
+/// Whether a step is that a page is shown.
+const fn is_page(kind: StepKind) -> bool {
+    matches!(
+        kind,
+        StepKind::Consent
+            | StepKind::ErrorPage
+            | StepKind::KeepSignedIn
+            | StepKind::MfaPage
+            | StepKind::PolicyPage
+            | StepKind::Registration
+            | StepKind::ResetPassword
+    )
+}
+
 /// What became of a step.
 pub(super) fn did(view: &StepView) -> Text {
     match view.result {
         StepResult::Failed => Text::of("failed").with_text(&bracket(view)),
         StepResult::NoResponse => Text::of("got no answer").with_text(&bracket(view)),
-        StepResult::Interrupt if view.kind == StepKind::MfaPage => {
+        StepResult::Interrupt | StepResult::Ok if is_page(view.kind) => {
             Text::of("was shown").with_text(&bracket(view))
         }
         StepResult::Interrupt => Text::of("led to the next question").with_text(&bracket(view)),
@@ -138,7 +152,7 @@ fn goes_on(start: Text, beat: &Beat, label: &'static str) -> Text {
     let text = start.with("the ").with(label).with(" one ");
     let view = &beat.view;
     match view.kind {
-        StepKind::MfaPage | StepKind::Registration | StepKind::ErrorPage | StepKind::PolicyPage => {
+        kind if is_page(kind) => {
             text.with("gets ").with_text(&step(view)).with_text(&bracket(view))
         }
         _ if beat.good => text.with("goes on to ").with_text(&step(view)),
@@ -153,9 +167,7 @@ fn lacks(place: Option<&Beat>, gap: Option<Gap>, label: &'static str) -> (Value,
         let text = Text::of(", and in the ").with(label).with(" one ");
         let text = text.with_text(&step(view)).with(" ");
         let text = match view.kind {
-            StepKind::Registration | StepKind::ErrorPage | StepKind::PolicyPage => {
-                text.with("comes in its place").with_text(&bracket(view))
-            }
+            kind if is_page(kind) => text.with("comes in its place").with_text(&bracket(view)),
             _ if is_bad(view.result) => text.with_text(&did(view)),
             _ => text.with("comes in its place").with_text(&bracket(view)),
         };

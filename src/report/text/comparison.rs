@@ -22,7 +22,7 @@ use crate::report::model::{
 use crate::signin::StepResult;
 
 /// Columns before the words of a row: sign, result on each side.
-const INDENT: usize = 27;
+const INDENT: usize = 28;
 /// Columns of one result.
 const CELL: usize = 12;
 /// Columns before a value of a difference.
