@@ -77,9 +77,10 @@ pub fn compare<'a>(
     };
     let host = (something && !readable).then(|| dead_host(one_hosts, other_hosts)).flatten();
     let told = told.or_else(|| {
-        let (host, levels) = (host.as_ref()?, [one.level, other.level]);
+        let host = host.as_ref()?;
         let value = |hosts: &Hosts| hosts.reached(host).unwrap_or_else(hosts::not_asked);
-        Some(words::at_host(host, value(one_hosts), value(other_hosts), labels, levels))
+        let start = blind(&parties, &all_hosts, labels);
+        Some(words::at_host(host, value(one_hosts), value(other_hosts), labels, &start))
     });
     let facts = [Facts::of(one), Facts::of(other)];
     let [one_facts, other_facts] = &facts;
@@ -120,6 +121,21 @@ pub fn compare<'a>(
     };
     tell_users_apart(&mut comparison);
     comparison
+}
+
+/// Why no steps are compared.
+fn blind(parties: &[Party<'_>; 2], hosts: &[Hosts; 2], labels: Labels) -> Text {
+    let [one, other] = parties;
+    let cut_off = |party: &Party<'_>, hosts: &Hosts| {
+        let stopped = party.attempt.is_some_and(|attempt| attempt.blockage.is_some());
+        party.level == Level::Connections && stopped && !hosts.has_service()
+    };
+    let [first, second] = labels;
+    match [cut_off(one, &hosts[0]), cut_off(other, &hosts[1])] {
+        [false, true] if one.level == Level::Requests => words::none_through(second),
+        [true, false] if other.level == Level::Requests => words::none_through(first),
+        _ => words::only_connections(labels, [one.level, other.level]),
+    }
 }
 
 /// Whether the one worked and the other did not.
@@ -310,9 +326,7 @@ impl Frame<'_> {
         let [_, second] = self.labels;
         let connection = match self.worked[1] {
             Some(true) => Text::of("The second sign-in worked: no verdict speaks of a fault."),
-            None => Text::of("The capture of the ")
-                .with(second)
-                .with(" one does not tell how it ended, so that this may not be the reason."),
+            None => Text::of("How the ").with(second).with(" one ended is not seen."),
             Some(false) if decides => Text::of("The verdict rests on this."),
             Some(false) => {
                 Text::of("The verdict rests on something else; its own report says on what.")
@@ -356,9 +370,10 @@ impl Frame<'_> {
             None => {}
         }
         if other.level > Level::Nothing && self.worked[1].is_none() {
-            notes.push(
-                Text::of("How the second sign-in ended is not seen: ").with_text(&summary(other)),
-            );
+            notes.push(Text::of(
+                "How the second sign-in ended is not seen, so that what differs may not be the \
+                 reason why it failed.",
+            ));
         }
         let user = |party: &Party<'_>| {
             let user = party.attempt.and_then(|one| one.user.as_ref());
@@ -404,7 +419,7 @@ impl Frame<'_> {
         };
         let mut out = Vec::new();
         if !read {
-            let text = words::only_connections(self.labels, [one.level, other.level]);
+            let text = blind(self.parties, hosts, self.labels);
             out.push(text.with(" Steps, pages, codes and methods were not compared."));
         }
         for (side, label) in [first, second].into_iter().enumerate() {

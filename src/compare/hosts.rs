@@ -12,11 +12,10 @@ use super::party::{Party, is_telling};
 use crate::analyze::{
     self, Address, HostRole, Issuer, address, host_role, is_picture_host, stand_ins,
 };
-use crate::evidence::{Connection, EvidenceRef, Exchange, HostName, TlsVersion, Via};
+use crate::evidence::{Connection, EvidenceRef, Exchange, HostName, Scheme, TlsVersion, Via};
 use crate::finding::{Piece, Text};
 use crate::limits::{COMPARED_HOSTS, COMPARED_PLACES};
 use crate::report::comparison::{Area, Difference, Level, Value};
-use crate::signin::FailureSide;
 use crate::time::Timestamp;
 
 /// What one capture shows of one host.
@@ -26,12 +25,16 @@ pub(super) struct Host {
     first: Option<Timestamp>,
     answered: Vec<EvidenceRef>,
     failed: Vec<EvidenceRef>,
-    /// The last failure in words, and whether it is the network's by its nature.
-    fault: Option<(String, FailureSide)>,
-    /// Order of the last answer and of the last failure.
+    /// The last failure in words.
+    fault: Option<String>,
+    /// Order of the last answer, of the first failure and of the last.
     good: Option<usize>,
+    first_bad: Option<usize>,
     bad: Option<usize>,
-    /// Whether a host that can stand in for it answered behind its last failure.
+    /// Tunnels that a proxy granted, and requests beside them: where those can be read, they tell.
+    tunnels: Vec<(usize, EvidenceRef)>,
+    has_requests: bool,
+    /// Whether a host that can stand in for it answered behind its first failure.
     stood_in: bool,
     addresses: BTreeMap<Address, Vec<EvidenceRef>>,
     versions: BTreeMap<TlsVersion, Vec<EvidenceRef>>,
@@ -62,7 +65,7 @@ impl Host {
 
     fn reached(&self) -> Value {
         match &self.fault {
-            Some((words, _)) if self.is_dead() => {
+            Some(words) if self.is_dead() => {
                 Value { text: Text(vec![Piece::Own(words.clone())]), refs: self.failed.clone() }
             }
             _ if self.good.is_some() => {
@@ -93,6 +96,8 @@ fn add(refs: &mut Vec<EvidenceRef>, at: EvidenceRef) {
 #[derive(Debug)]
 pub(super) struct Hosts {
     all: BTreeMap<HostName, Host>,
+    /// Hosts that stopped the sign-in when they failed.
+    blocked: BTreeSet<HostName>,
     /// Requests that went through a proxy, and those that did not.
     proxied: Vec<EvidenceRef>,
     direct: Vec<EvidenceRef>,
@@ -110,7 +115,10 @@ impl Hosts {
                         || role == HostRole::SigninCdn && !is_picture_host(host)
                 })
         };
-        let mut hosts = Self { all: BTreeMap::new(), proxied: Vec::new(), direct: Vec::new() };
+        let blocked = party.attempt.iter().flat_map(|one| &one.blockage);
+        let blocked = blocked.flat_map(|one| &one.hosts).cloned().collect();
+        let mut hosts =
+            Self { all: BTreeMap::new(), blocked, proxied: Vec::new(), direct: Vec::new() };
         for (order, (id, exchange)) in party.exchanges().enumerate() {
             let name = exchange.host();
             if !matters(name) || hosts.is_full(name) {
@@ -125,11 +133,17 @@ impl Hosts {
             if let Some(server) = exchange.server.filter(|_| !through) {
                 add(host.addresses.entry(address(server)).or_default(), exchange.at);
             }
+            let is_tunnel = exchange.request.url.scheme == Scheme::Authority;
             if let Some(failure) = party.analysis.signin.failures.get(&id) {
                 add(&mut host.failed, exchange.at);
-                host.fault = Some((failure.words(), failure.side));
+                host.fault = Some(failure.words());
+                host.first_bad = host.first_bad.or(Some(order));
                 host.bad = Some(order);
+                host.has_requests |= !is_tunnel;
+            } else if is_tunnel && exchange.is_answered() {
+                host.tunnels.push((order, exchange.at));
             } else if exchange.is_answered() {
+                host.has_requests = true;
                 add(&mut host.answered, exchange.at);
                 host.good = Some(order);
             }
@@ -142,6 +156,12 @@ impl Hosts {
                 continue;
             }
             hosts.all.entry(name.clone()).or_default().learn(connection);
+        }
+        for host in hosts.all.values_mut().filter(|host| !host.has_requests) {
+            for (order, at) in std::mem::take(&mut host.tunnels) {
+                add(&mut host.answered, at);
+                host.good = Some(order);
+            }
         }
         hosts.stand_in();
         hosts
@@ -171,8 +191,14 @@ impl Hosts {
         for (name, host) in &mut self.all {
             host.stood_in = stand_ins(name)
                 .iter()
-                .any(|other| good.get(*other).is_some_and(|good| Some(*good) > host.bad));
+                .any(|other| good.get(*other).is_some_and(|good| Some(*good) > host.first_bad));
         }
+    }
+
+    /// Whether a name of the sign-in service answered.
+    pub(super) fn has_service(&self) -> bool {
+        let service = |host: &Host| matches!(host.role, Some(HostRole::Sts | HostRole::StsAlias));
+        self.all.values().any(|host| service(host) && host.good.is_some())
     }
 
     /// Whether the host failed to the end.
@@ -185,14 +211,14 @@ impl Hosts {
         self.all.get(name).filter(|host| host.is_asked()).map(Host::reached)
     }
 
-    /// The first host that failed to the end here and not there; one that answered there comes first.
+    /// The first host that stopped the sign-in here and did not fail there; one that answered there
+    /// comes first.
     pub(super) fn first_dead(&self, other: &Self) -> Option<&HostName> {
         let mut dead: Vec<(bool, Option<Timestamp>, &HostName)> = self
             .all
             .iter()
-            .filter(|(name, host)| host.is_dead() && !other.is_dead(name))
-            .filter(|(_, host)| {
-                host.fault.as_ref().is_none_or(|(_, side)| *side != FailureSide::Client)
+            .filter(|(name, host)| {
+                self.blocked.contains(*name) && host.is_dead() && !other.is_dead(name)
             })
             .map(|(name, host)| (other.reached(name).is_none(), host.first, name))
             .collect();

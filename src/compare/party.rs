@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use super::align::Key;
 use crate::analyze::{Analysis, HostRole, host_role};
-use crate::evidence::{Evidence, EvidenceRef, Exchange, ExchangeId, Scheme, Unseen, Vantage};
+use crate::evidence::{
+    Evidence, EvidenceRef, Exchange, ExchangeId, HostName, Scheme, Unseen, Vantage,
+};
 use crate::report::comparison::{Level, StepView};
 use crate::report::model::is_unread;
 use crate::signin::{
@@ -198,7 +200,8 @@ fn beats(
     for step in &attempt.steps {
         let decided = rests(step) && (is_bad(step.result) || stopped.is_empty());
         let foreign = match step.kind {
-            StepKind::Telemetry => true,
+            // A page that reports its own failure is heard.
+            StepKind::Telemetry => !attempt.decided_by.iter().any(|at| step.refs.contains(at)),
             // What kept a step from being made stands for that step.
             StepKind::Other => !decided || !is_bad(step.result) || unborn.is_some(),
             _ => false,
@@ -235,7 +238,9 @@ fn beats(
         };
         fold(&mut beats, beat);
     }
-    beats.extend(unborn.and_then(|blockage| not_done(analysis, blockage)));
+    if let Some(beat) = unborn.and_then(|blockage| not_done(analysis, blockage)) {
+        fold(&mut beats, beat);
+    }
     let by_id: BTreeMap<EvidenceRef, ExchangeId> =
         analysis.evidence.numbered().map(|(id, exchange)| (exchange.at, id)).collect();
     let mut goes_on = false;
@@ -265,11 +270,23 @@ fn stands_for(step: &Step, stopped: StepKind, beats: &[Beat]) -> StepKind {
     if host_role(&step.host) == Some(HostRole::SigninCdn) {
         return StepKind::Other;
     }
+    if let Some(kind) = by_host(&step.host) {
+        return kind;
+    }
     let polls = beats.last().is_some_and(|last| last.view.result == StepResult::Pending);
     match beats.last() {
         Some(last) if polls => last.view.kind,
         _ if beats.iter().all(|beat| beat.view.kind != stopped) => stopped,
         _ => StepKind::Other,
+    }
+}
+
+/// The step that a host has no other use for.
+fn by_host(host: &HostName) -> Option<StepKind> {
+    match host_role(host)? {
+        HostRole::DeviceCert => Some(StepKind::DeviceCertificate),
+        HostRole::MfaRegistration => Some(StepKind::Registration),
+        _ => None,
     }
 }
 
@@ -312,12 +329,13 @@ fn not_done(analysis: &Analysis, blockage: &Blockage) -> Option<Beat> {
         .filter_map(|id| analysis.evidence.exchange(*id))
         .map(|exchange| exchange.at)
         .collect();
+    let host = blockage.hosts.first().unwrap_or_else(|| exchange.host()).clone();
     Some(Beat {
         view: StepView {
-            kind: blockage.step,
+            kind: by_host(&host).unwrap_or(blockage.step),
             result: StepResult::NoResponse,
             detail: failure.map(crate::signin::Failure::words).unwrap_or_default(),
-            host: blockage.hosts.first().unwrap_or_else(|| exchange.host()).clone(),
+            host,
             count: u32::try_from(refs.len()).unwrap_or(u32::MAX),
             took: None,
             refs,

@@ -84,7 +84,6 @@ const fn is_minor(kind: StepKind) -> bool {
             | StepKind::Logout
             | StepKind::Other
             | StepKind::SeamlessSso
-            | StepKind::Telemetry
     )
 }
 
@@ -96,6 +95,7 @@ const fn is_stop(kind: StepKind) -> bool {
             | StepKind::PolicyPage
             | StepKind::Registration
             | StepKind::ResetPassword
+            | StepKind::Telemetry
     )
 }
 
@@ -116,7 +116,18 @@ pub(super) fn rows<'a>(working: &'a Party<'_>, failing: &'a Party<'_>) -> Vec<Ma
             let other = other.and_then(|at| failing.beats.get(at));
             let mut marked = Marked { working: one, failing: other, mark: Mark::Alike, gap: None };
             match (one, other) {
-                (Some(one), Some(other)) => marked.mark = together(one, other),
+                (Some(one), Some(other)) => {
+                    marked.mark = together(one, other);
+                    let open = [(one, working), (other, failing)]
+                        .map(|(beat, party)| unended(beat, party));
+                    let open = open.into_iter().flatten().next();
+                    if marked.mark == Mark::Parts
+                        && let Some(unseen) = open
+                    {
+                        marked.mark = Mark::Unknown;
+                        marked.gap = Some(Gap::Unknown(unseen));
+                    }
+                }
                 (Some(beat), None) => {
                     let gap = gap(failing, &pairs, number, |row| row.1, beat);
                     marked.mark = alone(beat, working, gap, goes_on(failing, number));
@@ -140,6 +151,13 @@ pub(super) fn rows<'a>(working: &'a Party<'_>, failing: &'a Party<'_>) -> Vec<Ma
     }
     follow(&mut rows);
     rows
+}
+
+/// Why the capture does not show how a step that waits for its answer ended.
+fn unended(beat: &Beat, party: &Party<'_>) -> Option<Unseen> {
+    let waits = matches!(beat.view.result, StepResult::Pending | StepResult::NoResponse);
+    let told = party.attempt?.unseen.first().copied();
+    (waits && !beat.good && party.worked().is_none()).then(|| told.unwrap_or(Unseen::NotShown))
 }
 
 /// How far in a sign-in a step stands.

@@ -33,6 +33,7 @@ pub(super) fn step(view: &StepView) -> Text {
             Text::of("the script of the page at ").with(&view.host)
         }
         StepKind::Other => Text::of("a needed request to ").with(&view.host),
+        StepKind::Telemetry => Text::of("a report of the page about its own failure"),
         kind => Text::of("the ").with(step_words(kind)),
     }
 }
@@ -60,6 +61,7 @@ const fn is_page(kind: StepKind) -> bool {
             | StepKind::PolicyPage
             | StepKind::Registration
             | StepKind::ResetPassword
+            | StepKind::Telemetry
     )
 }
 
@@ -81,15 +83,34 @@ pub(super) fn did(view: &StepView) -> Text {
 /// How far both go together.
 fn so_far(rows: &[Marked<'_>], until: usize) -> Text {
     let before = rows.get(..until).unwrap_or_default();
-    let last = before.iter().rev().find_map(|row| row.working.filter(|_| row.failing.is_some()));
-    let Some(last) = last else { return Text::of("The sign-ins part at once: ") };
-    let detour = before.iter().any(|row| row.mark == Mark::OtherWay);
-    let text = if detour {
-        "Both sign-ins get, by different ways, as far as "
-    } else {
-        "Both sign-ins go alike up to "
+    let is_pair = |row: &Marked<'_>| row.working.is_some() && row.failing.is_some();
+    let Some(last) = before.iter().rposition(is_pair) else {
+        let is_dark = before.iter().any(|row| row.mark == Mark::Unknown);
+        return Text::of(if is_dark {
+            "One of the captures does not show how its sign-in begins; later, "
+        } else {
+            "The sign-ins part at once: "
+        });
     };
-    Text::of(text).with_text(&step(&last.view)).with("; then ")
+    let Some(beat) = before.get(last).and_then(|row| row.working) else {
+        return Text::default();
+    };
+    let (common, own) = before.split_at(last.saturating_add(1));
+    let is_detour = |row: &Marked<'_>| row.mark == Mark::OtherWay;
+    // Other methods on offer are no other way, nor is it one that the last answer led elsewhere.
+    let led = |(index, row): (usize, &Marked<'_>)| {
+        let beat = row.working.or(row.failing);
+        let counts = beat.is_some_and(|beat| {
+            beat.view.kind != StepKind::MfaPage && (index != last || beat.method.is_some())
+        });
+        is_detour(row) && counts
+    };
+    let (start, end) = match (common.iter().enumerate().any(led), own.iter().any(is_detour)) {
+        (true, _) => ("Both sign-ins get, by different ways, as far as ", "; then "),
+        (false, true) => ("Both sign-ins go alike up to ", " and from there different ways: "),
+        (false, false) => ("Both sign-ins go alike up to ", "; then "),
+    };
+    Text::of(start).with_text(&step(&beat.view)).with(end)
 }
 
 /// What both sides have at a place, as values and as a sentence.
@@ -104,6 +125,9 @@ pub(super) fn parting(rows: &[Marked<'_>], at: usize, labels: Labels) -> Option<
     let row = rows.get(at)?;
     let [one, other] = labels;
     let start = so_far(rows, at);
+    let before = rows.get(..at).unwrap_or_default();
+    let apart = |row: &Marked<'_>| row.working.is_none() || row.failing.is_none();
+    let at_once = before.iter().all(|row| apart(row) && row.mark != Mark::Unknown);
     Some(match (row.working, row.failing) {
         (Some(working), Some(failing)) => Told {
             working: value(working),
@@ -126,7 +150,7 @@ pub(super) fn parting(rows: &[Marked<'_>], at: usize, labels: Labels) -> Option<
             Told {
                 working: value(working),
                 failing,
-                sentence: goes_on(start, working, one).with_text(&lack),
+                sentence: goes_on(start, working, one, at_once).with_text(&lack),
             }
         }
         (None, Some(failing)) => {
@@ -135,7 +159,7 @@ pub(super) fn parting(rows: &[Marked<'_>], at: usize, labels: Labels) -> Option<
             Told {
                 working,
                 failing: value(failing),
-                sentence: goes_on(start, failing, other).with_text(&lack),
+                sentence: goes_on(start, failing, other, at_once).with_text(&lack),
             }
         }
         (None, None) => return None,
@@ -148,13 +172,14 @@ fn value(beat: &Beat) -> Value {
 }
 
 /// What one side does that the other does not.
-fn goes_on(start: Text, beat: &Beat, label: &'static str) -> Text {
+fn goes_on(start: Text, beat: &Beat, label: &'static str, at_once: bool) -> Text {
     let text = start.with("the ").with(label).with(" one ");
     let view = &beat.view;
     match view.kind {
         kind if is_page(kind) => {
             text.with("gets ").with_text(&step(view)).with_text(&bracket(view))
         }
+        _ if beat.good && at_once => text.with("begins with ").with_text(&step(view)),
         _ if beat.good => text.with("goes on to ").with_text(&step(view)),
         _ => text.with("comes to ").with_text(&step(view)).with(", which ").with_text(&did(view)),
     }
@@ -218,7 +243,7 @@ pub(super) fn at_host(
     working: Value,
     failing: Value,
     labels: Labels,
-    levels: [Level; 2],
+    start: &Text,
 ) -> Told {
     let [one, other] = labels;
     let clause = |value: &Value, label: &'static str| {
@@ -228,7 +253,8 @@ pub(super) fn at_host(
             false => text.with("it failed: ").with_text(&value.text),
         }
     };
-    let sentence = only_connections(labels, levels)
+    let sentence = start
+        .clone()
         .with(" The sign-ins part at ")
         .with(host)
         .with(": ")
@@ -239,16 +265,21 @@ pub(super) fn at_host(
     Told { working, failing, sentence }
 }
 
+/// That the requests of a side did not get through at all.
+pub(super) fn none_through(label: &'static str) -> Text {
+    Text::of("No request of the ").with(label).with(" one got through to the sign-in service.")
+}
+
 /// That no more than connections can be compared, and whose capture that lies in.
 pub(super) fn only_connections(labels: Labels, levels: [Level; 2]) -> Text {
     let [one, other] = labels;
-    let text = Text::of("Only connections can be compared, since no request of ");
-    let text = match levels.map(|level| level == Level::Connections) {
-        [true, true] => text.with("either sign-in"),
-        [true, false] => text.with("the ").with(one).with(" one"),
-        [false, _] => text.with("the ").with(other).with(" one"),
+    let sides = match levels.map(|level| level == Level::Connections) {
+        [true, true] => Text::of("either sign-in"),
+        [true, false] => Text::of("the ").with(one).with(" one"),
+        [false, _] => Text::of("the ").with(other).with(" one"),
     };
-    text.with(" can be read.")
+    let text = Text::of("Only connections can be compared, since no request of ");
+    text.with_text(&sides).with(" can be read.")
 }
 
 /// What a verdict says, as the end of a headline.

@@ -171,6 +171,7 @@ fn steps(page: &mut Page, comparison: &Comparison<'_>, detail: Detail) {
     };
     let number = comparison.rows.len();
     let left_out = number.saturating_sub(most.saturating_mul(2));
+    let mut told = None;
     for (index, row) in comparison.rows.iter().enumerate() {
         if left_out > 0 && index == most {
             let text = format!("... {left_out} steps are left out here (--verbose shows them) ...");
@@ -178,7 +179,10 @@ fn steps(page: &mut Page, comparison: &Comparison<'_>, detail: Detail) {
         }
         let inside = index >= most && index < most.saturating_add(left_out);
         if !inside || parted == Some(index) {
-            one_row(page, comparison, row, parted == Some(index));
+            // A reason that holds of the rows behind it as well is told once.
+            let note = row.note.as_ref().filter(|note| told != Some(*note));
+            told = row.note.as_ref().or(told);
+            one_row(page, comparison, row, note, parted == Some(index));
         }
     }
 }
@@ -204,7 +208,13 @@ fn cell(view: Option<&StepView>) -> (String, Tone) {
     (format!("{word:<CELL$}"), tone)
 }
 
-fn one_row(page: &mut Page, comparison: &Comparison<'_>, row: &Row, parted: bool) {
+fn one_row(
+    page: &mut Page,
+    comparison: &Comparison<'_>,
+    row: &Row,
+    note: Option<&Text>,
+    parted: bool,
+) {
     let Some(view) = row.working.as_ref().or(row.failing.as_ref()) else { return };
     let mut words = step_words(view.kind).to_owned();
     match (&row.working, &row.failing) {
@@ -235,7 +245,7 @@ fn one_row(page: &mut Page, comparison: &Comparison<'_>, row: &Row, parted: bool
         at(&comparison.failing, row.failing.as_ref())
     );
     words.push_str(&bracket(&both));
-    if let Some(note) = &row.note {
+    if let Some(note) = note {
         let _ = write!(words, "; {}", sentence(note, comparison.working.report.redaction));
     }
     let (mark, tone) = sign(row.mark);
