@@ -359,15 +359,14 @@ impl Frame<'_> {
             _ => {}
         }
         match self.worked[0] {
-            Some(true) => {}
             Some(false) => notes.push(
-                Text::of("The first capture holds no sign-in that worked: ")
+                Text::of("The first sign-in, given as the one that works, did not: ")
                     .with_text(&summary(one)),
             ),
             None if one.level > Level::Nothing => notes.push(
                 Text::of("Whether the first sign-in worked is not seen: ").with_text(&summary(one)),
             ),
-            None => {}
+            Some(true) | None => {}
         }
         if other.level > Level::Nothing && self.worked[1].is_none() {
             notes.push(Text::of(

@@ -1,6 +1,6 @@
 //! Two sign-ins side by side: what is the same comes out as the same, and what parts parts in the right
 //! place.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test support")]
+#![expect(clippy::unwrap_used, reason = "test support")]
 #![cfg(feature = "cli")]
 
 mod support;
@@ -19,7 +19,7 @@ use support::{Row, manifest, root, run_row};
 const REDACTIONS: [Redaction; 3] = [Redaction::Secrets, Redaction::Strict, Redaction::None];
 
 fn row(path: &str) -> Row {
-    manifest().into_iter().find(|row| row.path == path).unwrap_or_else(|| panic!("{path}"))
+    manifest().into_iter().find(|row| row.path == path).unwrap()
 }
 
 fn analysis(path: &str) -> Analysis {
@@ -92,7 +92,7 @@ fn packets_and_the_har_of_one_session_are_the_same() {
 }
 
 fn is_har(row: &Row) -> bool {
-    row.path.ends_with(".har")
+    row.path.strip_suffix(".har").is_some()
 }
 
 /// One recording in several layouts: the format of a capture is no difference.
@@ -397,9 +397,9 @@ fn settings_of_client_and_request_are_told_and_noise_is_not() {
     let hint = one("response_type=", "domain_hint=contoso.example&response_type=");
     assert_eq!(hint, told("domain hint", "none", "contoso.example"));
     // A version of the week, another day, another user.
-    assert!(ids("Edg/142.0.3595.53", "Edg/142.0.3600.1").is_empty());
+    assert!(ids("Edg/142.0.0.0", "Edg/142.0.1.7").is_empty());
     assert!(ids("2030-01-15T", "2030-02-20T").is_empty());
-    assert!(ids("alice", "marie").is_empty());
+    assert!(ids("adele.vance", "lee.gu").is_empty());
 }
 
 #[test]

@@ -133,12 +133,11 @@ mod tests {
     fn shown(one: &str, other: &str) -> String {
         let letter =
             |text: &str, at: Option<usize>| at.map_or('-', |at| char::from(text.as_bytes()[at]));
-        align(&keys(one), &keys(other))
+        let rows: Vec<String> = align(&keys(one), &keys(other))
             .into_iter()
-            .map(|(a, b)| format!("{}{} ", letter(one, a), letter(other, b)))
-            .collect::<String>()
-            .trim_end()
-            .to_owned()
+            .map(|(a, b)| [letter(one, a), letter(other, b)].iter().collect())
+            .collect();
+        rows.join(" ")
     }
 
     #[test]

@@ -105,11 +105,11 @@ pub(super) fn differences(one: &Facts<'_>, other: &Facts<'_>) -> Vec<Difference>
     tell(Area::Client, "library", both(library(a), library(b), own));
     tell(Area::Client, "program", programs(a, b));
     if let Some((a, b)) = one.attempt.zip(other.attempt) {
-        tell(Area::Request, "application", both(id(a), id(b), |id| captured(id)));
+        tell(Area::Request, "application", both(id(a), id(b), captured));
         tell(
             Area::Request,
             "resource",
-            both(a.resource.as_deref(), b.resource.as_deref(), |one| captured(one)),
+            both(a.resource.as_deref(), b.resource.as_deref(), captured),
         );
         tell(Area::Request, "tenant", tenants(a, b));
         tell(

@@ -128,8 +128,8 @@ impl Hosts {
             let host = hosts.all.entry(name.clone()).or_default();
             host.role = host_role(name);
             host.first = host.first.or(exchange.started());
-            let through = party.wire(exchange).is_some_and(|one| is_proxied(one))
-                || exchange.via == Via::Proxy;
+            let through =
+                party.wire(exchange).is_some_and(is_proxied) || exchange.via == Via::Proxy;
             if let Some(server) = exchange.server.filter(|_| !through) {
                 add(host.addresses.entry(address(server)).or_default(), exchange.at);
             }

@@ -242,10 +242,11 @@ fn follow(rows: &mut [Marked<'_>]) {
         let again = parted.get(own).copied().unwrap_or_default();
         let inside = index < end && again;
         let behind = index >= end && index >= pairs_behind;
-        if row.mark == Mark::Parts && index < end {
-            if let Some(parted) = parted.get_mut(own) {
-                *parted = true;
-            }
+        if row.mark == Mark::Parts
+            && index < end
+            && let Some(parted) = parted.get_mut(own)
+        {
+            *parted = true;
         }
         if stops.get(other) == Some(&true) && !ends && (inside || behind) {
             row.mark = Mark::Follows;

@@ -248,10 +248,8 @@ pub(super) fn at_host(
     let [one, other] = labels;
     let clause = |value: &Value, label: &'static str| {
         let text = Text::of("in the ").with(label).with(" one ");
-        match value.refs.is_empty() || value.text == Text::of("answered") {
-            true => text.with("it ").with_text(&value.text),
-            false => text.with("it failed: ").with_text(&value.text),
-        }
+        let failed = !value.refs.is_empty() && value.text != Text::of("answered");
+        text.with(if failed { "it failed: " } else { "it " }).with_text(&value.text)
     };
     let sentence = start
         .clone()
