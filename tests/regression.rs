@@ -436,3 +436,30 @@ fn a_page_of_a_consumer_tenant_is_the_services_own() {
     let analysis = tell(&[page, a_minute_later()]);
     assert_ne!(analysis.verdict.side.as_str(), "network", "{}", verdict(&analysis));
 }
+
+/// Protocol section 6: polls that fail without a sign of the service are the network's, also where the
+/// filter sends hardly any header fields.
+#[test]
+fn polls_that_a_filter_refuses_are_not_left_by_the_user() {
+    let refused = |own: bool| {
+        let mut har = har("challenge/left-during-poll.devtools.har");
+        let entries = support::json::entries(&mut har);
+        for entry in entries.iter_mut() {
+            let url = entry["request"]["url"].as_str().unwrap_or_default().to_owned();
+            if !url.contains("/SAS/EndAuth") {
+                continue;
+            }
+            let mut headers = json!([{"name": "Content-Type", "value": "text/html"}]);
+            if own {
+                let id = json!({"name": "x-ms-request-id", "value": "0f0f0f0f-1111-2222-3333-444444440100"});
+                headers.as_array_mut().unwrap().push(id);
+            }
+            entry["response"] = json!({"status": 403, "statusText": "Forbidden", "headers": headers,
+                "cookies": [], "content": {"size": 27, "mimeType": "text/html",
+                "text": "<html>Not allowed</html>"}, "redirectURL": ""});
+        }
+        verdict(&run_bytes(har.to_string().into_bytes()))
+    };
+    assert_eq!(refused(false), "mfa_prevented_by_network network");
+    assert_eq!(refused(true), "undetermined cannot_tell");
+}

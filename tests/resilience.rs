@@ -91,7 +91,9 @@ fn cuts(rows: &[Row], seed: u64) -> Vec<String> {
                 say("a network fault that the whole does not hold");
             }
             let against = !was.evidence_against.is_empty() && is.evidence_against.is_empty();
-            let same = is.side == was.side && attempt(&cut) == attempt(&whole);
+            // Where there is no attempt, what is compared is the same statement.
+            let one = was.attempt.is_some() || is.attempt.is_some() || is.outcome == was.outcome;
+            let same = is.side == was.side && attempt(&cut) == attempt(&whole) && one;
             if same && is.confidence > was.confidence && !against {
                 say("more sure than the whole");
             }

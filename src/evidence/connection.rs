@@ -3,8 +3,11 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use super::{EvidenceRef, HostName, TlsHandshake};
+use super::{EvidenceRef, HostName, TlsHandshake, TlsVersion};
 use crate::time::{Span, Timestamp};
+
+/// Most bytes of a client's last words in a handshake of TLS 1.3, goodbye included.
+const FINISHED: u64 = 200;
 
 /// The number of a connection in the evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -310,6 +313,24 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Whether the client sent no more inside of TLS than its part of the handshake and a goodbye; false
+    /// where that is not seen from its beginning.
+    pub fn is_unused(&self) -> bool {
+        let (Some(tls), Some(wire)) = (self.tls.as_deref(), self.wire.as_deref()) else {
+            return false;
+        };
+        let Some(hello) = &tls.hello else { return false };
+        let hellos = u64::from(hello.length).saturating_mul(if tls.was_retried { 2 } else { 1 });
+        match tls.version {
+            // What ends the handshake looks like data there.
+            Some(TlsVersion::Tls13) => {
+                let [client, _] = tls.application;
+                client <= 2 && wire.traffic[0].bytes <= hellos.saturating_add(FINISHED)
+            }
+            _ => tls.application[0] == 0,
+        }
+    }
+
     /// A connection of which nothing is known but its place: for readers that see more of requests
     /// than of connections.
     pub const fn new(at: EvidenceRef) -> Self {

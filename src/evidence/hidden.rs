@@ -120,7 +120,7 @@ fn is_answered(connection: &Connection) -> bool {
         Transport::Quic => tls.completed == Some(true),
         Transport::Tcp | Transport::Udp => {
             let [client, server] = tls.application;
-            tls.completed == Some(true) && client > 0 && server > 0
+            tls.completed == Some(true) && client > 0 && server > 0 && !connection.is_unused()
         }
     }
 }

@@ -110,6 +110,11 @@ impl Identity {
         Self { name: name.trim().to_lowercase().into(), number }
     }
 
+    /// The number of the user in the case, from 1.
+    pub const fn number(&self) -> u32 {
+        self.number
+    }
+
     /// Whether both names are one user.
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name.trim())

@@ -17,6 +17,11 @@ pub mod comparison {}
 #[doc = include_str!("agreement.md")]
 pub mod agreement {}
 
+/// How often the verdict is right, measured on generated captures.
+#[expect(clippy::doc_markdown, reason = "words of stories, not of code")]
+#[doc = include_str!("judgement.md")]
+pub mod judgement {}
+
 /// The rules, generated from their documentation.
 #[doc = include_str!("rules.md")]
 pub mod rules {}

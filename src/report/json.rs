@@ -389,6 +389,8 @@ struct AttemptJson<'a> {
     tenant: Option<String>,
     application: Option<&'a Guid>,
     resource: Option<String>,
+    /// Address of the computer, where the capture has several.
+    client: Option<String>,
     correlation_ids: &'a [Guid],
     request_ids: &'a [Guid],
     policy_ids: &'a [Guid],
@@ -471,6 +473,7 @@ impl<'a> AttemptJson<'a> {
             tenant: attempt.tenant.as_ref().map(captured),
             application: attempt.application.as_ref(),
             resource: attempt.resource.as_ref().map(captured),
+            client: attempt.client.map(|address| address.to_string()),
             correlation_ids: &attempt.correlation_ids,
             request_ids: &attempt.request_ids,
             policy_ids: &attempt.policy_ids,
@@ -717,8 +720,8 @@ mod tests {
         let attempt = &json["attempts"][0];
         has(
             attempt,
-            "id outcome side mfa flow user tenant application resource correlation_ids request_ids \
-             policy_ids methods result_value overridden_by first last steps errors mfa_traffic",
+            "id outcome side mfa flow user tenant application resource client correlation_ids \
+             request_ids policy_ids methods result_value overridden_by first last steps errors mfa_traffic",
         );
         has(&attempt["steps"][0], "kind at result detail host count refs");
         has(

@@ -175,6 +175,9 @@ fn facts(page: &mut Page, report: &ReportInput<'_>) {
     if let Some(user) = &attempt.user {
         let _ = write!(words, ", {}", user.shown(report.redaction));
     }
+    if let Some(client) = attempt.client {
+        let _ = write!(words, ", computer {client}");
+    }
     fact(page, "Attempt", &words);
 }
 

@@ -85,7 +85,8 @@ fn first_missing<'a>(
     if let Some(one) = typed.filter(|_| !case.spares(true)) {
         return Some((one, Confidence::Medium));
     }
-    let first = attempt.expected.iter().find(|one| one.traffic != Traffic::Seen)?;
+    let chain = || attempt.expected.iter().filter(|one| one.kind.is_of_challenge());
+    let first = chain().find(|one| one.traffic != Traffic::Seen)?;
     let stopped = matches!(
         attempt.outcome,
         Outcome::MfaPreventedByNetwork | Outcome::PreventedByClient | Outcome::Undetermined
@@ -93,7 +94,7 @@ fn first_missing<'a>(
     match first.traffic {
         // Without a failure the script is not missing; the chain behind it may be.
         Traffic::Unknown(_) if first.kind == TrafficKind::Script => {
-            let next = attempt.expected.iter().skip(1).find(|one| one.traffic != Traffic::Seen)?;
+            let next = chain().skip(1).find(|one| one.traffic != Traffic::Seen)?;
             told(case, attempt, next)
         }
         Traffic::Failed => (stopped || !case.spares(true)).then_some((first, Confidence::High)),

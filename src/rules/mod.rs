@@ -68,10 +68,12 @@ mod cap_ends_early;
 mod cap_failure_unnamed;
 mod cap_frames_cut;
 mod cap_frames_dropped;
+mod cap_inputs_disagree;
 mod cap_local_proxy;
 mod cap_one_sided;
 mod cap_route_changed;
 mod cap_sanitised;
+mod cap_several_clients;
 mod cap_starts_late;
 mod cap_traffic_hidden;
 mod cap_truncated;
@@ -105,6 +107,7 @@ mod sts_error_code;
 mod sts_mfa_challenge;
 mod sts_normal_interrupt;
 mod sts_service_fault;
+mod sts_sign_in_loop;
 mod sts_tls_too_old;
 mod tcp_blocked_locally;
 mod tcp_connect_refused;
@@ -166,6 +169,8 @@ pub static RULES: &[&dyn Rule] = &[
     &cap_copies::CapCopies,
     &cap_traffic_hidden::CapTrafficHidden,
     &cap_encrypted_dns::CapEncryptedDns,
+    &cap_several_clients::CapSeveralClients,
+    &cap_inputs_disagree::CapInputsDisagree,
     &dns_name_missing::DnsNameMissing,
     &dns_no_answer::DnsNoAnswer,
     &dns_server_failed::DnsServerFailed,
@@ -204,6 +209,7 @@ pub static RULES: &[&dyn Rule] = &[
     &sts_service_fault::StsServiceFault,
     &sts_normal_interrupt::StsNormalInterrupt,
     &sts_tls_too_old::StsTlsTooOld,
+    &sts_sign_in_loop::StsSignInLoop,
     &mfa_not_begun::MfaNotBegun,
     &mfa_result::MfaResult,
     &mfa_left::MfaLeft,

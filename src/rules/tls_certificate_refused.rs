@@ -10,8 +10,9 @@ rule! {
     /// The client broke off because it did not accept the certificate it was shown for a sign-in
     /// host: unknown issuer, wrong name, out of date, revoked, weak, not in the public logs, or not
     /// the pinned one. In packets: an alert of the client that names the certificate
-    /// (`bad_certificate`, `unknown_ca`, `certificate_expired` and their like), or a client that
-    /// leaves with an encrypted alert right after the server's part of the handshake.
+    /// (`bad_certificate`, `unknown_ca`, `certificate_expired` and their like), a client that leaves
+    /// with an encrypted alert right after the server's part of the handshake, or one that leaves
+    /// without a word at that point each time, as Windows does.
     ///
     /// ## Why it breaks sign-in
     /// The real certificates of these hosts are good. A refused one is most often that of a TLS
@@ -22,12 +23,15 @@ rule! {
     /// The fault that the browser or Fiddler names. It is an error only where an attempt could not
     /// go on; a failure that a later try or another host made good is information. From packets:
     /// the alert in clear, up to TLS 1.2 and from some clients in TLS 1.3. An alert that is
-    /// encrypted is told by its length and place only, so that confidence is medium at most.
+    /// encrypted is told by its length and place only, and a client that leaves without a word
+    /// must do so three times with no connection to the host ever used: confidence is medium at
+    /// most.
     ///
     /// ## What looks like it
     /// A wrong clock makes good certificates look out of date, at every host; a system without
     /// `DigiCert Global Root G2` refuses the real certificate; blocked status servers make a check
-    /// of revocation fail. A client that leaves a connection for which it has no use any more.
+    /// of revocation fail. A client that leaves a connection for which it has no use any more, or
+    /// that only looks whether the service is there.
     ///
     /// ## What to do
     /// Open the address in the same browser and read the issuer. Inspection: exempt the host, or

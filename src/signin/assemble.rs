@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::aside;
 use super::clock;
 use super::correlate::{self, Group};
 use super::dark;
+use super::disagree;
 use super::echo;
 use super::failure;
 use super::join;
+use super::machines::{Machines, may_be_one};
 use super::outcome::{self, Judgement};
-use super::sealed;
+use super::sealed::{self, View};
 use super::sighting::{FoundCode, Grant, Sighting};
 use super::traffic::{self, is_mfa_page};
 use super::{
@@ -30,19 +33,21 @@ const REQUEST_IDS: usize = 64;
 
 /// Rebuilds all sign-ins of a case.
 pub fn reconstruct(evidence: &Evidence) -> SignIn {
-    let mut failures = failure::all(evidence);
+    let machines = Machines::of(evidence);
+    let mut failures = failure::all(evidence, &machines);
     let joined = join::joined(evidence);
     let named = join::name_failures(evidence, &joined, &mut failures);
+    let disagreements = disagree::disagreements(evidence, &joined, &named, &mut failures);
     let mut echoes = echo::echoes(evidence, &joined);
     let correlate::Groups { list: groups, dropped, .. } =
-        correlate::group(evidence, &failures, &echoes);
+        correlate::group(evidence, &failures, &echoes, &machines);
     let mut users: BTreeMap<String, u32> = BTreeMap::new();
     let mut attempts: Vec<SignInAttempt> = Vec::new();
     for (index, group) in groups.iter().enumerate() {
         let later = groups.get(index.saturating_add(1)..).unwrap_or_default();
         if !is_attempt(group)
             || is_lookup_made_good(group, later)
-            || is_made_good(group, evidence, &failures)
+            || is_made_good(group, evidence, &failures, &machines)
         {
             continue;
         }
@@ -58,25 +63,37 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
         attempts.push(made);
     }
     if attempts.is_empty() {
-        attempts.extend(sealed::attempt(evidence, &failures));
+        attempts.extend(sealed::attempts(evidence, &failures, &machines));
     } else if !joined.is_empty() {
         for attempt in &mut attempts {
             cite_packets(attempt, &named, evidence);
         }
-        if let (Some(attempt), Some(found)) =
-            (attempts.last_mut(), sealed::attempt(evidence, &failures))
-        {
+        let view = View { evidence, failures: &failures, machines: &machines, client: None };
+        if let (Some(attempt), Some(found)) = (attempts.last_mut(), sealed::attempt(view)) {
             go_on_in_packets(attempt, found, &joined, evidence);
         }
     }
-    override_attempts(&mut attempts);
+    aside::override_attempts(&mut attempts);
     let encrypted = encrypted(evidence, &failures);
     let seen = !attempts.is_empty() || !encrypted.is_empty();
     let clocks = clock::readings(evidence);
     let veils = sealed::veils(evidence);
     echoes.ids.extend(named.into_values());
     let echoes = echoes.ids;
-    SignIn { attempts, encrypted, veils, joined, echoes, failures, clocks, seen, dropped }
+    let computers = machines.seen;
+    SignIn {
+        attempts,
+        encrypted,
+        veils,
+        joined,
+        disagreements,
+        computers,
+        echoes,
+        failures,
+        clocks,
+        seen,
+        dropped,
+    }
 }
 
 /// What is said where the sign-in that a request without a prompt calls for cannot be read.
@@ -180,6 +197,7 @@ fn is_made_good(
     group: &Group,
     evidence: &Evidence,
     failures: &BTreeMap<ExchangeId, super::Failure>,
+    machines: &Machines,
 ) -> bool {
     let answers = |one: &Sighting| {
         let from = evidence.exchanges.partition_point(|exchange| {
@@ -190,11 +208,25 @@ fn is_made_good(
             let id = u32::try_from(from.saturating_add(index)).map(ExchangeId);
             exchange.at.input == one.input
                 && exchange.host() == &one.host
+                && may_be_one(one.client, machines.of_exchange(evidence, exchange))
                 && exchange.response.is_ok()
                 && id.is_ok_and(|id| !failures.contains_key(&id))
         })
     };
-    is_small(group) && group.members.iter().filter(|one| one.failure.is_some()).all(answers)
+    // What one root of the scripts does not give, another one does.
+    let stood_in = |one: &Sighting| {
+        one.is_tunnel
+            && hosts::is_script_cdn(one.host.as_str())
+            && evidence.numbered().take(LATER).any(|(id, exchange)| {
+                exchange.at.input == one.input
+                    && exchange.host() != &one.host
+                    && hosts::is_script_cdn(exchange.host().as_str())
+                    && exchange.response.is_ok()
+                    && !failures.contains_key(&id)
+            })
+    };
+    let mut failed = group.members.iter().filter(|one| one.failure.is_some());
+    is_small(group) && failed.all(|one| answers(one) || stood_in(one))
 }
 
 /// Whether a group is a failed look-up of addresses after which the same client got to the service by
@@ -205,6 +237,7 @@ fn is_lookup_made_good(group: &Group, later: &[Group]) -> bool {
     group.members.iter().all(looks)
         && later.iter().flat_map(|group| &group.members).any(|one| {
             Some(one.input) == input
+                && may_be_one(one.client, group.client)
                 && one.answered
                 && one.failure.is_none()
                 && !one.is_tunnel
@@ -346,6 +379,7 @@ fn attempt(
             && code.is_some_and(|row| row.nature == Nature::Interrupt),
         note: judgement.note,
         return_host: group.return_host.clone(),
+        client: group.client,
         overridden_by: None,
     }
 }
@@ -548,61 +582,4 @@ fn result(one: &Sighting) -> StepResult {
             _ => StepResult::Ok,
         },
     }
-}
-
-/// Attempts that a later success of the same user, application and resource made unimportant, and
-/// silent ones that an interactive one followed, step aside.
-fn override_attempts(attempts: &mut [SignInAttempt]) {
-    let facts: Vec<_> = attempts
-        .iter()
-        .map(|one| {
-            let success =
-                matches!(one.outcome, Outcome::MfaCompleted | Outcome::CompletedWithoutMfa);
-            (one.id, one.flow.is_without_prompt(), success, one.first)
-        })
-        .collect();
-    let copies: Vec<SignInAttempt> = attempts.to_vec();
-    for (index, one) in attempts.iter_mut().enumerate() {
-        let done = matches!(one.outcome, Outcome::MfaCompleted | Outcome::CompletedWithoutMfa);
-        if done {
-            continue;
-        }
-        let silent = one.outcome == Outcome::InteractionRequired || one.is_look;
-        for (later, (id, later_silent, success, _)) in facts.iter().enumerate() {
-            let Some(other) = copies.get(later).filter(|_| later != index) else { continue };
-            // A tab that was opened later may have been left before the other one got through.
-            if later < index && (other.last < one.last || !*success) {
-                continue;
-            }
-            // Whoever signed in with a device code did so elsewhere, and is not named here.
-            let nameless = other.flow == Flow::DeviceCode && one.user != other.user;
-            if nameless || !is_same_case(one, other) {
-                continue;
-            }
-            let interactive = silent && !later_silent;
-            if *success || interactive {
-                one.overridden_by = Some(*id);
-                break;
-            }
-        }
-    }
-}
-
-/// Whether two attempts are for the same user, application and resource, as far as they say.
-///
-/// An application without an id is known by the host that awaits its answer.
-fn is_same_case(one: &SignInAttempt, other: &SignInAttempt) -> bool {
-    fn agree<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
-        one.is_none() || other.is_none() || one == other
-    }
-    let application = match (&one.application, &other.application) {
-        (Some(one), Some(other)) => one == other,
-        (None, None) => agree(one.return_host.as_ref(), other.return_host.as_ref()),
-        _ => one.return_host.is_some() && one.return_host == other.return_host,
-    };
-    let own_name = |attempt: &SignInAttempt| attempt.flow == Flow::ClientCredentials;
-    application
-        && own_name(one) == own_name(other)
-        && agree(one.user.as_ref(), other.user.as_ref())
-        && agree(one.resource.as_ref(), other.resource.as_ref())
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::net::IpAddr;
 
 use super::{ClockReading, Expected, Failure, GuideCause, MfaState, Outcome, Side, StepKind};
 use crate::evidence::{EvidenceRef, ExchangeId, HostName, Identity, InputId, Unseen};
@@ -328,6 +329,8 @@ pub struct SignInAttempt {
     pub note: Option<&'static str>,
     /// The host that awaits the answer for the application.
     pub return_host: Option<HostName>,
+    /// The computer that signed in, where the capture has those of several.
+    pub client: Option<IpAddr>,
     /// A later attempt that makes this one step aside.
     pub overridden_by: Option<AttemptId>,
 }
@@ -371,6 +374,10 @@ pub struct SignIn {
     pub veils: Vec<(Veil, EvidenceRef)>,
     /// Inputs that show the same traffic, and how far their clocks differ.
     pub joined: Vec<super::Joined>,
+    /// What the inputs say against each other.
+    pub disagreements: Vec<super::Disagreement>,
+    /// Addresses of computers that signed in, in captures of packets.
+    pub computers: Vec<super::Computer>,
     /// Exchanges that another input tells of too, as far as they do not count of their own.
     pub echoes: BTreeSet<ExchangeId>,
     /// What was wrong with exchanges, for those where something was.

@@ -32,7 +32,7 @@ impl Walk<'_> {
         if self.completed.is_some() && self.candidate.is_none() {
             return self.completed(evidence);
         }
-        if let Some(judgement) = self.obstructed() {
+        if let Some(judgement) = self.obstructed(evidence) {
             return judgement;
         }
         if let Some(candidate) = self.candidate.take() {
@@ -62,6 +62,11 @@ impl Walk<'_> {
 
     fn completed(mut self, evidence: &Evidence) -> Judgement {
         let at = self.completed.unwrap_or_default();
+        if !self.challenged && self.is_second_factor_seen(at) {
+            self.challenged = true;
+            self.mfa = MfaState::Passed;
+            self.doubts.push("the answer that asked for MFA is not in the capture");
+        }
         let outcome = if self.challenged || self.mfa == MfaState::Passed {
             Outcome::MfaCompleted
         } else {
@@ -106,6 +111,16 @@ impl Walk<'_> {
         judgement
     }
 
+    /// Whether the user came back from a page that only MFA leads to, before the end at a step.
+    fn is_second_factor_seen(&self, end: usize) -> bool {
+        let steps = self.members.get(..=end).unwrap_or_default();
+        steps.iter().any(|one| {
+            one.answered
+                && one.failure.is_none()
+                && matches!(one.kind, StepKind::ExternalMethod | StepKind::Passkey)
+        })
+    }
+
     /// Whether answers of the service are missing between the first step and one that ended it: that to
     /// the password, or what was said in connections that keys did not open.
     fn is_partly_dark(&self, end: usize, evidence: &Evidence) -> bool {
@@ -127,7 +142,7 @@ impl Walk<'_> {
     }
 
     /// The outcome when traffic that the last step needed failed and nothing overcame it.
-    fn obstructed(&self) -> Option<Judgement> {
+    fn obstructed(&self, evidence: &Evidence) -> Option<Judgement> {
         let decided = self.candidate.as_ref().filter(|known| !known.weak).map(|known| known.at);
         let blocking: Vec<usize> = self
             .obstacles
@@ -156,6 +171,14 @@ impl Walk<'_> {
                 (Outcome::Undetermined, Side::CannotTell)
             }
         };
+        if side == Side::Network && self.is_last_poll(&blocking, evidence) {
+            // The page asks again, and the capture is not there any more.
+            let mut judgement =
+                self.clone_finish(Outcome::Undetermined, Side::CannotTell, &blocking);
+            judgement.unseen.push(Unseen::CaptureEnded);
+            judgement.doubts.extend(self.doubt_of_retry(&blocking));
+            return Some(judgement);
+        }
         let mut judgement = self.clone_finish(outcome, side, &blocking);
         if !failure.certain {
             judgement.doubts.push("the capture does not name the fault exactly");
@@ -195,6 +218,21 @@ impl Walk<'_> {
         let last = self.members.get(*blocking.last()?)?;
         let polling = matches!(last.kind, StepKind::MfaPoll) && blocking.len() == 1;
         polling.then_some("one poll failed and the page would have asked again")
+    }
+
+    /// Whether all that failed is one poll at the end of its capture, before the next was due.
+    fn is_last_poll(&self, blocking: &[usize], evidence: &Evidence) -> bool {
+        let [only] = blocking else { return false };
+        let Some(one) = self.members.get(*only).filter(|one| one.kind == StepKind::MfaPoll) else {
+            return false;
+        };
+        let Some(at) = one.ended.or(one.started) else { return false };
+        let due = at.plus(self.interval(0, *only).max(Duration::from_secs(3)));
+        let seen = evidence.exchanges.iter().rev().take(LOOK_AHEAD).any(|exchange| {
+            exchange.at.input == one.input && exchange.started().is_some_and(|start| start >= due)
+        });
+        let span = evidence.coverage.of(one.input).and_then(|coverage| coverage.span);
+        !seen && span.is_none_or(|span| span.last() < due)
     }
 
     fn blockage(&self, blocking: &[usize], phase: Phase) -> Option<Blockage> {
@@ -307,7 +345,9 @@ impl Walk<'_> {
             if let Some(judgement) = self.left_while_polling(evidence, at) {
                 return judgement;
             }
-            return cannot(&self, Unseen::BodiesMissing, at);
+            let refused = self.members.get(at).and_then(|one| one.status).filter(|s| *s >= 400);
+            let unseen = refused.map_or(Unseen::BodiesMissing, |_| Unseen::NotShown);
+            return cannot(&self, unseen, at);
         }
         if let Some(unseen) = self.left_open(evidence) {
             return cannot(&self, unseen, last);

@@ -5,9 +5,11 @@
 //! Invariant: groups keep their members in order of time, and at most `GROUPS` are made.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::echo::Echoes;
+use super::machines::{Machines, may_be_one};
 use super::sighting::{Grant, Sighting};
 use super::{Failure, Flow, Guid, wire};
 use crate::entra::{HostRole, StepKind};
@@ -40,6 +42,8 @@ pub(super) struct Group {
     pages: HashSet<u32>,
     /// The program that signs in.
     pub process: Option<Box<str>>,
+    /// The computer that signs in, where the capture has several.
+    pub client: Option<IpAddr>,
     pub return_host: Option<HostName>,
     script_hosts: Vec<HostName>,
     federation_host: Option<HostName>,
@@ -63,6 +67,7 @@ impl Group {
             input: first.input,
             pages: HashSet::new(),
             process: None,
+            client: None,
             return_host: None,
             script_hosts: Vec::new(),
             federation_host: None,
@@ -119,6 +124,7 @@ impl Group {
         if self.process.is_none() && !one.is_tunnel {
             self.process.clone_from(&one.process);
         }
+        self.client = self.client.or(one.client);
         if one.return_host.is_some() {
             self.return_host.clone_from(&one.return_host);
         }
@@ -182,7 +188,7 @@ impl Group {
             (Some(last), Some(at)) => at.since(last) <= OPEN,
             _ => true,
         };
-        self.input == one.input && near
+        self.input == one.input && near && may_be_one(self.client, one.client)
     }
 
     /// Whether a tunnel to the same host was refused before.
@@ -214,6 +220,7 @@ pub(super) fn group(
     evidence: &Evidence,
     failures: &BTreeMap<ExchangeId, Failure>,
     echoes: &Echoes,
+    machines: &Machines,
 ) -> Groups {
     let mut groups = Groups::default();
     // What is encrypted has steps of its own (`sealed`).
@@ -223,11 +230,13 @@ pub(super) fn group(
         }
         let input = echoes.home(exchange.at.input);
         let failure = failures.get(&id).copied();
+        let client = machines.of_exchange(evidence, exchange);
         if let Some(sighting) = wire::sight(id, exchange, failure) {
-            groups.place(Sighting { input, ..sighting });
-        } else if let Some((index, sighting)) = expected(&groups.list, id, exchange, input, failure)
+            groups.place(Sighting { input, client, ..sighting });
+        } else if let Some((index, sighting)) =
+            expected(&groups.list, id, exchange, (input, client), failure)
         {
-            groups.add(index, Sighting { input, ..sighting });
+            groups.add(index, Sighting { input, client, ..sighting });
         }
     }
     // A resource that asked for more, and nobody went on: that is all there is of the attempt.
@@ -443,7 +452,7 @@ fn expected(
     groups: &[Group],
     id: ExchangeId,
     exchange: &Exchange,
-    input: InputId,
+    (input, client): (InputId, Option<IpAddr>),
     failure: Option<Failure>,
 ) -> Option<(usize, Sighting)> {
     let host = exchange.host();
@@ -454,6 +463,7 @@ fn expected(
         };
         let hosts = [&group.return_host, &group.federation_host, &group.external_host];
         near && group.input == input
+            && may_be_one(group.client, client)
             && (group.script_hosts.contains(host)
                 || hosts.into_iter().any(|expected| expected.as_ref() == Some(host)))
     })?;

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::machines::Machines;
 use super::{expose, hidden};
 use crate::entra::{self, Fault, HostRole, StepKind, failures, hosts, service, vendors};
 use crate::evidence::{
@@ -77,7 +78,7 @@ impl Failure {
 }
 
 /// What was wrong with each exchange; those with nothing wrong, or merely given up, are not in it.
-pub(super) fn all(evidence: &Evidence) -> BTreeMap<ExchangeId, Failure> {
+pub(super) fn all(evidence: &Evidence, machines: &Machines) -> BTreeMap<ExchangeId, Failure> {
     // Where the service's own fields are kept, an answer without them is not the service's.
     let inputs = |which: fn(&Response) -> bool| -> BTreeSet<InputId> {
         evidence
@@ -90,7 +91,7 @@ pub(super) fn all(evidence: &Evidence) -> BTreeMap<ExchangeId, Failure> {
     };
     let marked = inputs(has_service_marks);
     // Where the service's pages have lost its fields, the exporter took them away.
-    let hidden = hidden::Wire::new(evidence);
+    let hidden = hidden::Wire::new(evidence, machines);
     // A proxy asks each connection for credentials, and lets those through that give them.
     let through: BTreeSet<(InputId, &HostName)> = evidence
         .exchanges
@@ -110,7 +111,7 @@ pub(super) fn all(evidence: &Evidence) -> BTreeMap<ExchangeId, Failure> {
         .numbered()
         .filter_map(|(id, exchange)| {
             let input = exchange.at.input;
-            if is_first_round(exchange) {
+            if is_first_round(exchange) || is_silence_of_capture(evidence, exchange) {
                 return None;
             }
             let fields = match (stripped.contains(&input), marked.contains(&input)) {
@@ -125,6 +126,16 @@ pub(super) fn all(evidence: &Evidence) -> BTreeMap<ExchangeId, Failure> {
             Some((id, failure))
         })
         .collect()
+}
+
+/// Whether an answer that did not come may be among the packets that the capture is known to lack.
+fn is_silence_of_capture(evidence: &Evidence, exchange: &Exchange) -> bool {
+    let silent = matches!(&exchange.response,
+        Err(NoResponse::Failed { code, .. }) if &**code == "TIMED_OUT");
+    let coverage = evidence.coverage.of(exchange.at.input).filter(|_| silent);
+    coverage
+        .and_then(|one| one.wire.as_ref())
+        .is_some_and(|wire| wire.dropped > 0 || wire.missing > 0)
 }
 
 /// What an input keeps of the header fields by which the service is known.
@@ -333,14 +344,16 @@ fn is_data(response: &Response) -> bool {
     kind.contains("json") || kind.contains("xml")
 }
 
-/// Header fields below which an exporter is taken to have thrown most of them away.
+/// Header fields below which an exporter is taken to have thrown most of them away, unless it kept those
+/// of the service elsewhere.
 const FEW_HEADERS: usize = 3;
 
 /// Whether the sign-in service wrote the answer; `None` when the capture keeps too few header fields to
 /// say so.
 fn is_service_answer(response: &Response, fields: Fields) -> Option<bool> {
     let own = has_service_marks(response);
-    let enough = fields != Fields::Stripped && response.headers.iter().count() >= FEW_HEADERS;
+    let least = if fields == Fields::Kept { 1 } else { FEW_HEADERS };
+    let enough = fields != Fields::Stripped && response.headers.iter().count() >= least;
     (own || enough).then_some(own)
 }
 

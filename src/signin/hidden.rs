@@ -7,16 +7,17 @@
 //! Invariant: nothing is called unanswered where the capture could not have shown the answer: it has
 //! to go on for a while, and to show packets of the other side at all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
 use super::failure::{Failure, FailureKind, FailureSide};
+use super::machines::{Machines, may_be_one};
 use crate::entra::{Fault, HostRole, hosts, vendors};
 use crate::evidence::{
-    Answer, Closed, Connection, Evidence, Exchange, HostName, IcmpKind, InputCoverage, NameLookup,
-    NoResponse, Opened, Peer, Protocol, REQUEST_BYTES, StallReport, TlsHandshake, Transport,
-    Wire as Facts,
+    Answer, Closed, Connection, ConnectionId, Evidence, Exchange, HostName, IcmpKind,
+    InputCoverage, NameLookup, NoResponse, Opened, Peer, Protocol, REQUEST_BYTES, StallReport,
+    TlsHandshake, Transport, Wire as Facts,
 };
 use crate::time::{Span, Timestamp};
 
@@ -37,6 +38,10 @@ const REMEMBERED: Duration = Duration::from_mins(1);
 const LOOKUPS: usize = 256;
 /// Repetitions after which bytes count as not getting through.
 const TRIES: u16 = 2;
+/// How soon after the server's words a client leaves that does not like them.
+const LEAVES: Duration = Duration::from_secs(2);
+/// Connections that must have been left so; a browser may have no use for one or two.
+const LEFT: usize = 3;
 /// A packet shorter than this passes everywhere (RFC 8200 section 5).
 const SHORT: u32 = 1_200;
 /// A server that resets a connection so long after the last request does so because it is idle.
@@ -45,12 +50,23 @@ const KEPT_ALIVE: Duration = Duration::from_secs(20);
 /// What all connections and lookups of a case tell together.
 pub(super) struct Wire<'a> {
     evidence: &'a Evidence,
+    machines: &'a Machines,
     /// When lookups of a name gave an address, and by whom.
-    found: BTreeMap<&'a HostName, Vec<(Timestamp, Option<IpAddr>)>>,
+    found: BTreeMap<&'a HostName, Vec<Found>>,
     /// Lookups by their names.
     lookups: BTreeMap<&'a HostName, Vec<&'a NameLookup>>,
+    /// Connections that the client left again and again as soon as it had seen the server's words.
+    left: BTreeSet<ConnectionId>,
     /// When tests for a captive portal were sent elsewhere, and when they were answered as they should.
     portal: Vec<(Timestamp, bool)>,
+}
+
+/// A lookup that gave an address.
+#[derive(Clone, Copy, Debug)]
+struct Found {
+    at: Timestamp,
+    resolver: Option<IpAddr>,
+    client: Option<IpAddr>,
 }
 
 const fn found(fault: Fault, certain: bool) -> Failure {
@@ -59,8 +75,8 @@ const fn found(fault: Fault, certain: bool) -> Failure {
 }
 
 impl<'a> Wire<'a> {
-    pub(super) fn new(evidence: &'a Evidence) -> Self {
-        let mut found: BTreeMap<&HostName, Vec<(Timestamp, Option<IpAddr>)>> = BTreeMap::new();
+    pub(super) fn new(evidence: &'a Evidence, machines: &'a Machines) -> Self {
+        let mut found: BTreeMap<&HostName, Vec<Found>> = BTreeMap::new();
         let mut lookups: BTreeMap<&HostName, Vec<&NameLookup>> = BTreeMap::new();
         let servers = evidence.lookups.iter().filter(|one| one.transport.is_server());
         for lookup in servers.filter(|one| one.in_scope) {
@@ -72,14 +88,15 @@ impl<'a> Wire<'a> {
                 Answer::Addresses(all) => all.iter().any(|address| !vendors::is_sink(*address)),
                 Answer::Cut | Answer::Empty | Answer::Failed(_) | Answer::None => false,
             };
-            if let (true, Some(asked)) = (good, lookup.asked) {
-                let by = lookup.resolver.map(|resolver| resolver.ip());
+            if let (true, Some(at)) = (good, lookup.asked) {
+                let resolver = lookup.resolver.map(|resolver| resolver.ip());
+                let client = machines.of_lookup(lookup);
                 let times = found.entry(&lookup.name).or_default();
                 // Of many the last counts.
                 if times.len() >= LOOKUPS {
                     times.pop();
                 }
-                times.push((asked, by));
+                times.push(Found { at, resolver, client });
             }
         }
         let tests = evidence.exchanges.iter().filter(|exchange| {
@@ -94,7 +111,8 @@ impl<'a> Wire<'a> {
                 Some((exchange.started()?, status == 511 || status / 100 == 3 && elsewhere))
             })
             .collect();
-        Self { evidence, found, lookups, portal }
+        let left = left(evidence, machines);
+        Self { evidence, machines, found, lookups, left, portal }
     }
 
     /// What was wrong, if anything was.
@@ -109,7 +127,11 @@ impl<'a> Wire<'a> {
         match connection.transport {
             // Where QUIC does not get through, TCP is used.
             Transport::Quic | Transport::Udp => None,
-            Transport::Tcp => of_connection(connection, facts, coverage, answered),
+            Transport::Tcp => {
+                let left = exchange.connection.is_some_and(|id| self.left.contains(&id));
+                of_connection(connection, facts, coverage, answered)
+                    .or_else(|| left.then(|| found(Fault::CertInvalid, false)))
+            }
         }
         .map(|found| match exchange.started() {
             Some(at) if self.is_in_portal(at) => {
@@ -128,15 +150,19 @@ impl<'a> Wire<'a> {
         before.or_else(soon).is_some_and(|(_, elsewhere)| *elsewhere)
     }
 
-    fn of_lookup(&self, lookup: &NameLookup, coverage: &InputCoverage) -> Option<Failure> {
+    fn of_lookup(&self, lookup: &'a NameLookup, coverage: &InputCoverage) -> Option<Failure> {
         let asked = lookup.asked?;
         let good = self.found.get(&lookup.name).map(Vec::as_slice).unwrap_or_default();
-        let good: Vec<_> = good.iter().filter(|(at, _)| at.plus(REMEMBERED) >= asked).collect();
+        let client = self.machines.of_lookup(lookup);
+        let good: Vec<_> = good
+            .iter()
+            .filter(|one| one.at.plus(REMEMBERED) >= asked && may_be_one(one.client, client))
+            .collect();
         let own = lookup.resolver.map(|resolver| resolver.ip());
         // Another name server may have known it; a client that was told no, and asks again, believes
         // that. One that was told nothing takes the answer of the other.
         let believed = lookup.answer != Answer::None && self.is_asked_again(lookup);
-        if good.iter().any(|(_, by)| *by == own) || !good.is_empty() && !believed {
+        if good.iter().any(|one| one.resolver == own) || !good.is_empty() && !believed {
             return None;
         }
         // Many names have addresses of the other version only.
@@ -151,9 +177,9 @@ impl<'a> Wire<'a> {
             Answer::Addresses(_) | Answer::Cut => None,
             Answer::Failed(3) => Some(found(Fault::NameMissing, certain)),
             Answer::Failed(_) => Some(found(Fault::NameLookupFailed, certain)),
-            // A name may have addresses of one kind only.
+            // A name may have addresses of version 6 alone, not of version 4 alone without them.
             Answer::Empty => {
-                self.is_empty_for_both(lookup).then(|| found(Fault::NameMissing, false))
+                self.is_empty_for_four(lookup).then(|| found(Fault::NameMissing, false))
             }
             Answer::None => {
                 let one_sided = coverage.wire.as_ref().is_none_or(|wire| wire.is_one_sided);
@@ -165,19 +191,22 @@ impl<'a> Wire<'a> {
         }
     }
 
-    fn of_name(&self, name: &HostName) -> &[&'a NameLookup] {
-        self.lookups.get(name).map(Vec::as_slice).unwrap_or_default()
+    /// Lookups of the same name by the same computer, as far as computers are told apart.
+    fn alike(&self, lookup: &'a NameLookup) -> impl Iterator<Item = &'a NameLookup> + '_ {
+        let all = self.lookups.get(&lookup.name).map(Vec::as_slice).unwrap_or_default();
+        let client = self.machines.of_lookup(lookup);
+        all.iter().copied().filter(move |one| may_be_one(self.machines.of_lookup(one), client))
     }
 
     /// Whether the addresses of version 4 were asked for too, and not found either.
-    fn is_asked_for_both(&self, lookup: &NameLookup) -> bool {
-        self.of_name(&lookup.name).iter().any(|one| {
+    fn is_asked_for_both(&self, lookup: &'a NameLookup) -> bool {
+        self.alike(lookup).any(|one| {
             one.kind == Some(1) && !matches!(one.answer, Answer::Addresses(_) | Answer::Cut)
         })
     }
 
     /// Whether the same client asked the same name server for the name again, and again in vain.
-    fn is_asked_again(&self, lookup: &NameLookup) -> bool {
+    fn is_asked_again(&self, lookup: &'a NameLookup) -> bool {
         let again = |one: &NameLookup| {
             one.name == lookup.name
                 && one.kind == lookup.kind
@@ -187,22 +216,73 @@ impl<'a> Wire<'a> {
                     .zip(lookup.asked)
                     .is_some_and(|(one, other)| one.max(other).since(one.min(other)) >= PATIENCE)
         };
-        lookup.kind != Some(28) && self.of_name(&lookup.name).iter().any(|one| again(one))
+        lookup.kind != Some(28) && self.alike(lookup).any(again)
     }
 
-    fn is_empty_for_both(&self, lookup: &NameLookup) -> bool {
-        let empty = |kind: u16| {
-            self.of_name(&lookup.name)
-                .iter()
-                .any(|one| one.kind == Some(kind) && one.answer == Answer::Empty)
-        };
-        empty(1) && empty(28)
+    fn is_empty_for_four(&self, lookup: &'a NameLookup) -> bool {
+        self.alike(lookup).any(|one| one.kind == Some(1) && one.answer == Answer::Empty)
     }
+}
+
+/// Connections of hosts that a client left again and again as soon as it had the server's part of the
+/// handshake, and never used: clients that do not accept a certificate mostly leave without a word.
+fn left(evidence: &Evidence, machines: &Machines) -> BTreeSet<ConnectionId> {
+    let mut by_host: BTreeMap<_, (bool, Vec<(ConnectionId, Timestamp)>)> = BTreeMap::new();
+    for (number, connection) in (0..).zip(&evidence.connections) {
+        let Some(name) = connection.server_name.as_ref().filter(|_| connection.in_scope) else {
+            continue;
+        };
+        let client = machines.of_connection(connection);
+        let (used, left) = by_host.entry((name, client)).or_default();
+        let tls = connection.tls.as_deref();
+        *used |= tls.is_some_and(|tls| tls.completed == Some(true) && !connection.is_unused());
+        if let Some(at) = tls.and_then(|tls| is_left(connection, tls)) {
+            left.push((ConnectionId(number), at));
+        }
+    }
+    let again = |left: &[(ConnectionId, Timestamp)]| {
+        let apart = left.first().zip(left.last()).map(|(first, last)| last.1.since(first.1));
+        left.len() >= LEFT && apart >= Some(RETRY)
+    };
+    by_host
+        .into_values()
+        .filter(|(used, left)| !used && again(left))
+        .flat_map(|(_, left)| left)
+        .map(|(id, _)| id)
+        .collect()
+}
+
+/// When a client left a handshake of which it had seen the certificate, or whatever stands for it, that
+/// nothing is known to be wrong with.
+fn is_left(connection: &Connection, tls: &TlsHandshake) -> Option<Timestamp> {
+    let facts = connection.wire.as_deref()?;
+    let established = matches!(connection.opened, Opened::Established { .. });
+    let flight = facts.payload[1].map(Span::last).filter(|_| established)?;
+    let by_client = facts.reset.filter(|reset| reset.by == Peer::Client).map(|reset| reset.time);
+    let at = [by_client, facts.ended[0]].into_iter().flatten().min()?;
+    let by_server = facts.ended[1].is_some_and(|end| end <= at);
+    let expected = tls
+        .certificate
+        .as_ref()
+        .is_some_and(|certificate| vendors::is_expected_issuer(&certificate.issuer));
+    let silent = tls.server_hello.is_some()
+        && tls.alerts.is_empty()
+        && !tls.certificate_requested
+        && tls.resumed != Some(true)
+        && connection.is_unused();
+    let stalled = facts.stall.iter().flatten().any(|stall| stall.tries > 0);
+    let soon = at.since(flight) < LEAVES && !stalled;
+    (silent && soon && !by_server && !expected).then_some(at)
 }
 
 /// How long the capture went on after a time.
 fn waited(coverage: &InputCoverage, from: Timestamp) -> Duration {
     coverage.span.map_or(Duration::ZERO, |span| span.last().since(from))
+}
+
+/// Whether a capture is known to lack packets that were on the line.
+fn is_lossy(coverage: &InputCoverage) -> bool {
+    coverage.wire.as_ref().is_some_and(|wire| wire.dropped > 0 || wire.missing > 0)
 }
 
 fn of_connection(
@@ -221,8 +301,9 @@ fn of_connection(
             // A try that another one followed was given time; the last one may have had none.
             let asked = facts.asked?;
             let counts = match tries {
-                // A client asks again: where it did not, it may have had no need to.
-                0 | 1 => waited(coverage, asked.first()) >= PATIENCE,
+                // A client asks again: where it did not, it may have had no need to, or the capture
+                // that lacks other packets lacks the answer.
+                0 | 1 => waited(coverage, asked.first()) >= PATIENCE && !is_lossy(coverage),
                 2 => asked.length() >= RETRY,
                 _ => asked.length() >= RETRY.saturating_mul(2),
             };

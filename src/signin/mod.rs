@@ -8,6 +8,7 @@
 //! attempt belongs to one user.
 
 mod answers;
+mod aside;
 mod asked;
 mod assemble;
 mod attempt;
@@ -16,11 +17,13 @@ mod clock;
 mod conclude;
 mod correlate;
 mod dark;
+mod disagree;
 mod echo;
 mod expose;
 mod failure;
 mod hidden;
 mod join;
+mod machines;
 mod markup;
 mod outcome;
 mod request;
@@ -39,6 +42,8 @@ pub use attempt::{
 };
 pub use client::{Browser, Client, System, client, failure_name, proxy};
 pub use clock::ClockReading;
+pub use disagree::{Disagreement, DisagreementKind};
 pub use failure::{Failure, FailureKind, FailureSide, interceptor};
 pub use join::Joined;
+pub use machines::Computer;
 pub use traffic::{Expected, Traffic, TrafficKind};

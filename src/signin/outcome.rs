@@ -618,6 +618,8 @@ impl Walk<'_> {
                     }
                 } else if code == 70_016 {
                     return;
+                } else if row.outcome == Some(Outcome::OtherError) {
+                    (Outcome::OtherError, row.effective_side())
                 } else {
                     // No session was found, without a word of MFA.
                     (Outcome::OtherError, Side::Application)

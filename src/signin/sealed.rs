@@ -8,9 +8,11 @@
 //! for it, at that time or later.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use super::failure::{Failure, FailureKind, FailureSide};
+use super::machines::{Machines, may_be_one};
 use super::{
     AttemptId, Blockage, Flow, MfaState, Outcome, Phase, Side, SignInAttempt, Step, StepKind,
     StepResult, Veil,
@@ -85,6 +87,7 @@ impl Host<'_> {
         // What looks like an alert in place of the client's last word leaves little doubt.
         let refused = FailureKind::Fault(Fault::CertUntrusted);
         let sure = known.is_none()
+            && !is_lone_break(&all)
             && all.iter().any(|bad| bad.failure.certain || bad.failure.kind == refused);
         let first = all.iter().filter_map(|bad| bad.exchange.started()).min();
         let last = all.iter().filter_map(|bad| bad.exchange.started()).max();
@@ -94,12 +97,70 @@ impl Host<'_> {
     }
 }
 
-/// The attempt that encrypted traffic shows to have failed, where it shows one.
-pub(super) fn attempt(
+/// What of a case is looked at: all of it, or what one computer did.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct View<'a> {
+    pub evidence: &'a Evidence,
+    pub failures: &'a BTreeMap<ExchangeId, Failure>,
+    pub machines: &'a Machines,
+    /// The computer, where one is told apart from others.
+    pub client: Option<IpAddr>,
+}
+
+impl<'a> View<'a> {
+    /// Encrypted requests.
+    fn hidden(self) -> impl Iterator<Item = (ExchangeId, &'a Exchange)> {
+        self.evidence.numbered().filter(move |(_, exchange)| {
+            let of = || self.machines.of_exchange(self.evidence, exchange);
+            exchange.is_hidden() && (self.client.is_none() || may_be_one(self.client, of()))
+        })
+    }
+
+    /// Connections to the service.
+    fn to_service(self) -> impl Iterator<Item = &'a Connection> {
+        self.evidence.connections.iter().filter(move |connection| {
+            connection
+                .server_name
+                .as_ref()
+                .is_some_and(|name| hosts::is_sign_in_service(name.as_str()))
+                && may_be_one(self.client, self.machines.of_connection(connection))
+        })
+    }
+}
+
+/// The attempts that encrypted traffic shows to have failed, one for each computer at most.
+pub(super) fn attempts(
     evidence: &Evidence,
     failures: &BTreeMap<ExchangeId, Failure>,
-) -> Option<SignInAttempt> {
-    let hosts = seen(evidence, failures);
+    machines: &Machines,
+) -> Vec<SignInAttempt> {
+    let view = View { evidence, failures, machines, client: None };
+    let all: Vec<_> = machines.addresses().collect();
+    if all.is_empty() {
+        return attempt(view).into_iter().collect();
+    }
+    let each = all.into_iter().map(|client| View { client: Some(client), ..view });
+    each.filter_map(attempt)
+        .zip(1..)
+        .map(|(one, id)| SignInAttempt { id: AttemptId(id), ..one })
+        .collect()
+}
+
+/// Whether all there is is one connection that was of use and then broke: a client goes on with another
+/// one, and where none is seen the capture was over.
+fn is_lone_break(all: &[&Bad<'_>]) -> bool {
+    let [only] = all else { return false };
+    only.exchange.is_answered()
+        && matches!(
+            only.failure.kind,
+            FailureKind::Fault(Fault::ClosedWithoutAnswer | Fault::Incomplete | Fault::Reset)
+        )
+}
+
+/// The attempt that encrypted traffic shows to have failed, where it shows one.
+pub(super) fn attempt(view: View<'_>) -> Option<SignInAttempt> {
+    let evidence = view.evidence;
+    let hosts = seen(view);
     let standing = |host: &&Host<'_>| !host.standing().is_empty();
     let carried = evidence.coverage.inputs.iter().filter_map(|one| one.wire.as_ref()).any(|wire| {
         wire.tunnels.iter().any(|(tunnel, count, _)| *tunnel == Tunnel::Vpn && *count > BUSY)
@@ -126,9 +187,9 @@ pub(super) fn attempt(
         let scripts: Vec<&Host<'_>> = hosts.iter().filter(|host| host.is_script()).collect();
         let dead = scripts.iter().filter(|host| standing(host)).count();
         let last = scripts.iter().flat_map(|host| host.standing()).map(|bad| bad.at).max();
-        let goes_on = last.is_some_and(|last| asked_after(evidence, last.plus(GOES_ON)));
+        let goes_on = last.is_some_and(|last| asked_after(view, last.plus(GOES_ON)));
         let stood_in = last.is_some_and(|last| scripts.iter().any(|host| host.is_good_after(last)));
-        let runs = last.is_some_and(|last| polls_after(evidence, last));
+        let runs = last.is_some_and(|last| polls_after(view, last));
         if dead > 0 && dead == scripts.len() && !stood_in && !runs && !goes_on {
             if scripts.len() == 1 {
                 doubts.push("the other host that has the same scripts was not asked");
@@ -144,7 +205,7 @@ pub(super) fn attempt(
             let bad = host.standing();
             let last = bad.iter().map(|bad| bad.at).max();
             let first = bad.iter().map(|bad| bad.at).min();
-            first >= reached && !last.is_some_and(|at| asked_after(evidence, at.plus(GOES_ON)))
+            first >= reached && !last.is_some_and(|at| asked_after(view, at.plus(GOES_ON)))
         };
         let dead: Vec<&Host<'_>> = providers.filter(standing).filter(after).collect();
         if with_service && !dead.is_empty() {
@@ -175,17 +236,16 @@ pub(super) fn attempt(
         exchanges: bad.iter().map(|bad| bad.id).collect(),
     };
     let decided_by = bad.iter().map(|bad| bad.exchange.at).collect();
-    Some(made(evidence, failures, blockage, decided_by, doubts))
+    if view.client.is_some() {
+        doubts.push("several computers are in the capture, and this is what one of them saw");
+    }
+    Some(made(view, blockage, decided_by, doubts))
 }
 
 /// Whether the service was sent something as long as a request after a time, and answered it.
-fn asked_after(evidence: &Evidence, at: Timestamp) -> bool {
-    evidence.connections.iter().any(|connection| {
-        let service = connection
-            .server_name
-            .as_ref()
-            .is_some_and(|name| hosts::is_sign_in_service(name.as_str()));
-        let wire = connection.wire.as_ref().filter(|_| service);
+fn asked_after(view: View<'_>, at: Timestamp) -> bool {
+    view.to_service().any(|connection| {
+        let wire = connection.wire.as_ref();
         let asked = wire.and_then(|wire| wire.last_request).filter(|asked| *asked > at);
         let answered = wire.and_then(|wire| wire.payload[1]).map(Span::last);
         asked.is_some_and(|asked| answered.is_some_and(|answered| answered > asked))
@@ -194,14 +254,9 @@ fn asked_after(evidence: &Evidence, at: Timestamp) -> bool {
 }
 
 /// Whether the page of a sign-in was at work after a time: it asked the service again and again.
-fn polls_after(evidence: &Evidence, at: Timestamp) -> bool {
-    evidence.connections.iter().any(|connection| {
-        let service = connection
-            .server_name
-            .as_ref()
-            .is_some_and(|name| hosts::is_sign_in_service(name.as_str()));
-        service && polls(connection) && connection.span.is_some_and(|span| span.last() > at)
-    })
+fn polls_after(view: View<'_>, at: Timestamp) -> bool {
+    view.to_service()
+        .any(|connection| polls(connection) && connection.span.is_some_and(|span| span.last() > at))
 }
 
 /// Whether a connection has the shape of a page that polls.
@@ -256,7 +311,12 @@ pub(super) fn veils(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
             if to_service && !veils.iter().any(|(known, _)| *known == veil) {
                 veils.push((veil, connection.at));
             }
-            let seals = connection.tls.is_some() && connection.opened == Opened::MidStream;
+            let both = || {
+                let wire = connection.wire.as_ref();
+                wire.is_some_and(|wire| wire.payload.iter().all(Option::is_some))
+            };
+            let seals = connection.opened == Opened::MidStream
+                && (connection.tls.is_some() || proxy && both());
             unnamed = unnamed.or(seals.then_some(connection.at));
             continue;
         };
@@ -293,9 +353,9 @@ fn is_underway(connection: &Connection) -> bool {
 }
 
 /// What was seen of each host, by its hidden requests.
-fn seen<'a>(evidence: &'a Evidence, failures: &BTreeMap<ExchangeId, Failure>) -> Vec<Host<'a>> {
+fn seen(view: View<'_>) -> Vec<Host<'_>> {
     let mut found: BTreeMap<&HostName, Host<'_>> = BTreeMap::new();
-    for (id, exchange) in evidence.numbered().filter(|(_, exchange)| exchange.is_hidden()) {
+    for (id, exchange) in view.hidden() {
         let Some(row) = hosts::host(exchange.host().as_str()) else { continue };
         let role = row.role;
         let Some((start, end)) = exchange.started().zip(exchange.ended()) else { continue };
@@ -308,7 +368,7 @@ fn seen<'a>(evidence: &'a Evidence, failures: &BTreeMap<ExchangeId, Failure>) ->
             bad: Vec::new(),
             order: id,
         });
-        match failures.get(&id) {
+        match view.failures.get(&id) {
             Some(failure) => {
                 let at = if exchange.is_answered() { end } else { start };
                 host.bad.push(Bad { id, exchange, failure: *failure, at });
@@ -324,8 +384,7 @@ fn seen<'a>(evidence: &'a Evidence, failures: &BTreeMap<ExchangeId, Failure>) ->
 }
 
 fn made(
-    evidence: &Evidence,
-    failures: &BTreeMap<ExchangeId, Failure>,
+    view: View<'_>,
     blockage: Blockage,
     decided_by: Vec<EvidenceRef>,
     doubts: Vec<&'static str>,
@@ -333,8 +392,8 @@ fn made(
     let deciding: BTreeSet<ExchangeId> = blockage.exchanges.iter().copied().collect();
     let mut steps: Vec<Step> = Vec::new();
     let mut times: Vec<Timestamp> = Vec::new();
-    for (id, exchange) in evidence.numbered().filter(|(_, exchange)| exchange.is_hidden()) {
-        let failure = failures.get(&id);
+    for (id, exchange) in view.hidden() {
+        let failure = view.failures.get(&id);
         let counts = deciding.contains(&id);
         let service = hosts::is_sign_in_service(exchange.host().as_str());
         if !(counts || service && exchange.is_answered()) {
@@ -412,6 +471,7 @@ fn made(
         is_look: false,
         note: None,
         return_host: None,
+        client: view.client,
         overridden_by: None,
     }
 }

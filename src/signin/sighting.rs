@@ -1,5 +1,7 @@
 //! One exchange seen as part of a sign-in.
 
+use std::net::IpAddr;
+
 use super::answers::{CredentialAnswer, Page, SasAnswer};
 use super::{Carrier, Failure, Flow, Guid};
 use crate::entra::{HostRole, StepKind};
@@ -37,6 +39,8 @@ pub(super) struct Sighting {
     pub page_number: Option<u32>,
     /// The program that made the request, where the capture names it.
     pub process: Option<Box<str>>,
+    /// The computer that made it, where the capture has several.
+    pub client: Option<IpAddr>,
     pub started: Option<Timestamp>,
     pub ended: Option<Timestamp>,
     pub host: HostName,

@@ -1,5 +1,8 @@
 //! What must follow the MFA page in the flow of the method, and what of it is in the capture.
 //!
+//! Beside it stands where the service sends a client for more: the host that asks for the certificate of
+//! the device, the page of registration.
+//!
 //! The page needs its script; the script begins the method; a method that is answered elsewhere is
 //! polled, one that is typed sends a code, one that leaves the page comes back; in the end the result
 //! is handed over. Each is seen, failed, proven absent, not due, or not known. It must not know what
@@ -12,8 +15,8 @@ use std::time::Duration;
 
 use super::conclude::is_client_seen;
 use super::dark;
-use super::sighting::Sighting;
-use crate::entra::{self, HostRole, MethodShape, ResultClass, StepKind};
+use super::sighting::{Grant, Sighting};
+use crate::entra::{self, HostRole, MethodShape, ResultClass, StepKind, hosts};
 use crate::evidence::{Absence, CoverageProof, Evidence, EvidenceRef, HostName, Unseen};
 
 /// How long the client must be seen without the next request.
@@ -30,8 +33,12 @@ pub enum TrafficKind {
     Leave,
     /// The call with the typed code (`SAS/EndAuth` as a post).
     Code,
+    /// The request to the host that asks for the certificate of the device.
+    Device,
     /// The question for the result (`SAS/EndAuth`).
     Poll,
+    /// The page where a method is registered.
+    Registration,
     /// The way back from elsewhere.
     Return,
     /// The hand-over of the result (`SAS/ProcessAuth`).
@@ -44,12 +51,19 @@ impl TrafficKind {
         match self {
             Self::Begin => "begin",
             Self::Code => "code",
+            Self::Device => "device",
             Self::Finish => "finish",
             Self::Leave => "leave",
             Self::Poll => "poll",
+            Self::Registration => "registration",
             Self::Return => "return",
             Self::Script => "script",
         }
+    }
+
+    /// Whether it belongs to the chain behind the MFA page.
+    pub const fn is_of_challenge(self) -> bool {
+        !matches!(self, Self::Device | Self::Registration)
     }
 
     /// What it is, in words.
@@ -57,9 +71,11 @@ impl TrafficKind {
         match self {
             Self::Begin => "the call that begins the method (SAS/BeginAuth)",
             Self::Code => "the call with the user's code (SAS/EndAuth)",
+            Self::Device => "the request to the host that asks for the device's certificate",
             Self::Finish => "the hand-over of the result (SAS/ProcessAuth)",
             Self::Leave => "the way to the passkey page, certificate host or external provider",
             Self::Poll => "the polls for the result (SAS/EndAuth)",
+            Self::Registration => "the page where a method is registered",
             Self::Return => "the way back to the sign-in service",
             Self::Script => "the script of the page",
         }
@@ -107,8 +123,55 @@ pub struct Expected {
     pub refs: Vec<EvidenceRef>,
 }
 
-/// What had to follow the last MFA page of an attempt; empty where none was shown.
+/// What had to follow the last MFA page of an attempt, and where the service sent the client besides.
 pub(super) fn expected(members: &[Sighting], evidence: &Evidence) -> Vec<Expected> {
+    let mut all: Vec<Expected> = sent_to_device(members, evidence).into_iter().collect();
+    all.extend(of_challenge(members, evidence));
+    all.extend(sent_to_register(members, evidence));
+    all
+}
+
+/// The request for the device's certificate, where the service sent the client for it.
+fn sent_to_device(members: &[Sighting], evidence: &Evidence) -> Option<Expected> {
+    let is_device = |host: &HostName| {
+        hosts::host(host.as_str()).is_some_and(|row| row.role == HostRole::DeviceCert)
+    };
+    let at = members.iter().rposition(|one| one.next_host.as_ref().is_some_and(is_device))?;
+    let (anchor, after) = split(members, at)?;
+    let host = anchor.next_host.clone();
+    let asked = |one: &Sighting| one.role == Some(HostRole::DeviceCert) && !is_open_tunnel(one);
+    Some(Expected { host, ..of(TrafficKind::Device, asked, anchor, after, evidence) })
+}
+
+/// The page of registration, where the service wanted a method registered and the user did not pass that.
+fn sent_to_register(members: &[Sighting], evidence: &Evidence) -> Option<Expected> {
+    let is_page = |one: &Sighting| {
+        let id = one.page.as_ref().and_then(|page| page.id.as_deref());
+        id.and_then(entra::page).is_some_and(|row| row.step == StepKind::Registration)
+    };
+    let at = members.iter().rposition(is_page)?;
+    let (anchor, after) = split(members, at)?;
+    let asked = |one: &Sighting| {
+        one.role == Some(HostRole::MfaRegistration) && one.is_main && !is_open_tunnel(one)
+    };
+    let passed = after.iter().any(|one| one.grant != Grant::None);
+    if passed && !after.iter().any(asked) {
+        return None;
+    }
+    Some(of(TrafficKind::Registration, asked, anchor, after, evidence))
+}
+
+fn split(members: &[Sighting], at: usize) -> Option<(&Sighting, &[Sighting])> {
+    Some((members.get(at)?, members.get(at.saturating_add(1)..)?))
+}
+
+/// A tunnel that was opened and says nothing of what went on in it.
+const fn is_open_tunnel(one: &Sighting) -> bool {
+    one.is_tunnel && one.failure.is_none()
+}
+
+/// What had to follow the last MFA page; empty where none was shown.
+fn of_challenge(members: &[Sighting], evidence: &Evidence) -> Vec<Expected> {
     let Some(page_at) = members.iter().rposition(is_mfa_page) else { return Vec::new() };
     let Some(page) = members.get(page_at) else { return Vec::new() };
     let after = members.get(page_at.saturating_add(1)..).unwrap_or_default();
@@ -170,6 +233,8 @@ const fn kinds(shape: Option<MethodShape>) -> &'static [TrafficKind] {
 fn is_of(kind: TrafficKind, one: &Sighting) -> bool {
     match kind {
         TrafficKind::Begin => one.kind == StepKind::MfaBegin,
+        // Those are told by their hosts.
+        TrafficKind::Device | TrafficKind::Registration => false,
         // A typed code and a poll go to one address.
         TrafficKind::Code | TrafficKind::Poll => {
             matches!(one.kind, StepKind::MfaCode | StepKind::MfaPoll)
@@ -241,8 +306,19 @@ fn missing(kind: TrafficKind, anchor: &Sighting) -> Expected {
 }
 
 fn one(kind: TrafficKind, anchor: &Sighting, after: &[Sighting], evidence: &Evidence) -> Expected {
+    of(kind, |one| is_of(kind, one), anchor, after, evidence)
+}
+
+/// What became of the requests behind one step that answer to a description.
+fn of(
+    kind: TrafficKind,
+    is_asked: impl Fn(&Sighting) -> bool,
+    anchor: &Sighting,
+    after: &[Sighting],
+    evidence: &Evidence,
+) -> Expected {
     let tries: Vec<&Sighting> =
-        after.iter().filter(|one| is_of(kind, one) && one.started >= anchor.started).collect();
+        after.iter().filter(|one| is_asked(one) && one.started >= anchor.started).collect();
     // What was tried again and came through is no failure; what failed to the end is one.
     if let Some(last) = tries.iter().rfind(|one| one.answered || one.failure.is_some()) {
         let traffic = if last.failure.is_none() { Traffic::Seen } else { Traffic::Failed };

@@ -99,6 +99,7 @@ fn blank(
         input: exchange.at.input,
         page_number: exchange.page,
         process: exchange.process.clone(),
+        client: None,
         started: exchange.started(),
         ended: exchange.ended(),
         host: exchange.host().clone(),
@@ -299,7 +300,8 @@ fn read_response(
     sighting.body_missing = is_missing(sighting.kind, response, at_service);
     read_body(sighting, exchange, response, at_service);
     let asked = matches!(sighting.kind, StepKind::MfaBegin | StepKind::MfaPoll | StepKind::MfaCode);
-    if asked && at_service && response.status == 200 && sighting.sas.is_none() {
+    let final_status = response.status == 200 || response.status >= 400;
+    if asked && at_service && final_status && sighting.sas.is_none() {
         // An answer that does not say what these calls always say tells as little as none.
         sighting.body_missing |= sighting.page.is_none() && sighting.codes.is_empty();
     }
@@ -675,8 +677,12 @@ fn describe(sighting: &mut Sighting) {
     if words.is_empty() && sighting.codes.is_empty() {
         words.extend(sighting.oauth_error.clone());
     }
-    if sighting.body_missing {
-        words.push("body not in the capture".to_owned());
+    match sighting.status.filter(|status| *status >= 400) {
+        Some(status) if sighting.body_missing => {
+            words.push(format!("status {status} without a word of the service"));
+        }
+        _ if sighting.body_missing => words.push("body not in the capture".to_owned()),
+        _ => {}
     }
     if sighting.cancelled {
         words.push("cancelled".to_owned());

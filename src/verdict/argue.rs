@@ -38,15 +38,17 @@ pub(super) fn against(
     out
 }
 
-/// Findings about the capture that put the kind of cause in doubt.
+/// Findings about the capture that put the kind of cause in doubt; one told milder than its rule's
+/// severity does not.
 pub(super) fn doubting<'a>(
     findings: &'a [Finding],
     cause: Option<&Finding>,
 ) -> impl Iterator<Item = &'a Finding> {
     let family = cause.map(|cause| cause.meta.family);
-    findings
-        .iter()
-        .filter(move |finding| family.is_some_and(|one| finding.meta.doubts.contains(&one)))
+    findings.iter().filter(move |finding| {
+        finding.severity >= finding.meta.severity
+            && family.is_some_and(|one| finding.meta.doubts.contains(&one))
+    })
 }
 
 /// A host that is called unreachable and answers other requests is not blocked as a whole.

@@ -88,7 +88,10 @@ fn of_attempt(
         host: hosts.first().cloned(),
         hosts,
         confidence,
-        summary: summary::summary(attempt, cause, confidence),
+        summary: summary::beside(
+            summary::summary(attempt, cause, confidence),
+            findings.iter().find(|one| attempt.side == Side::NothingWrong && is_beside(one, index)),
+        ),
         evidence_for,
         evidence_against,
         ruled_out: argue::set_aside(evidence, signin, attempt, findings),
@@ -96,6 +99,14 @@ fn of_attempt(
         unseen,
         next_capture: next,
     }
+}
+
+/// Whether a finding tells of trouble that a sign-in which went through had all the same.
+fn is_beside(finding: &Finding, attempt: Option<usize>) -> bool {
+    finding.attempt == attempt
+        && finding.severity >= Severity::Warning
+        && finding.meta.side == Some(Side::Application)
+        && finding.meta.family != Family::Cap
 }
 
 /// Where the exchanges stand that stopped the attempt.

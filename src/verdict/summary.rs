@@ -228,6 +228,14 @@ pub(super) fn summary(
     }
 }
 
+/// An answer, and what else is to be said at once.
+pub(super) fn beside(text: Text, finding: Option<&Finding>) -> Text {
+    match finding {
+        Some(finding) => text.with(" But ").with_text(&finding.summary).with("."),
+        None => text,
+    }
+}
+
 /// In which way a challenge was left.
 fn left(attempt: &SignInAttempt) -> &'static str {
     let absent = |kind| {

@@ -17,7 +17,8 @@ pub(super) fn write(page: &mut Page, report: &ReportInput<'_>, attempt: &SignInA
     if attempt.expected.is_empty() {
         return;
     }
-    page.heading("What had to follow the MFA page");
+    let posed = attempt.expected.iter().any(|one| one.kind.is_of_challenge());
+    page.heading(if posed { "What had to follow the MFA page" } else { "What had to follow" });
     for one in &attempt.expected {
         let (word, tone) = state(one.traffic);
         let cells = [("  ", Tone::Plain), (word, tone)];

@@ -191,6 +191,7 @@ fn kept_from_handshake(
             tcp.now += 90;
             tcp.client_closes();
         }
+        "client-leaves-unused" => leaves_unused(tcp, hello, session, newest, host, event),
         "close-after-hello" => {
             tcp.client(hello);
             tcp.acked();
@@ -236,6 +237,33 @@ fn kept_from_handshake(
         _ => return false,
     }
     true
+}
+
+/// The handshake is finished, and the client leaves without a word: Windows looks at the certificate
+/// when all else is done.
+fn leaves_unused(
+    tcp: &mut Tcp<'_>,
+    hello: &[u8],
+    session: &Session,
+    newest: bool,
+    host: &Host,
+    event: &Event,
+) {
+    tcp.client(hello);
+    let flight = flight(tcp, session, newest, host, event, false);
+    tcp.server(&flight, 1_500);
+    tcp.now += 2_800;
+    if newest {
+        let last = Session::finished_13(&mut tcp.network.random);
+        tcp.client(&last);
+    } else {
+        let last = Session::finished_12(&mut tcp.network.random, false);
+        tcp.client(&last);
+        let end = Session::server_finished_12(&mut tcp.network.random);
+        tcp.server(&end, 400);
+    }
+    tcp.now += 9_000;
+    tcp.client_resets();
 }
 
 /// One of the two segments of a hello gets lost, each time it is sent.

@@ -80,6 +80,13 @@ impl Player {
 
     /// Plays one event; the time at which it is over comes back.
     pub(crate) fn event(&mut self, event: &Event) -> u64 {
+        if let Some(other) = &event.of {
+            let own = std::mem::replace(&mut self.network.client, other.parse().unwrap());
+            let known = std::mem::take(&mut self.network.known);
+            let end = self.event(&Event { of: None, ..event.clone() });
+            (self.network.client, self.network.known) = (own, known);
+            return end;
+        }
         let at = moment(event.at);
         let kinds = [
             &event.lookup,

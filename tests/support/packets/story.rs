@@ -105,6 +105,8 @@ pub(crate) struct Event {
     /// Something that takes several events: `desktop`, `sign-in`, `challenge`.
     pub(crate) scene: Option<String>,
 
+    /// The address of another computer whose doing it is.
+    pub(crate) of: Option<String>,
     /// What goes wrong.
     pub(crate) fault: Option<String>,
     /// How often the client tries, and how many seconds lie between the tries.

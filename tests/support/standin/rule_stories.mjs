@@ -86,6 +86,8 @@ const beside = [
   { id: "registration-nudge-skipped", text: "The push is approved, then the page that asks to set up the authenticator app (50203); the user skips it and is signed in.", service: { ...approve, nudge: true }, user: { skips: "ConvergedProofUpRedirect" }, covers: L("MFA004") },
   { id: "sms-typed-late", text: "An SMS code, typed after 40 seconds without any request, is right.", service: { ...quick, methods: ["OneWaySMS"], mfa: { codes: ["Success"] } }, user: { codes: ["482931"], type: 40000 }, covers: L("MFA007") },
   { id: "external-second-try", text: "The external provider itself refuses the first try and gives the user back without a token; the second try is fine.", service: { ...quick, methods: ["ExternalAuth"], mfa: { external: "twice" } }, covers: L("MFA008") },
+  { id: "application-loops", text: "Each time the push is approved and the application is handed its code, and each time it sends the user to sign in again: seven times in two minutes.", service: approve, parts: Array.from({ length: 7 }, (_, n) => ({ suffix: `-${n}`, gap: 9000 })), covers: P("STS006") },
+  { id: "signed-in-over-the-day", text: "The same user signs in to the same application seven times, a quarter of an hour apart; each push is approved.", service: approve, parts: Array.from({ length: 7 }, (_, n) => ({ suffix: `-${n}`, gap: 900000 })), covers: L("STS006") },
 ].map((s) => ({ family: "healthy", expected: ok, ...s }));
 
 /** The capture itself: what it is made with, and what that means. */

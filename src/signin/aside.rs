@@ -1,0 +1,97 @@
+//! Which attempts step aside for others of the same case.
+//!
+//! A success makes the failures of the same user, application and resource unimportant, an interactive
+//! sign-in the silent one that called for it, and a second try that got through the one that did not. It
+//! must not look at the evidence: attempts say enough.
+//!
+//! Invariant: attempts of different users, applications or computers never make each other step aside.
+
+use std::time::Duration;
+
+use super::machines::may_be_one;
+use super::{Flow, Outcome, SignInAttempt, Step, StepResult};
+use crate::evidence::HostName;
+
+/// How soon a sign-in that came to nothing is tried again.
+const AGAIN: Duration = Duration::from_mins(10);
+
+/// Attempts that a later success of the same user, application and resource made unimportant, and
+/// silent ones that an interactive one followed, step aside.
+pub(super) fn override_attempts(attempts: &mut [SignInAttempt]) {
+    let facts: Vec<_> = attempts
+        .iter()
+        .map(|one| {
+            let success =
+                matches!(one.outcome, Outcome::MfaCompleted | Outcome::CompletedWithoutMfa);
+            (one.id, one.flow.is_without_prompt(), success, one.first)
+        })
+        .collect();
+    let copies: Vec<SignInAttempt> = attempts.to_vec();
+    for (index, one) in attempts.iter_mut().enumerate() {
+        let done = matches!(one.outcome, Outcome::MfaCompleted | Outcome::CompletedWithoutMfa);
+        if done {
+            continue;
+        }
+        let silent = one.outcome == Outcome::InteractionRequired || one.is_look;
+        for (later, (id, later_silent, success, _)) in facts.iter().enumerate() {
+            let Some(other) = copies.get(later).filter(|_| later != index) else { continue };
+            // A tab that was opened later may have been left before the other one got through.
+            if later < index && (other.last < one.last || !*success) {
+                continue;
+            }
+            // Whoever signed in with a device code did so elsewhere, and is not named here.
+            let nameless = other.flow == Flow::DeviceCode && one.user != other.user;
+            if nameless || !is_same_case(one, other) {
+                continue;
+            }
+            let interactive = silent && !later_silent;
+            if *success || interactive || is_reached_again(one, other) {
+                one.overridden_by = Some(*id);
+                break;
+            }
+        }
+    }
+}
+
+/// Whether an attempt that came to nothing at a host was made again soon, and got through to that host.
+fn is_reached_again(one: &SignInAttempt, again: &SignInAttempt) -> bool {
+    let Some(blockage) = one.blockage.as_ref() else { return false };
+    let soon = one
+        .last
+        .zip(again.first)
+        .is_some_and(|(end, begun)| begun >= end && begun.since(end) <= AGAIN);
+    let answered = |step: &Step| {
+        matches!(step.result, StepResult::Ok | StepResult::Interrupt | StepResult::Pending)
+    };
+    let reached = |host: &HostName| {
+        again
+            .steps
+            .iter()
+            .any(|step| step.host == *host && step.kind == blockage.step && answered(step))
+    };
+    one.outcome == Outcome::SignInPreventedByNetwork
+        && one.application == again.application
+        && soon
+        && !one.steps.iter().any(answered)
+        && blockage.hosts.iter().all(reached)
+}
+
+/// Whether two attempts are for the same user, application and resource, as far as they say.
+///
+/// An application without an id is known by the host that awaits its answer.
+fn is_same_case(one: &SignInAttempt, other: &SignInAttempt) -> bool {
+    fn agree<T: PartialEq>(one: Option<&T>, other: Option<&T>) -> bool {
+        one.is_none() || other.is_none() || one == other
+    }
+    let application = match (&one.application, &other.application) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => agree(one.return_host.as_ref(), other.return_host.as_ref()),
+        _ => one.return_host.is_some() && one.return_host == other.return_host,
+    };
+    let own_name = |attempt: &SignInAttempt| attempt.flow == Flow::ClientCredentials;
+    application
+        && own_name(one) == own_name(other)
+        && may_be_one(one.client, other.client)
+        && agree(one.user.as_ref(), other.user.as_ref())
+        && agree(one.resource.as_ref(), other.resource.as_ref())
+}
