@@ -4,14 +4,20 @@
 //! readers need not know what a sign-in is.
 
 mod feeds;
+mod known;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 pub use self::feeds::rules_fed_by;
+pub use self::known::{
+    Address, Issuer, address, host_role, is_method, is_page, is_picture_host, is_question, issuer,
+    stand_ins,
+};
 use crate::capture::{self, Keys, ReadOptions, Scope, Source};
-use crate::entra::{HostRole, hosts};
+pub use crate::entra::HostRole;
+use crate::entra::hosts;
 use crate::evidence::{DiagnosticCode, Evidence, EvidenceBuilder, Input};
 use crate::finding::{Finding, RuleMeta};
 use crate::limits::Limits;

@@ -13,6 +13,7 @@
 //! * [`rules`] look for one thing each and cite where it stands.
 //! * [`verdict`] says which attempt counts, whose side it is, and what proves it.
 //! * [`report`] prints it.
+//! * [`compare`] sets two analyses side by side.
 //!
 //! ```
 //! use std::sync::atomic::AtomicBool;
@@ -41,6 +42,7 @@ pub mod analyze;
 pub mod capture;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod compare;
 pub mod entra;
 pub mod evidence;
 pub mod finding;

@@ -192,6 +192,20 @@ pub const FRAGMENTS: u32 = 2048;
 pub const FRAGMENT_AGE: std::time::Duration = std::time::Duration::from_secs(30);
 /// Tunnels one inside the other.
 pub const TUNNELS: u8 = 8;
+/// Steps of one sign-in, polls folded, that a comparison aligns: its table holds the square of it, 1 MiB.
+/// Real sign-ins have under 30.
+pub const COMPARED_STEPS: usize = 512;
+/// Hosts of one sign-in that a comparison looks at; real ones have under 20.
+pub const COMPARED_HOSTS: usize = 256;
+/// Places kept behind one value of a comparison.
+pub const COMPARED_PLACES: usize = 64;
+/// A step counts as slower only if it took at least so many times as long as the other side's...
+pub const SLOWER_TIMES: u32 = 3;
+/// ... and so much longer: below it, networks and service differ from one minute to the next.
+pub const SLOWER_BY: std::time::Duration = std::time::Duration::from_secs(2);
+/// How long a capture must go on behind a step before the lack of the next one is called one: as long
+/// as for the verdict.
+pub const COMPARED_SILENCE: std::time::Duration = std::time::Duration::from_secs(30);
 /// Records kept of the answer section of one DNS message; real answers have fewer than 30.
 pub const DNS_ANSWERS: usize = 64;
 /// Bytes of a domain name (RFC 1035 section 2.3.4), and of the text that is made of one.

@@ -16,7 +16,17 @@ const LAW: &[(&str, &[&str])] = &[
         ],
     ),
     ("capture", &["evidence", "limits", "proto", "time"]),
-    ("cli", &["analyze", "evidence", "finding", "limits", "report", "signin", "time", "verdict"]),
+    (
+        "cli",
+        &[
+            "analyze", "compare", "evidence", "finding", "limits", "report", "signin", "time",
+            "verdict",
+        ],
+    ),
+    (
+        "compare",
+        &["analyze", "evidence", "finding", "limits", "report", "signin", "time", "verdict"],
+    ),
     ("entra", &[]),
     ("evidence", &["limits", "time"]),
     ("finding", &["entra", "evidence", "time"]),

@@ -73,7 +73,7 @@ fn help_and_version_succeed() {
     let version = run(&["--version"]);
     assert_eq!(version.status.code(), Some(0));
     assert_eq!(out(&version).trim(), format!("mfatrace {}", env!("CARGO_PKG_VERSION")));
-    for command in ["explain", "rules"] {
+    for command in ["compare", "explain", "rules"] {
         assert!(text.contains(&format!("\n  {command} ")), "{command}");
         let help = run(&[command, "--help"]);
         assert_eq!(help.status.code(), Some(0), "{command}");
@@ -102,6 +102,8 @@ fn wrong_usage_is_two() {
         &["explain", "50074", "--format", "markdown"],
         &["rules", "CAP001"],
         &["--format", "json", "rules"],
+        &["--format", "json", "compare", "a.har", "b.har"],
+        &["compare", "a.har"],
     ] {
         let output = run(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");

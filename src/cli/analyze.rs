@@ -61,7 +61,7 @@ pub(super) fn run(options: &Options) -> Ending {
 }
 
 /// Analyses; as long as an archive is locked and someone sits at a terminal, asks and tries again.
-fn analyze_and_ask(options: &Options) -> Option<(Analysis, bool)> {
+pub(super) fn analyze_and_ask(options: &Options) -> Option<(Analysis, bool)> {
     let mut passwords = options.passwords.clone();
     let mut result = guarded(options, &passwords)?;
     for _ in 0..PROMPTS {
@@ -130,7 +130,7 @@ fn rendered(analysis: &Analysis, options: &Options) -> String {
 }
 
 /// Says on standard error what made the result partial.
-fn tell(evidence: &Evidence, options: &Options) {
+pub(super) fn tell(evidence: &Evidence, options: &Options) {
     for diagnostic in &evidence.diagnostics {
         let partial = diagnostic.code.is_partial() && options.detail != Detail::Brief;
         if is_unread(diagnostic.code) || partial {
@@ -154,11 +154,11 @@ fn has(evidence: &Evidence, input: &Input, which: impl Fn(DiagnosticCode) -> boo
 }
 
 /// Whether no input gave anything. A file that was read and is no capture gave its answer.
-fn is_nothing_read(evidence: &Evidence) -> bool {
+pub(super) fn is_nothing_read(evidence: &Evidence) -> bool {
     evidence.inputs.iter().all(|input| input.records == 0 && has(evidence, input, is_unread))
 }
 
-fn is_partial(evidence: &Evidence) -> bool {
+pub(super) fn is_partial(evidence: &Evidence) -> bool {
     let lost = |input: &Input| {
         input.format == Format::Unrecognised
             && has(evidence, input, |code| code == DiagnosticCode::ReadFailed)
@@ -176,7 +176,7 @@ fn locked(evidence: &Evidence) -> Vec<String> {
         .collect()
 }
 
-fn names(inputs: &[CaseInput]) -> String {
+pub(super) fn names(inputs: &[CaseInput]) -> String {
     let names: Vec<String> = inputs
         .iter()
         .map(|input| match input {

@@ -27,6 +27,7 @@ Examples:
   mfatrace customer.saz --fail-on network,severity:error
   mfatrace explain 50074 PhoneAppDenied       what these mean and what to do
   mfatrace rules                              what mfatrace looks for
+  mfatrace compare working.har failing.saz    where two sign-ins part ways
   mfatrace ./explain                          a capture named like a command
 
 Exit codes:
@@ -57,6 +58,23 @@ Case, blanks and punctuation do not count. What can be several things is shown
 as all of them.
 
 Exit codes: 0 everything was known, 2 something was not (or wrong usage).";
+
+const COMPARE_EXAMPLES: &str = "\
+Examples:
+  mfatrace compare working.har failing.saz        where do they part?
+  mfatrace compare working.har failing.pcapng --keylog keys.log
+  mfatrace compare working.saz failing.saz --format json -o comparison.json
+  mfatrace compare both.saz both.saz --working-attempt 1 --failing-attempt 2
+  mfatrace compare working.har failing.har --failing-attempt 3
+
+Of WORKING the last sign-in that worked is taken, of FAILING the one that the
+verdict follows; mfatrace CAPTURE lists the attempts with their numbers. Steps
+are aligned by what they are, not by their numbers; times, ids, users, data
+centres and numbers of polls are noise. What one capture does not show is not
+called a difference.
+
+Exit codes: 0 compared, whatever was found; 2 wrong usage; 3 neither capture
+could be read; 4 one could not, or a result is partial; 5 internal error.";
 
 const RULES_EXAMPLES: &str = "\
 Examples:
@@ -187,12 +205,122 @@ pub(super) struct Args {
 /// What else than looking at captures the program does.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Say where a sign-in that failed parts from one that worked
+    #[command(after_help = COMPARE_EXAMPLES, max_term_width = 80)]
+    Compare(Box<CompareArgs>),
     /// Say what a code, result value, TLS alert, error text or rule means and what to do
     #[command(after_help = EXPLAIN_EXAMPLES, max_term_width = 80)]
     Explain(ExplainArgs),
     /// List what mfatrace looks for
     #[command(after_help = RULES_EXAMPLES, max_term_width = 80)]
     Rules(RulesArgs),
+}
+
+/// The arguments of `compare`.
+#[derive(Debug, clap::Args)]
+pub(super) struct CompareArgs {
+    /// The capture of a sign-in that worked
+    #[arg(value_name = "WORKING")]
+    pub(super) working: PathBuf,
+
+    /// The capture of a sign-in that did not; - is the standard input
+    #[arg(value_name = "FAILING")]
+    pub(super) failing: PathBuf,
+
+    /// Form of the comparison: text for people, json (schema mfatrace-compare/1) for programs
+    #[arg(long, value_enum, default_value_t = FormatArg::Text)]
+    pub(super) format: FormatArg,
+
+    /// Write the comparison to a file
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+
+    /// Take this attempt of WORKING
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) working_attempt: Option<u32>,
+
+    /// Take this attempt of FAILING
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) failing_attempt: Option<u32>,
+
+    /// Take attempts of this user on both sides
+    #[arg(long, value_name = "NAME")]
+    pub(super) user: Option<String>,
+
+    /// How users are shown: a***e@contoso.com, as user-1, or (none) in full; secrets never are
+    #[arg(long, value_enum, default_value_t = RedactArg::Secrets)]
+    pub(super) redact: RedactArg,
+
+    /// Colours of a text; auto: on a terminal, unless `NO_COLOR` is set
+    #[arg(long, value_enum, default_value_t = ColourArg::Auto, value_name = "WHEN")]
+    pub(super) color: ColourArg,
+
+    /// Leave nothing out of a text
+    #[arg(short, long, conflicts_with = "quiet")]
+    pub(super) verbose: bool,
+
+    /// Print the answer alone
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+
+    /// Secrets of TLS that open packet captures, for both sides; they are never printed. May be given
+    /// more than once
+    #[arg(long, value_name = "FILE")]
+    pub(super) keylog: Vec<PathBuf>,
+
+    /// Passwords of protected archives, one a line; they are never printed
+    #[arg(long, value_name = "FILE")]
+    pub(super) password_file: Option<PathBuf>,
+
+    /// Do not compute the hashes of the captures
+    #[arg(long)]
+    pub(super) no_hash: bool,
+
+    /// Most bytes to read of one capture (512MiB, 4GiB)
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(super) max_input: Option<u64>,
+
+    /// Most bytes that one capture may expand to
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(super) max_expanded: Option<u64>,
+
+    /// Stop reading a capture after this time (30s, 5m) and compare what was read
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) timeout: Option<Duration>,
+}
+
+impl CompareArgs {
+    /// The arguments as they stand for one side.
+    pub(super) fn side(&self, capture: &std::path::Path, attempt: Option<u32>) -> Args {
+        Args {
+            command: None,
+            captures: vec![capture.to_owned()],
+            format: self.format,
+            output: self.output.clone(),
+            evidence: false,
+            redact: self.redact,
+            user: self.user.clone(),
+            attempt,
+            since: None,
+            until: None,
+            color: self.color,
+            verbose: self.verbose,
+            quiet: self.quiet,
+            no_hash: self.no_hash,
+            max_input: self.max_input,
+            max_expanded: self.max_expanded,
+            max_buffered: None,
+            max_body: None,
+            max_entry: None,
+            max_ratio: None,
+            max_depth: None,
+            timeout: self.timeout,
+            password_file: self.password_file.clone(),
+            keylog: self.keylog.clone(),
+            fail_on: Vec::new(),
+            exit_by_verdict: false,
+        }
+    }
 }
 
 /// The arguments of `explain`.

@@ -9,6 +9,7 @@
 
 mod analyze;
 mod args;
+mod compare;
 mod exit;
 mod explain;
 mod options;
@@ -42,6 +43,7 @@ pub fn run() -> ExitCode {
         }
     };
     let ending = match args.command.take() {
+        Some(Command::Compare(args)) => compare::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),
         None => match options::Options::resolve(args) {

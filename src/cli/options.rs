@@ -142,7 +142,7 @@ fn inputs(captures: &[PathBuf]) -> Result<Vec<CaseInput>, String> {
 /// A command that stands behind options is taken for a capture; nobody means that.
 fn refuse_late_command(captures: &[PathBuf]) -> Result<(), String> {
     let command = captures.first().and_then(|path| path.to_str()).unwrap_or_default();
-    if matches!(command, "explain" | "rules") && !Path::new(command).exists() {
+    if matches!(command, "compare" | "explain" | "rules") && !Path::new(command).exists() {
         return Err(format!(
             "{command} is a command and comes before its options: mfatrace {command} ... --format"
         ));

@@ -9,6 +9,10 @@
 #[doc = include_str!("decisions.md")]
 pub mod decisions {}
 
+/// How two sign-ins are compared, and what counts as noise.
+#[doc = include_str!("comparison.md")]
+pub mod comparison {}
+
 /// How what is told of packets agrees with tshark.
 #[doc = include_str!("agreement.md")]
 pub mod agreement {}

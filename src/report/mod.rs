@@ -7,6 +7,7 @@
 //! Invariants: equal input gives equal bytes; no secret can be written because none of the types
 //! that hold one prints it; whatever stems from a capture is made harmless for the medium.
 
+pub mod comparison;
 pub mod explain;
 pub mod handover;
 pub mod json;

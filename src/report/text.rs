@@ -7,6 +7,7 @@
 //! citation shows it; ids, URLs and queries stand on lines of their own and are never broken.
 
 mod closing;
+pub mod comparison;
 pub mod explain;
 mod handover;
 mod ladder;

@@ -70,6 +70,11 @@ impl Failure {
     const fn new(kind: FailureKind, side: FailureSide, certain: bool) -> Self {
         Self { kind, side, vendor: None, certain }
     }
+
+    /// What went wrong, in words of ours.
+    pub fn words(&self) -> String {
+        super::wire::failure_words(self.kind)
+    }
 }
 
 /// What was wrong with each exchange; those with nothing wrong, or merely given up, are not in it.

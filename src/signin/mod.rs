@@ -9,6 +9,7 @@
 
 mod answers;
 mod aside;
+mod asked;
 mod assemble;
 mod attempt;
 mod below;
@@ -34,6 +35,7 @@ mod traffic;
 mod wire;
 
 pub use crate::entra::{GuideCause, MfaState, Outcome, Side, StepKind};
+pub use asked::{Asked, asked};
 pub use assemble::reconstruct;
 use attempt::OTHER_ROOT;
 pub use attempt::{

@@ -17,7 +17,8 @@ pub struct Selection {
 }
 
 impl Selection {
-    fn allows(&self, attempt: &SignInAttempt) -> bool {
+    /// Whether it leaves this attempt to choose from.
+    pub fn allows(&self, attempt: &SignInAttempt) -> bool {
         let user = self
             .user
             .as_deref()

@@ -1,9 +1,10 @@
 //! Every output of an analysis, and what may be shown in none.
 
 use mfatrace::analyze::Analysis;
+use mfatrace::compare::compare;
 use mfatrace::evidence::Redaction;
 use mfatrace::report::text::Detail;
-use mfatrace::report::{ReportInput, json, text};
+use mfatrace::report::{ReportInput, comparison, json, text};
 
 use super::canary::Search;
 
@@ -26,6 +27,10 @@ pub(crate) fn outputs(analysis: &Analysis, all: bool) -> Vec<(String, Redaction,
         add(format!("json with evidence, {redaction:?}"), json::write(&report(true)));
         let full = text::write(&report(true), false, Detail::Full);
         add(format!("full text, {redaction:?}"), full);
+        let comparison = compare(analysis, analysis, redaction, "0");
+        add(format!("comparison as json, {redaction:?}"), comparison::json(&comparison));
+        let compared = text::comparison::write(&comparison, false, Detail::Full);
+        add(format!("comparison as text, {redaction:?}"), compared);
         if all {
             add(format!("json, {redaction:?}"), json::write(&report(false)));
             for detail in [Detail::Brief, Detail::Normal, Detail::Full] {
