@@ -122,6 +122,7 @@ mod tls_handshake_stalled;
 mod tls_hello_lost;
 mod tls_interception;
 mod tls_plain_text;
+mod tls_revocation_unreachable;
 mod tls_version_too_old;
 
 /// Everything a rule may look at.
@@ -196,6 +197,7 @@ pub static RULES: &[&dyn Rule] = &[
     &tls_hello_lost::TlsHelloLost,
     &tls_handshake_stalled::TlsHandshakeStalled,
     &tls_certificate_wrong::TlsCertificateWrong,
+    &tls_revocation_unreachable::TlsRevocationUnreachable,
     &net_blocked_by_client::NetBlockedByClient,
     &net_offline::NetOffline,
     &net_page_script_failed::NetPageScriptFailed,

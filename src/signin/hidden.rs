@@ -201,7 +201,7 @@ impl<'a> Wire<'a> {
 }
 
 /// How long the capture went on after a time.
-fn waited(coverage: &InputCoverage, from: Timestamp) -> Duration {
+pub(super) fn waited(coverage: &InputCoverage, from: Timestamp) -> Duration {
     coverage.span.map_or(Duration::ZERO, |span| span.last().since(from))
 }
 
