@@ -227,9 +227,10 @@ pub fn is_certificate_host(name: &str) -> bool {
     })
 }
 
-/// Where the status of a certificate is asked for on hosts that serve other things as well: the lists
-/// of revoked certificates of Microsoft's own authorities.
-const STATUS_LISTS: &str = "/pkiops/crl/";
+/// Where the lists of revoked certificates of Microsoft's own authorities stand on a host that serves
+/// other things as well. The authorities' own certificates stand beside them, and which of both was
+/// asked for is not kept of a path.
+const STATUS_LISTS: &str = "/pkiops/";
 
 /// Whether a client asks here whether a certificate of the service is revoked (RFC 5280 section
 /// 4.2.1.13, RFC 6960); without a path only where the host serves nothing else.
@@ -390,8 +391,7 @@ mod tests {
         let tells = tells_certificate_status;
         assert!(tells("OCSP.digicert.com", None) && tells("crl.microsoft.com", Some("/x.crl")));
         assert!(tells("www.microsoft.com", Some("/PkiOps/crl/Microsoft%20CA.crl")));
-        // Issuers' certificates and web pages are no status.
-        for path in [None, Some("/pkiops/certs/x.crt"), Some("/en-us/")] {
+        for path in [None, Some("/"), Some("/en-us/pkiops/")] {
             assert!(!tells("www.microsoft.com", path), "{path:?}");
         }
         assert!(!tells("cacerts.digicert.com", Some("/x.crt")));

@@ -98,6 +98,7 @@ mod proxy_block_page;
 mod proxy_captive_portal;
 mod proxy_inspects_certificate_host;
 mod proxy_refused_connect;
+mod proxy_script_unavailable;
 mod proxy_tenant_restriction;
 mod proxy_unreachable;
 mod proxy_upstream_failed;
@@ -187,6 +188,7 @@ pub static RULES: &[&dyn Rule] = &[
     &proxy_captive_portal::ProxyCaptivePortal,
     &proxy_tenant_restriction::ProxyTenantRestriction,
     &proxy_inspects_certificate_host::ProxyInspectsCertificateHost,
+    &proxy_script_unavailable::ProxyScriptUnavailable,
     &tls_certificate_refused::TlsCertificateRefused,
     &tls_interception::TlsInterception,
     &tls_handshake_failed::TlsHandshakeFailed,

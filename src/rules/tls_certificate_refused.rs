@@ -4,7 +4,7 @@ use super::tls_revocation_unreachable::unasked as words_of;
 use super::{Case, Meta, Rule, failed_host};
 use crate::entra::{Fault, GuideCause, Side};
 use crate::finding::{Finding, Findings, Text};
-use crate::signin::{FailureKind, StatusServers, is_refused_unchecked};
+use crate::signin::{Errand, FailureKind, is_refused_unchecked};
 
 rule! {
     /// ## What it finds
@@ -51,7 +51,7 @@ impl Rule for TlsCertificateRefused {
         let failed = case.failed_hosts(
             |failure| matches!(failure.kind, FailureKind::Fault(fault) if fault.is_certificate()),
         );
-        let servers = StatusServers::of(case.evidence, &case.signin.failures);
+        let servers = Errand::status(case.evidence, &case.signin.failures);
         for one in failed {
             let mut said = Text::of(words(one.kind));
             let unchecked = one.exchanges.iter().any(|id| {

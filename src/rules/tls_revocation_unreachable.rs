@@ -6,7 +6,7 @@ use super::{Case, Meta, Rule, about_capture, is_sign_in_host};
 use crate::entra::{GuideCause, Side, hosts};
 use crate::evidence::{EvidenceRef, HostName};
 use crate::finding::{Confidence, Finding, Findings, Refs, Severity, Text};
-use crate::signin::{FailureKind, StatusFailure, StatusServers, Unasked, is_refused_unchecked};
+use crate::signin::{Errand, FailureKind, Unmet, Why, is_refused_unchecked};
 
 rule! {
     /// ## What it finds
@@ -55,7 +55,7 @@ const WAITED: Duration = Duration::from_secs(5);
 
 impl Rule for TlsRevocationUnreachable {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
-        let servers = StatusServers::of(case.evidence, &case.signin.failures);
+        let servers = Errand::status(case.evidence, &case.signin.failures);
         let refused = refused(case);
         let waited = waited(case, &servers);
         let harmless = servers.answered || refused.is_none() && is_nothing_through(case);
@@ -89,12 +89,12 @@ impl Rule for TlsRevocationUnreachable {
 }
 
 /// Servers that could not be asked, and what kept them from answering.
-pub(super) fn unasked(failed: &[StatusFailure<'_>]) -> Text {
+pub(super) fn unasked(failed: &[Unmet<'_>]) -> Text {
     let mut text = Text::default();
     for (position, one) in failed.iter().take(NAMED).enumerate() {
         text = text.with(if position == 0 { "" } else { ", " }).with(one.host);
         text = match one.how {
-            Unasked::Status(status) => text.with(" answered with status ").with(u64::from(status)),
+            Why::Status(status) => text.with(" answered with status ").with(u64::from(status)),
             how => text.with(words(how)),
         };
     }
@@ -104,14 +104,14 @@ pub(super) fn unasked(failed: &[StatusFailure<'_>]) -> Text {
     }
 }
 
-const fn words(how: Unasked) -> &'static str {
+const fn words(how: Why) -> &'static str {
     match how {
-        Unasked::Cut => " closed the connection without an answer",
-        Unasked::Name => " could not be resolved",
-        Unasked::Page => " was answered for by a page of something else",
-        Unasked::Refused => " refused the connection",
-        Unasked::Silent => " did not answer",
-        Unasked::Other | Unasked::Status(_) => " could not be reached",
+        Why::Cut => " closed the connection without an answer",
+        Why::Name => " could not be resolved",
+        Why::Page => " was answered for by a page of something else",
+        Why::Refused => " refused the connection",
+        Why::Silent => " did not answer",
+        Why::Other | Why::Status(_) => " could not be reached",
     }
 }
 
@@ -128,7 +128,7 @@ fn refused<'a>(case: &Case<'a>) -> Option<&'a HostName> {
 /// The sign-in host in whose handshake the client waited longest while the status was asked for.
 fn waited<'a>(
     case: &Case<'a>,
-    servers: &StatusServers<'_>,
+    servers: &Errand<'_>,
 ) -> Option<(&'a HostName, Duration, EvidenceRef)> {
     case.sign_in_connections()
         .filter_map(|(host, connection, _)| {
@@ -199,7 +199,7 @@ mod tests {
     fn a_sign_in_that_passes_makes_it_information() {
         let mut capture = Capture::new();
         capture.get(OCSP, 503);
-        capture.get("http://www.microsoft.com/pkiops/certs/x.crt", 404);
+        capture.get("http://www.microsoft.com/en-us/x", 404);
         capture.healthy();
         let found = capture.found("TLS011");
         assert_eq!((found.len(), found[0].severity), (1, "info"));

@@ -1,7 +1,8 @@
-//! Whether the servers that tell the status of certificates could be asked (RFC 5280, RFC 6960).
+//! What the system asks for by itself, and whether it got that: the status of certificates (RFC 5280,
+//! RFC 6960), and the script that names the proxies.
 //!
-//! They are asked in clear, by the system and not by the page, and no step of a sign-in goes to them:
-//! what became of that is put together here out of lookups, connections and requests. It must not say
+//! Both are asked for in clear, by the system and not by the page, and no step of a sign-in goes there:
+//! what became of it is put together here out of lookups, connections and requests. It must not say
 //! whether that mattered, and it knows no rule.
 //!
 //! Invariants: nothing is called silent where the capture could not have shown the answer; of one host
@@ -10,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::expose;
 use super::failure::{Failure, FailureKind, is_page};
 use super::hidden::waited;
 use crate::entra::{Fault, hosts, vendors};
@@ -26,14 +28,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// Failures kept of one case.
 const KEPT: usize = 64;
 
-/// What kept the status of a certificate from being told.
+/// What kept a server from giving what it was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Unasked {
+pub enum Why {
     /// The connection was cut.
     Cut,
     /// The name could not be resolved.
     Name,
-    /// A page came in place of the status.
+    /// A page came in place of what was asked for.
     Page,
     /// The connection was refused.
     Refused,
@@ -47,63 +49,124 @@ pub enum Unasked {
 
 /// A server that could not be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StatusFailure<'a> {
+pub struct Unmet<'a> {
     /// Its name.
     pub host: &'a HostName,
     /// What kept it from answering.
-    pub how: Unasked,
+    pub how: Why,
     /// From the first try to the last sign of it.
     pub span: Option<Span>,
     /// Where the tries stand.
     pub places: Vec<EvidenceRef>,
 }
 
-/// What became of asking for the status of certificates.
-#[derive(Clone, Debug, Default)]
-pub struct StatusServers<'a> {
-    /// Whether one of them told what it was asked for.
-    pub answered: bool,
-    /// Those that did not, by name.
-    pub failed: Vec<StatusFailure<'a>>,
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Want {
+    /// The script that names the proxies.
+    Script,
+    /// The status of certificates.
+    Status,
 }
 
-impl<'a> StatusServers<'a> {
-    /// Looks at all that has to do with these servers.
-    pub(crate) fn of(evidence: &'a Evidence, failures: &BTreeMap<ExchangeId, Failure>) -> Self {
-        let mut found = Found::default();
-        found.exchanges(evidence, failures);
-        found.connections(evidence);
+/// What became of asking for one of these things.
+#[derive(Clone, Debug, Default)]
+pub struct Errand<'a> {
+    /// Whether a server gave what it was asked for.
+    pub answered: bool,
+    /// Those that did not, by name.
+    pub failed: Vec<Unmet<'a>>,
+}
+
+impl<'a> Errand<'a> {
+    /// What became of asking for the status of certificates.
+    pub(crate) fn status(evidence: &'a Evidence, failures: &BTreeMap<ExchangeId, Failure>) -> Self {
+        let mut found = Found::of(Want::Status, evidence, failures);
         found.lookups(evidence);
-        let Found { good, bad, .. } = found;
-        let failed = bad.into_values().filter(|one| !good.contains(one.host)).collect();
-        Self { answered: !good.is_empty(), failed }
+        found.told()
+    }
+
+    /// What became of asking for the script that names the proxies.
+    ///
+    /// That the name by which one is looked for does not exist is how most networks say that there
+    /// is none.
+    pub(crate) fn script(evidence: &'a Evidence, failures: &BTreeMap<ExchangeId, Failure>) -> Self {
+        Found::of(Want::Script, evidence, failures).told()
+    }
+
+    /// When the first of them failed, where the capture has times.
+    pub fn first_failed(&self) -> Option<Timestamp> {
+        self.failed.iter().filter_map(|one| one.span).map(Span::first).min()
     }
 
     /// Those that failed while something else went on.
-    pub fn during(&self, span: Span) -> impl Iterator<Item = &StatusFailure<'a>> {
+    pub fn during(&self, span: Span) -> impl Iterator<Item = &Unmet<'a>> {
         self.failed.iter().filter(move |one| {
             one.span.is_some_and(|own| own.first() <= span.last() && own.last() >= span.first())
         })
     }
 }
 
-#[derive(Default)]
 struct Found<'a> {
+    want: Want,
     good: BTreeSet<&'a HostName>,
-    bad: BTreeMap<&'a HostName, StatusFailure<'a>>,
+    bad: BTreeMap<&'a HostName, Unmet<'a>>,
+}
+
+impl Want {
+    /// Whether a host serves nothing else.
+    fn is_host(self, host: &HostName) -> bool {
+        match self {
+            Self::Script => is_wpad(host),
+            Self::Status => hosts::tells_certificate_status(host.as_str(), None),
+        }
+    }
+
+    fn is_exchange(self, exchange: &Exchange) -> bool {
+        let url = &exchange.request.url;
+        match self {
+            Self::Script => {
+                let path = url.path.to_ascii_lowercase();
+                let kind = exchange.response.as_ref().ok();
+                let kind = kind.and_then(|one| expose::header(&one.headers, "content-type"));
+                path.ends_with("/wpad.dat")
+                    || path.rsplit_once('.').is_some_and(|(_, kind)| kind == "pac")
+                    || kind.is_some_and(|kind| kind.to_ascii_lowercase().starts_with(SCRIPT))
+            }
+            Self::Status => hosts::tells_certificate_status(url.host.as_str(), Some(&url.path)),
+        }
+    }
+}
+
+/// The media type of a script that names the proxies.
+const SCRIPT: &str = "application/x-ns-proxy-autoconfig";
+
+/// Whether a host is the one that clients look for to find such a script, in whatever domain.
+fn is_wpad(host: &HostName) -> bool {
+    host.as_str().split('.').next() == Some("wpad")
 }
 
 impl<'a> Found<'a> {
-    fn fail(&mut self, host: &'a HostName, how: Unasked, span: Option<Span>, at: EvidenceRef) {
+    /// What connections and requests tell.
+    fn of(want: Want, evidence: &'a Evidence, failures: &BTreeMap<ExchangeId, Failure>) -> Self {
+        let mut found = Self { want, good: BTreeSet::new(), bad: BTreeMap::new() };
+        found.exchanges(evidence, failures);
+        found.connections(evidence);
+        found
+    }
+
+    fn told(self) -> Errand<'a> {
+        let Self { good, bad, .. } = self;
+        let failed = bad.into_values().filter(|one| !good.contains(one.host)).collect();
+        Errand { answered: !good.is_empty(), failed }
+    }
+
+    fn fail(&mut self, host: &'a HostName, how: Why, span: Option<Span>, at: EvidenceRef) {
         if self.bad.len() >= KEPT && !self.bad.contains_key(host) {
             return;
         }
-        let one = self.bad.entry(host).or_insert_with(|| StatusFailure {
-            host,
-            how,
-            span,
-            places: Vec::new(),
-        });
+        let one =
+            self.bad.entry(host).or_insert_with(|| Unmet { host, how, span, places: Vec::new() });
         one.span = match (one.span, span) {
             (Some(known), Some(new)) => Some(known.extended(new.first()).extended(new.last())),
             (known, new) => known.or(new),
@@ -117,12 +180,10 @@ impl<'a> Found<'a> {
     fn exchanges(&mut self, evidence: &'a Evidence, failures: &BTreeMap<ExchangeId, Failure>) {
         for (id, exchange) in evidence.numbered() {
             let url = &exchange.request.url;
-            if exchange.is_hidden()
-                || !hosts::tells_certificate_status(url.host.as_str(), Some(&url.path))
-            {
+            if exchange.is_hidden() || !self.want.is_exchange(exchange) {
                 continue;
             }
-            match of_exchange(exchange, failures.get(&id)) {
+            match self.of_exchange(exchange, failures.get(&id)) {
                 Some(Ok(())) => {
                     self.good.insert(&url.host);
                 }
@@ -132,11 +193,43 @@ impl<'a> Found<'a> {
         }
     }
 
+    /// What an exchange gave: what was asked for, nothing of use, or no sign of either.
+    fn of_exchange(
+        &self,
+        exchange: &Exchange,
+        failure: Option<&Failure>,
+    ) -> Option<Result<(), Why>> {
+        if let Some(failure) = failure {
+            let why = by_failure(failure.kind);
+            let normal = why == Why::Name && self.want == Want::Script && is_wpad(exchange.host());
+            return (!normal).then_some(Err(why));
+        }
+        match &exchange.response {
+            Ok(response) if exchange.request.method.as_ref() == "CONNECT" => {
+                (response.status >= 400).then_some(Err(Why::Status(response.status)))
+            }
+            Ok(response) => self.of_response(response),
+            Err(NoResponse::Failed { .. }) => Some(Err(Why::Other)),
+            Err(_) => None,
+        }
+    }
+
+    fn of_response(&self, response: &Response) -> Option<Result<(), Why>> {
+        match response.status {
+            200..=299 if is_page(response) => Some(Err(Why::Page)),
+            // What has not changed is told as such.
+            200..=299 | 304 => Some(Ok(())),
+            // A script may have moved; a status server sends nobody elsewhere, but a portal does.
+            300..=399 => (self.want == Want::Status).then_some(Err(Why::Page)),
+            status => Some(Err(Why::Status(status))),
+        }
+    }
+
     /// Connections that came to nothing, and those whose request was left without an answer.
     fn connections(&mut self, evidence: &'a Evidence) {
         for connection in &evidence.connections {
             let Some(host) = connection.server_name.as_ref() else { continue };
-            if !hosts::tells_certificate_status(host.as_str(), None) {
+            if !self.want.is_host(host) {
                 continue;
             }
             let Some(coverage) = evidence.coverage.of(connection.at.input) else { continue };
@@ -144,7 +237,7 @@ impl<'a> Found<'a> {
                 let end = connection.wire.as_ref().and_then(|wire| wire.asked).map(Span::last);
                 let span = connection.span.map(|span| match end {
                     // Who asks and hears nothing waits on after it asked last.
-                    Some(end) if how == Unasked::Silent => span.extended(end.plus(SILENCE)),
+                    Some(end) if how == Why::Silent => span.extended(end.plus(SILENCE)),
                     _ => span,
                 });
                 self.fail(host, how, span, connection.at);
@@ -172,60 +265,32 @@ impl<'a> Found<'a> {
         for lookup in of_servers().filter(|one| !found.contains(&one.name)) {
             let Some(coverage) = evidence.coverage.of(lookup.at.input) else { continue };
             if let Some(span) = of_lookup(lookup, coverage) {
-                self.fail(&lookup.name, Unasked::Name, Some(span), lookup.at);
+                self.fail(&lookup.name, Why::Name, Some(span), lookup.at);
             }
         }
     }
 }
 
-/// What an exchange gave: a status, nothing of use, or no sign of either.
-fn of_exchange(exchange: &Exchange, failure: Option<&Failure>) -> Option<Result<(), Unasked>> {
-    if let Some(failure) = failure {
-        return Some(Err(by_failure(failure.kind)));
-    }
-    match &exchange.response {
-        Ok(response) if exchange.request.method.as_ref() == "CONNECT" => {
-            (response.status >= 400).then_some(Err(Unasked::Status(response.status)))
-        }
-        Ok(response) => Some(of_response(response)),
-        Err(NoResponse::Failed { .. }) => Some(Err(Unasked::Other)),
-        Err(_) => None,
-    }
-}
-
-fn of_response(response: &Response) -> Result<(), Unasked> {
-    match response.status {
-        200..=299 if is_page(response) => Err(Unasked::Page),
-        // A list that has not changed is told as such.
-        200..=299 | 304 => Ok(()),
-        // A status server sends nobody elsewhere; a portal or a filter does.
-        300..=399 => Err(Unasked::Page),
-        status => Err(Unasked::Status(status)),
-    }
-}
-
-const fn by_failure(kind: FailureKind) -> Unasked {
+const fn by_failure(kind: FailureKind) -> Why {
     match kind {
-        FailureKind::BlockPage | FailureKind::CaptivePortal => Unasked::Page,
+        FailureKind::BlockPage | FailureKind::CaptivePortal => Why::Page,
         FailureKind::Fault(fault) => match fault {
             Fault::AddressInvalid
             | Fault::NameLookupFailed
             | Fault::NameMissing
-            | Fault::NameNoAnswer => Unasked::Name,
-            Fault::ConnectRefused | Fault::LocalFirewall | Fault::Prohibited => Unasked::Refused,
-            Fault::ConnectTimeout | Fault::Timeout | Fault::Unreachable => Unasked::Silent,
-            Fault::ClosedWithoutAnswer | Fault::HandshakeCut | Fault::Reset => Unasked::Cut,
-            _ => Unasked::Other,
+            | Fault::NameNoAnswer => Why::Name,
+            Fault::ConnectRefused | Fault::LocalFirewall | Fault::Prohibited => Why::Refused,
+            Fault::ConnectTimeout | Fault::Timeout | Fault::Unreachable => Why::Silent,
+            Fault::ClosedWithoutAnswer | Fault::HandshakeCut | Fault::Reset => Why::Cut,
+            _ => Why::Other,
         },
-        FailureKind::ProxyAuthentication => Unasked::Status(407),
-        FailureKind::Service { status } => Unasked::Status(status),
-        FailureKind::ProxyRefused | FailureKind::ProxyUpstream | FailureKind::Unnamed => {
-            Unasked::Other
-        }
+        FailureKind::ProxyAuthentication => Why::Status(407),
+        FailureKind::Service { status } => Why::Status(status),
+        FailureKind::ProxyRefused | FailureKind::ProxyUpstream | FailureKind::Unnamed => Why::Other,
     }
 }
 
-fn of_connection(connection: &Connection, coverage: &InputCoverage) -> Option<Unasked> {
+fn of_connection(connection: &Connection, coverage: &InputCoverage) -> Option<Why> {
     let facts = connection.wire.as_deref()?;
     if facts.is_proxied
         || facts.is_one_sided
@@ -235,11 +300,11 @@ fn of_connection(connection: &Connection, coverage: &InputCoverage) -> Option<Un
     }
     let asked = facts.asked.map(Span::first);
     match connection.opened {
-        Opened::Refused => Some(Unasked::Refused),
-        Opened::Unreachable { .. } => Some(Unasked::Silent),
+        Opened::Refused => Some(Why::Refused),
+        Opened::Unreachable { .. } => Some(Why::Silent),
         Opened::Unanswered { tries } => {
             let counts = tries > 1 || asked.is_some_and(|at| waited(coverage, at) >= PATIENCE);
-            counts.then_some(Unasked::Silent)
+            counts.then_some(Why::Silent)
         }
         Opened::Established { .. } | Opened::MidStream => {
             let [client, server] = facts.payload;
@@ -247,12 +312,12 @@ fn of_connection(connection: &Connection, coverage: &InputCoverage) -> Option<Un
             let [client_end, server_end] = facts.ended;
             let reset = facts.reset.is_some_and(|reset| reset.by == Peer::Server);
             if reset || server_end.is_some_and(|at| client_end.is_none_or(|client| at <= client)) {
-                return Some(Unasked::Cut);
+                return Some(Why::Cut);
             }
             let left = client_end.or(facts.reset.map(|reset| reset.time));
             let silent =
                 left.map_or_else(|| waited(coverage, sent.last()), |left| left.since(sent.last()));
-            (silent >= SILENCE).then_some(Unasked::Silent)
+            (silent >= SILENCE).then_some(Why::Silent)
         }
     }
 }
