@@ -4,6 +4,8 @@
 mod support;
 
 use mfatrace::analyze::Analysis;
+use mfatrace::evidence::Redaction;
+use mfatrace::report::{ReportInput, json};
 use serde_json::{Value, json};
 
 use support::archive::{unzip, zip};
@@ -435,4 +437,28 @@ fn a_page_of_a_consumer_tenant_is_the_services_own() {
     .field("Vary", "x");
     let analysis = tell(&[page, a_minute_later()]);
     assert_ne!(analysis.verdict.side.as_str(), "network", "{}", verdict(&analysis));
+}
+
+/// A proxy that refuses or fails is named with address, port and name, so that its team is found.
+#[test]
+fn the_proxy_that_refused_is_named() {
+    for capture in ["proxy-connect-403", "proxy-connect-502", "proxy-407-last"] {
+        let path = support::root().join(format!("captures/packets/{capture}.pcap"));
+        let analysis = run_bytes(std::fs::read(path).unwrap());
+        let report = json::write(&ReportInput {
+            evidence: &analysis.evidence,
+            signin: &analysis.signin,
+            findings: &analysis.findings,
+            verdict: &analysis.verdict,
+            redaction: Redaction::Secrets,
+            with_evidence: false,
+            tool_version: "0",
+        });
+        let report: Value = serde_json::from_str(&report).unwrap();
+        let host = &report["handover"]["network"]["hosts"][0];
+        assert_eq!(host["via"], "proxy", "{capture}");
+        let wanted = json!(["proxy.corp.contoso.example:8080", "10.20.0.80:8080"]);
+        assert_eq!(host["proxies"], wanted, "{capture}");
+        assert_eq!(host["servers"], json!([]), "{capture}");
+    }
 }
