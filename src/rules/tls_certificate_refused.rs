@@ -1,9 +1,9 @@
 //! TLS001: the client refuses the certificate of a sign-in host.
 
-use super::tls_revocation_unreachable::unasked as words_of;
+use super::tls_revocation_unreachable::unasked;
 use super::{Case, Meta, Rule, failed_host};
 use crate::entra::{Fault, GuideCause, Side};
-use crate::finding::{Finding, Findings, Text};
+use crate::finding::{Findings, Text};
 use crate::signin::{Errand, FailureKind, is_refused_unchecked};
 
 rule! {
@@ -53,24 +53,31 @@ impl Rule for TlsCertificateRefused {
         );
         let servers = Errand::status(case.evidence, &case.signin.failures);
         for one in failed {
-            let mut said = Text::of(words(one.kind));
+            let kind = one.kind;
             let unchecked = one.exchanges.iter().any(|id| {
                 let failure = case.failure(*id);
                 failure.is_some_and(|failure| is_refused_unchecked(case.evidence, *id, &failure))
             });
-            let unasked = unchecked && !servers.failed.is_empty() && !servers.answered;
-            if unasked {
-                let own = one.kind == FailureKind::Fault(Fault::CertRevoked);
-                said = said
+            let unchecked = unchecked && !servers.failed.is_empty() && !servers.answered;
+            let own = kind == FailureKind::Fault(Fault::CertRevoked);
+            let said = match (unchecked, own) {
+                // The right certificate, and an alert that gives no reason.
+                (true, false) => " showed a certificate that the client did not accept",
+                _ => words(kind),
+            };
+            let mut finding = failed_host(self.meta(), case, one, &Text::of(said));
+            if unchecked {
+                finding.summary = finding
+                    .summary
                     .with(if own {
                         "; its status could not be asked for: "
                     } else {
                         "; maybe for want of its status, which could not be asked for: "
                     })
-                    .with_text(&words_of(&servers.failed));
+                    .with_text(&unasked(&servers.failed));
+                finding.advice = Some(Text::of(UNASKED));
             }
-            let advice = unasked.then(|| Text::of(UNASKED));
-            out.push(Finding { advice, ..failed_host(self.meta(), case, one, &said) });
+            out.push(finding);
         }
     }
 }
