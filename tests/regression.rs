@@ -4,10 +4,13 @@
 mod support;
 
 use mfatrace::analyze::Analysis;
+use mfatrace::evidence::Redaction;
+use mfatrace::report::{ReportInput, json};
 use serde_json::{Value, json};
 
 use support::archive::{unzip, zip};
 use support::memory::run_bytes;
+use support::traffic::{End, HEAD, Writer, flag};
 
 type Members = Vec<(String, Vec<u8>)>;
 
@@ -462,4 +465,53 @@ fn polls_that_a_filter_refuses_are_not_left_by_the_user() {
     };
     assert_eq!(refused(false), "mfa_prevented_by_network network");
     assert_eq!(refused(true), "undetermined cannot_tell");
+}
+
+/// A proxy that refuses or fails is named with address, port and name, so that its team is found.
+#[test]
+fn the_proxy_that_refused_is_named() {
+    for capture in ["proxy-connect-403", "proxy-connect-502", "proxy-407-last"] {
+        let path = support::root().join(format!("captures/packets/{capture}.pcap"));
+        let analysis = run_bytes(std::fs::read(path).unwrap());
+        let report = json::write(&ReportInput {
+            evidence: &analysis.evidence,
+            signin: &analysis.signin,
+            findings: &analysis.findings,
+            verdict: &analysis.verdict,
+            redaction: Redaction::Secrets,
+            with_evidence: false,
+            tool_version: "0",
+        });
+        let report: Value = serde_json::from_str(&report).unwrap();
+        let host = &report["handover"]["network"]["hosts"][0];
+        assert_eq!(host["via"], "proxy", "{capture}");
+        let wanted = json!(["proxy.corp.contoso.example:8080", "10.20.0.80:8080"]);
+        assert_eq!(host["proxies"], wanted, "{capture}");
+        assert_eq!(host["servers"], json!([]), "{capture}");
+    }
+}
+
+/// A connection that was given up for want of room, or for its silence, was counted once more when it
+/// came back.
+#[test]
+fn a_connection_that_comes_back_is_counted_once() {
+    let server = End::new([192, 0, 2, 10], 443);
+    let (quiet, asked) = (End::new([10, 0, 0, 1], 50_001), End::new([10, 0, 0, 1], 50_002));
+    let mut writer = Writer::new();
+    writer.tcp(quiet, server, (100, 0), flag::SYN, b"");
+    writer.tcp(server, quiet, (900, 101), flag::SYN | flag::ACK, b"");
+    writer.tcp(asked, server, (100, 0), flag::SYN, b"");
+    // So many others that the first are given up, over so long a time that they are silent.
+    let others: u32 = 70_000;
+    for number in 0..others {
+        writer.clock += 6_000;
+        let [_, high, middle, low] = number.to_be_bytes();
+        let other = End::new([10, 1 + high, middle, low], 40_000);
+        writer.tcp(other, server, (1, 0), flag::SYN, b"");
+    }
+    writer.tcp(quiet, server, (101, 901), flag::ACK | flag::PSH, b"GET / HTTP/1.1\r\n\r\n");
+    writer.tcp(asked, server, (100, 0), flag::SYN, b"");
+    let analysis = run_bytes([HEAD, &writer.out].concat());
+    let wire = analysis.evidence.coverage.inputs[0].wire.as_ref().unwrap();
+    assert_eq!((wire.opened, wire.mid_stream), (u64::from(others) + 2, 0));
 }

@@ -273,9 +273,13 @@ fn stands_for(step: &Step, stopped: StepKind, beats: &[Beat]) -> StepKind {
     if let Some(kind) = by_host(&step.host) {
         return kind;
     }
-    let polls = beats.last().is_some_and(|last| last.view.result == StepResult::Pending);
+    // A page that polls, or whose last request to the host failed, asks for the same once more.
+    let again = |last: &Beat| {
+        last.view.result == StepResult::Pending
+            || is_bad(last.view.result) && last.view.host == step.host
+    };
     match beats.last() {
-        Some(last) if polls => last.view.kind,
+        Some(last) if again(last) => last.view.kind,
         _ if beats.iter().all(|beat| beat.view.kind != stopped) => stopped,
         _ => StepKind::Other,
     }

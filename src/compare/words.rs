@@ -11,8 +11,8 @@ use super::rows::{Gap, Marked, why};
 use crate::evidence::{HostName, Unseen};
 use crate::finding::{Piece, Text};
 use crate::report::comparison::{Level, Mark, StepView, Value};
-use crate::report::model::step_words;
-use crate::signin::{StepKind, StepResult};
+use crate::report::model::{step_words, titled};
+use crate::signin::{SCRIPT, StepKind, StepResult};
 use crate::verdict::Verdict;
 
 /// What the two sides are called.
@@ -29,7 +29,7 @@ pub(super) fn labels(worked: [Option<bool>; 2]) -> Labels {
 /// A step with its article.
 pub(super) fn step(view: &StepView) -> Text {
     match view.kind {
-        StepKind::Other if view.detail.starts_with("script of the page") => {
+        StepKind::Other if view.detail.starts_with(SCRIPT) => {
             Text::of("the script of the page at ").with(&view.host)
         }
         StepKind::Other => Text::of("a needed request to ").with(&view.host),
@@ -41,7 +41,7 @@ pub(super) fn step(view: &StepView) -> Text {
 /// What is said of a step, in brackets; empty where nothing is.
 fn bracket(view: &StepView) -> Text {
     let detail = match view.kind {
-        StepKind::Other => view.detail.strip_prefix("script of the page: ").unwrap_or(&view.detail),
+        StepKind::Other => titled(view.kind, &view.detail).1,
         _ => &view.detail,
     };
     if detail.is_empty() {

@@ -457,6 +457,9 @@ mod tests {
             ),
             Some(Fault::TlsHandshake)
         );
+        let offline = "[Fiddler] The connection to 'a.example' failed. HTTPS handshake to a.example \
+                       failed. RemoteCertificateChainErrors (0x80092013)";
+        assert_eq!(fault("Fiddler - Connection Failed", offline), Some(Fault::CertRevoked));
         assert_eq!(fault("502 Fiddler - DNS Lookup Failed", ""), Some(Fault::NameMissing));
         assert_eq!(
             fault("", "[Fiddler] DNS Lookup for &quot;a.example&quot; failed."),

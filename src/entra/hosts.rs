@@ -93,6 +93,8 @@ vocabulary! {
     Serves {
         /// Certificate sign-in on a host of the sign-in service.
         Certificate = "certificate",
+        /// Tells whether a certificate is revoked.
+        CertificateStatus = "certificate_status",
         /// Tests for human users; not an answer of the sign-in service itself.
         HumanCheck = "human_check",
         /// Pictures of the pages; cosmetic.
@@ -222,6 +224,20 @@ pub fn is_telemetry(name: &str) -> bool {
 pub fn is_certificate_host(name: &str) -> bool {
     host(name).is_some_and(|row| {
         row.role == HostRole::DeviceCert || row.serves == Some(Serves::Certificate)
+    })
+}
+
+/// Where the lists of revoked certificates of Microsoft's own authorities stand on a host that serves
+/// other things as well. The authorities' own certificates stand beside them, and which of both was
+/// asked for is not kept of a path.
+const STATUS_LISTS: &str = "/pkiops/";
+
+/// Whether a client asks here whether a certificate of the service is revoked (RFC 5280 section
+/// 4.2.1.13, RFC 6960); without a path only where the host serves nothing else.
+pub fn tells_certificate_status(name: &str, path: Option<&str>) -> bool {
+    host(name).filter(|row| row.role == HostRole::CrlOcsp).is_some_and(|row| {
+        row.serves == Some(Serves::CertificateStatus)
+            || path.is_some_and(|path| path.to_ascii_lowercase().starts_with(STATUS_LISTS))
     })
 }
 
@@ -368,6 +384,20 @@ mod tests {
             assert!(is_certificate_host(name), "{name}");
         }
         assert!(!is_certificate_host("login.microsoftonline.com"));
+    }
+
+    #[test]
+    fn where_the_status_of_certificates_is_told() {
+        let tells = tells_certificate_status;
+        assert!(tells("OCSP.digicert.com", None) && tells("crl.microsoft.com", Some("/x.crl")));
+        assert!(tells("www.microsoft.com", Some("/PkiOps/crl/Microsoft%20CA.crl")));
+        for path in [None, Some("/"), Some("/en-us/pkiops/")] {
+            assert!(!tells("www.microsoft.com", path), "{path:?}");
+        }
+        assert!(!tells("cacerts.digicert.com", Some("/x.crt")));
+        for row in patterns().filter(|row| row.serves == Some(Serves::CertificateStatus)) {
+            assert!(row.role == HostRole::CrlOcsp && row.is_verified(), "{}", row.pattern);
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Facts about a TLS handshake, whoever saw it.
 
 use super::{EvidenceRef, Peer, Secret};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 
 /// A version of the protocol, by the name the trade uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -142,6 +142,9 @@ pub struct TlsHandshake {
     pub hello: Option<Hello>,
     /// Where the server's first words stand, in packets.
     pub server_hello: Option<EvidenceRef>,
+    /// From the server's part of the handshake to the client's next word, in packets: as long as the
+    /// client looked at the certificate.
+    pub checked: Option<Span>,
     /// Whether the server asked for another ClientHello first.
     pub was_retried: bool,
     /// Whether an earlier session was taken up again, so that no certificate was sent.

@@ -111,9 +111,11 @@ impl Url {
 pub(super) fn short_path(path: &str) -> Box<str> {
     const WORD: usize = 24;
     const FILES: &[&str] =
-        &["css", "gif", "html", "ico", "jpg", "js", "json", "png", "svg", "woff", "woff2"];
+        &["css", "gif", "html", "ico", "jpg", "js", "json", "pac", "png", "svg", "woff", "woff2"];
+    /// Names that files have by a convention.
+    const NAMES: &[&str] = &["favicon.ico", "wpad.dat"];
     let rest = path.trim_start_matches('/');
-    if rest.is_empty() || rest == "favicon.ico" {
+    if rest.is_empty() || NAMES.contains(&rest) {
         return format!("/{rest}").into();
     }
     let (first, behind) = rest.split_once('/').map_or((rest, None), |(a, b)| (a, Some(b)));
@@ -127,8 +129,9 @@ pub(super) fn short_path(path: &str) -> Box<str> {
     }
     let last = rest.rsplit('/').next().unwrap_or_default();
     let extension = last.rsplit_once('.').map_or("", |(_, extension)| extension);
-    if last == "favicon.ico" {
-        short.push_str("/favicon.ico");
+    if NAMES.contains(&last) {
+        short.push('/');
+        short.push_str(last);
     } else if let Some(known) = FILES.iter().find(|known| extension.eq_ignore_ascii_case(known)) {
         short.push_str("/*.");
         short.push_str(known);
@@ -224,6 +227,7 @@ fn is_opaque(segment: &str) -> bool {
                 | "woff"
                 | "woff2"
                 | "json"
+                | "pac"
                 | "com"
                 | "example"
                 | "net"
@@ -296,6 +300,8 @@ mod tests {
             ("/a/b/logo.PNG", "/a/.../*.png"),
             ("/alice.json", "/.../*.json"),
             ("/favicon.ico", "/favicon.ico"),
+            ("/wpad.dat", "/wpad.dat"),
+            ("/Contoso2026/proxy.pac", "/.../*.pac"),
             ("/x1/favicon.ico", "/.../favicon.ico"),
             ("//x", "/x"),
         ] {

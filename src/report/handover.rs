@@ -13,6 +13,7 @@ mod check;
 mod identity;
 mod list;
 mod network;
+mod proxy;
 mod wish;
 
 use serde::Serialize;

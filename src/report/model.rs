@@ -13,7 +13,7 @@ use crate::evidence::{
 };
 use crate::finding::{Confidence, Finding, Piece, Refs, Text};
 use crate::signin::{
-    GuideCause, MfaState, Outcome, Side, SignIn, SignInAttempt, StepKind, StepResult,
+    GuideCause, MfaState, Outcome, SCRIPT, Side, SignIn, SignInAttempt, StepKind, StepResult,
 };
 use crate::time::Timestamp;
 use crate::verdict::{GuideAnswer, Verdict};
@@ -111,6 +111,15 @@ pub fn mfa_words(state: MfaState) -> &'static str {
         "passed" => "asked for and passed",
         "unknown" => "not visible in this capture",
         other => other,
+    }
+}
+
+/// A step in words, and the rest of its detail: a request of no kind of its own that says what it was
+/// for is called that.
+pub fn titled(kind: StepKind, detail: &str) -> (&'static str, &str) {
+    match detail.strip_prefix(SCRIPT).filter(|_| kind == StepKind::Other) {
+        Some(rest) => (SCRIPT, rest.trim_start_matches(": ")),
+        None => (step_words(kind), detail),
     }
 }
 

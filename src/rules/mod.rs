@@ -100,6 +100,7 @@ mod proxy_block_page;
 mod proxy_captive_portal;
 mod proxy_inspects_certificate_host;
 mod proxy_refused_connect;
+mod proxy_script_unavailable;
 mod proxy_tenant_restriction;
 mod proxy_unreachable;
 mod proxy_upstream_failed;
@@ -125,6 +126,7 @@ mod tls_handshake_stalled;
 mod tls_hello_lost;
 mod tls_interception;
 mod tls_plain_text;
+mod tls_revocation_unreachable;
 mod tls_version_too_old;
 
 /// Everything a rule may look at.
@@ -191,6 +193,7 @@ pub static RULES: &[&dyn Rule] = &[
     &proxy_captive_portal::ProxyCaptivePortal,
     &proxy_tenant_restriction::ProxyTenantRestriction,
     &proxy_inspects_certificate_host::ProxyInspectsCertificateHost,
+    &proxy_script_unavailable::ProxyScriptUnavailable,
     &tls_certificate_refused::TlsCertificateRefused,
     &tls_interception::TlsInterception,
     &tls_handshake_failed::TlsHandshakeFailed,
@@ -201,6 +204,7 @@ pub static RULES: &[&dyn Rule] = &[
     &tls_hello_lost::TlsHelloLost,
     &tls_handshake_stalled::TlsHandshakeStalled,
     &tls_certificate_wrong::TlsCertificateWrong,
+    &tls_revocation_unreachable::TlsRevocationUnreachable,
     &net_blocked_by_client::NetBlockedByClient,
     &net_offline::NetOffline,
     &net_page_script_failed::NetPageScriptFailed,

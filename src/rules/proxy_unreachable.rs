@@ -7,8 +7,8 @@ use crate::signin::{FailureKind, Veil};
 
 rule! {
     /// ## What it finds
-    /// The client could not use its proxy: the proxy did not answer, its name was not found, its
-    /// certificate was refused, or the PAC file could not be loaded or run.
+    /// The client could not use its proxy: the proxy did not answer, its name was not found, or its
+    /// certificate was refused.
     ///
     /// ## Why it breaks sign-in
     /// All traffic that should go through the proxy fails, sign-in included. It often shows after
@@ -21,12 +21,12 @@ rule! {
     /// was wanted behind it is not seen.
     ///
     /// ## What looks like it
-    /// A proxy that refuses a single host or asks for credentials (each has its own rule); a
-    /// computer without any network.
+    /// A proxy that refuses a single host or asks for credentials, and a script that names the proxy
+    /// and does not come (each has its own rule); a computer without any network.
     ///
     /// ## What to do
     /// Read the settings that are in force (`netsh winhttp show proxy`, the browser's own page),
-    /// open the PAC address by hand, and test the port of the proxy.
+    /// and test the port of the proxy.
     ///
     /// ## References
     /// RFC 9110 section 3.7 (intermediaries); Chromium `net_error_list.h`; messages of Fiddler
@@ -34,7 +34,7 @@ rule! {
     pub(crate) struct ProxyUnreachable {
         id: "PRX005", name: "proxy-unreachable", family: Prx, severity: Error,
         side: Some(Side::Network), guide: Some(GuideCause::Network),
-        advice: "Check the proxy settings and the PAC file of the computer, and whether the proxy they name can be reached.",
+        advice: "Check the proxy settings of the computer, and whether the proxy they name can be reached.",
         masks: ["MFA001", "MFA003", "MFA006", "MFA007"],
     }
 }
@@ -42,10 +42,7 @@ rule! {
 impl Rule for ProxyUnreachable {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         let failed = case.failed_hosts(|failure| {
-            matches!(
-                failure.kind,
-                FailureKind::Fault(Fault::ProxyUnreachable | Fault::PacFailed | Fault::ProxyCert)
-            )
+            matches!(failure.kind, FailureKind::Fault(Fault::ProxyUnreachable | Fault::ProxyCert))
         });
         report_failed_hosts_by_kind(self.meta(), case, failed, words, out);
         // What was to be asked through it is not seen.
@@ -61,9 +58,6 @@ impl Rule for ProxyUnreachable {
 /// Why the proxy was of no use.
 const fn words(kind: FailureKind) -> &'static str {
     match kind {
-        FailureKind::Fault(Fault::PacFailed) => {
-            " was not asked, because the proxy script (PAC) could not be loaded or run"
-        }
         FailureKind::Fault(Fault::ProxyCert) => {
             " was not asked, because the certificate of the proxy was refused"
         }

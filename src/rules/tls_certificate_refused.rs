@@ -1,9 +1,10 @@
 //! TLS001: the client refuses the certificate of a sign-in host.
 
-use super::{Case, Meta, Rule, report_failed_hosts_by_kind};
+use super::tls_revocation_unreachable::unasked;
+use super::{Case, Meta, Rule, failed_host};
 use crate::entra::{Fault, GuideCause, Side};
-use crate::finding::Findings;
-use crate::signin::FailureKind;
+use crate::finding::{Findings, Text};
+use crate::signin::{Errand, FailureKind, is_refused_unchecked};
 
 rule! {
     /// ## What it finds
@@ -30,8 +31,8 @@ rule! {
     /// ## What looks like it
     /// A wrong clock makes good certificates look out of date, at every host; a system without
     /// `DigiCert Global Root G2` refuses the real certificate; blocked status servers make a check
-    /// of revocation fail. A client that leaves a connection for which it has no use any more, or
-    /// that only looks whether the service is there.
+    /// of revocation fail: where the capture shows them, they are named. A client that leaves a
+    /// connection for which it has no use any more, or that only looks whether the service is there.
     ///
     /// ## What to do
     /// Open the address in the same browser and read the issuer. Inspection: exempt the host, or
@@ -54,9 +55,39 @@ impl Rule for TlsCertificateRefused {
         let failed = case.failed_hosts(
             |failure| matches!(failure.kind, FailureKind::Fault(fault) if fault.is_certificate()),
         );
-        report_failed_hosts_by_kind(self.meta(), case, failed, words, out);
+        let servers = Errand::status(case.evidence, &case.signin.failures);
+        for one in failed {
+            let kind = one.kind;
+            let unchecked = one.exchanges.iter().any(|id| {
+                let failure = case.failure(*id);
+                failure.is_some_and(|failure| is_refused_unchecked(case.evidence, *id, &failure))
+            });
+            let unchecked = unchecked && !servers.failed.is_empty() && !servers.answered;
+            let own = kind == FailureKind::Fault(Fault::CertRevoked);
+            let said = match (unchecked, own) {
+                // The right certificate, and an alert that gives no reason.
+                (true, false) => " showed a certificate that the client did not accept",
+                _ => words(kind),
+            };
+            let mut finding = failed_host(self.meta(), case, one, &Text::of(said));
+            if unchecked {
+                finding.summary = finding
+                    .summary
+                    .with(if own {
+                        "; its status could not be asked for: "
+                    } else {
+                        "; maybe for want of its status, which could not be asked for: "
+                    })
+                    .with_text(&unasked(&servers.failed));
+                finding.advice = Some(Text::of(UNASKED));
+            }
+            out.push(finding);
+        }
     }
 }
+
+/// What to do where a client refuses what it cannot ask the status of.
+const UNASKED: &str = "Open TCP port 80 to the hosts that tell the status of certificates (endpoint sets 84 and 125), then look at the issuer of the certificate.";
 
 /// What was wrong with the certificate, as far as the client says it.
 const fn words(kind: FailureKind) -> &'static str {

@@ -327,7 +327,7 @@ fn tunnel(response: &Response) -> Failure {
     Failure { kind, side: FailureSide::Network, vendor: vendor(response), certain: true }
 }
 
-fn is_page(response: &Response) -> bool {
+pub(super) fn is_page(response: &Response) -> bool {
     let kind = expose::header(&response.headers, "content-type").unwrap_or_default();
     kind.to_ascii_lowercase().contains("html")
         || (kind.is_empty()

@@ -276,7 +276,7 @@ fn is_left(connection: &Connection, tls: &TlsHandshake) -> Option<Timestamp> {
 }
 
 /// How long the capture went on after a time.
-fn waited(coverage: &InputCoverage, from: Timestamp) -> Duration {
+pub(super) fn waited(coverage: &InputCoverage, from: Timestamp) -> Duration {
     coverage.span.map_or(Duration::ZERO, |span| span.last().since(from))
 }
 

@@ -20,6 +20,7 @@ mod correlate;
 mod dark;
 mod disagree;
 mod echo;
+mod errand;
 mod expose;
 mod failure;
 mod hidden;
@@ -45,6 +46,8 @@ pub use attempt::{
 pub use client::{Browser, Client, System, client, failure_name, proxy};
 pub use clock::ClockReading;
 pub use disagree::{Disagreement, DisagreementKind};
+pub(crate) use errand::is_refused_unchecked;
+pub use errand::{Errand, Unmet, Why};
 pub use failure::{Failure, FailureKind, FailureSide, interceptor};
 pub use join::Joined;
 pub use machines::Computer;

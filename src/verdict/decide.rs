@@ -142,6 +142,18 @@ fn cause_of(
             .filter(|(_, finding)| finding.meta.family < Family::Sts)
             .filter(|(_, finding)| finding.refs.iter().any(|one| blocked.contains(&one)))
             .collect();
+        // What follows from another one that cites all of it is not where it began.
+        let all = cited.clone();
+        cited.retain(|(_, finding)| {
+            !all.iter().any(|(_, other)| {
+                other.meta.masks.contains(&finding.meta.id)
+                    && finding
+                        .refs
+                        .iter()
+                        .filter(|one| blocked.contains(one))
+                        .all(|one| other.refs.contains(one))
+            })
+        });
         cited.sort_by_key(|(_, finding)| {
             (finding.host.as_ref() != first_host, finding.meta.family, finding.refs.first())
         });

@@ -230,6 +230,7 @@ impl Maker<'_> {
                 at: place.frames(hello.first.frame, hello.mark.frame),
             }),
             server_hello: facts.server_hellos.first().map(|hello| place.at(hello.mark)),
+            checked: checked(facts),
             was_retried: facts.was_retried(),
             resumed: facts.resumed,
             chain: u8::try_from(facts.chain_length).unwrap_or(u8::MAX),
@@ -247,6 +248,22 @@ impl Maker<'_> {
             plain_text: plain,
         }
     }
+}
+
+/// From the server's part of the handshake to what the client sent next, be it an alert.
+fn checked(facts: &TlsFacts) -> Option<Span> {
+    let shown =
+        if facts.is_tls13() { facts.agreed().map(|hello| hello.mark) } else { facts.server_done }?;
+    let alert = facts.alerts.iter().find(|alert| alert.from == proto::Peer::Client);
+    // A change of ciphers may come before the certificate was looked at in TLS 1.3.
+    let changed = facts.change_cipher_spec.client.filter(|_| !facts.is_tls13());
+    let next = [facts.finished.client, changed, alert.map(|alert| alert.mark)]
+        .into_iter()
+        .flatten()
+        .map(|mark| mark.at)
+        .filter(|at| *at >= shown.at)
+        .min()?;
+    Some(Span::new(shown.at, next))
 }
 
 /// Whether both sides finished; `None` where the handshake was not seen from its beginning.

@@ -116,6 +116,8 @@ pub(super) struct Flow {
     pub(super) number: Option<u32>,
     /// Whether its first packet asked for it.
     pub(super) has_syn: bool,
+    /// Whether the connection was followed before, given up, and came back: then it is counted already.
+    pub(super) is_again: bool,
     /// Frames in which the client asked, and the server agreed.
     pub(super) asked: Option<Run>,
     pub(super) agreed: Option<Mark>,
@@ -169,6 +171,7 @@ impl Flow {
             server,
             number,
             has_syn: opens && !segment.has(flag::RST),
+            is_again: false,
             asked: None,
             agreed: None,
             tries: 0,

@@ -467,8 +467,10 @@ impl Inside {
         }
         self.take_name(context);
         let opened = self.opening.take().map(|opening| opening.finish(context));
-        // A tunnel that was used although its grant was not captured.
-        self.enter(context);
+        // A tunnel that was used although its grant was not captured; other requests enter nothing.
+        if !matches!(&self.layer, Layer::Http(stream) if stream.tunnel().is_none()) {
+            self.enter(context);
+        }
         let (tls, torn) = match self.layer {
             Layer::Tls(stream) => {
                 // Of a connection that is not read to its end the last record is not known.

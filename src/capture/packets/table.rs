@@ -172,12 +172,15 @@ impl Table {
         around: &mut Around<'_>,
     ) -> Option<u32> {
         let opens = segment.has(flag::SYN);
-        if !opens && segment.length == 0 && self.was_known(number) {
+        let is_again = self.was_known(number);
+        if !opens && segment.length == 0 && is_again {
             return None;
         }
-        let mut flow = Flow::new(segment, number);
+        let mut flow = Flow { is_again, ..Flow::new(segment, number) };
         flow.hint = around.lookups.name_of(flow.server.ip()).cloned();
-        if flow.has_syn {
+        if is_again {
+            // It was counted when it was seen first.
+        } else if flow.has_syn {
             self.opened = self.opened.saturating_add(1);
         } else {
             self.mid_stream = self.mid_stream.saturating_add(1);
@@ -210,7 +213,7 @@ impl Table {
         let Some(flow) = self.flows.get_mut(place(slot)) else { return };
         let (was_over, had_syn) = (flow.is_over(), flow.has_syn);
         let is_new = flow.take(segment);
-        if flow.has_syn && !had_syn {
+        if flow.has_syn && !had_syn && !flow.is_again {
             self.opened = self.opened.saturating_add(1);
             self.mid_stream = self.mid_stream.saturating_sub(1);
         }
@@ -324,7 +327,9 @@ impl Table {
         let now = if why == Why::Evicted { GONE } else { NONE };
         self.numbers.release(&Pair::of(flow.client, flow.server), slot, now);
         let told = told.or_else(|| flow.told.take().map(|told| *told)).unwrap_or_default();
-        self.count_keys(&told);
+        if !flow.is_again {
+            self.count_keys(&told);
+        }
         let [client, server] = flow.sides.each_ref().map(|side| &side.track);
         let is_one_sided = is_one_sided(&flow);
         if is_one_sided || client.segments > 0 && server.segments > 0 {

@@ -14,6 +14,11 @@ const REORDERED: Duration = Duration::from_millis(20);
 const FAR: i32 = 1 << 30;
 /// Holes followed at once.
 const HOLES: usize = 3;
+/// Ranges remembered that came out of order.
+const CAME_LATE: usize = 2;
+/// Packets that a sender numbers one after the other: one whose number is lower by less than this was
+/// sent before the other (RFC 6864 section 3 lets senders choose, and most count).
+const NUMBERED: u16 = 1 << 10;
 
 /// One segment as the tracker sees it.
 #[derive(Clone, Copy, Debug)]
@@ -53,14 +58,39 @@ pub enum Kind {
     Repeated,
 }
 
+/// What is missing, and what came out of order.
+#[derive(Clone, Debug, Default)]
+struct Gaps {
+    holes: [Option<Hole>; HOLES],
+    /// When a hole was found that there was no room for.
+    crowded: Option<Timestamp>,
+    /// Ranges that came out of order, the last one first: a sender that took them for lost sends them
+    /// again.
+    late: [Option<(Sequence, Sequence)>; CAME_LATE],
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Hole {
     from: Sequence,
     to: Sequence,
+    /// The identification of the packet behind it.
+    ip_id: Option<u16>,
     /// `None` where an acknowledgement told of it.
     since: Option<Timestamp>,
     /// Whether the other side acknowledged what is missing, so that it is counted.
     is_acked: bool,
+}
+
+impl Hole {
+    /// Whether what fills the hole was on its way when the packet behind the hole passed it by, and was
+    /// not sent again: it came soon, or it has the number of an earlier packet.
+    fn was_passed_by(&self, unit: &Unit) -> bool {
+        let soon = self.since.is_none_or(|since| unit.at.since(since) <= REORDERED);
+        let numbers = self.ip_id.zip(unit.ip_id).filter(|(behind, own)| *behind != 0 && *own != 0);
+        let earlier =
+            numbers.is_some_and(|(behind, own)| (1..NUMBERED).contains(&behind.wrapping_sub(own)));
+        soon || earlier
+    }
 }
 
 /// A segment that was seen last, to recognise its copy.
@@ -97,7 +127,7 @@ pub struct Track {
     /// What the other side has acknowledged.
     acked: Option<Sequence>,
     /// Holes are rare, so that their room is not taken where there are none.
-    holes: Option<Box<[Option<Hole>; HOLES]>>,
+    gaps: Option<Box<Gaps>>,
     recent: [Option<Seen>; 2],
     tries: u16,
     longest: u32,
@@ -194,6 +224,7 @@ impl Track {
                 self.open_hole(Hole {
                     from: high,
                     to: start,
+                    ip_id: unit.ip_id,
                     since: Some(unit.at),
                     is_acked: false,
                 });
@@ -212,8 +243,9 @@ impl Track {
                 let found = u64::from(to.since(from).max(0).unsigned_abs());
                 self.missing = self.missing.saturating_sub(found);
             }
-            if hole.since.is_none_or(|since| unit.at.since(since) <= REORDERED) {
+            if hole.was_passed_by(unit) {
                 self.reordered = self.reordered.saturating_add(1);
+                self.came_late(start, end);
             } else {
                 self.lost = self.lost.saturating_add(1);
             }
@@ -225,7 +257,11 @@ impl Track {
             self.high = Some(end);
             self.bytes = self.bytes.saturating_add(u64::from(fresh.unsigned_abs()));
         }
-        self.repeated = self.repeated.saturating_add(1);
+        if self.is_out_of_order(unit, start, end) {
+            self.reordered = self.reordered.saturating_add(1);
+        } else {
+            self.repeated = self.repeated.saturating_add(1);
+        }
         if self.acked.is_none_or(|acked| end.since(acked) > 0) {
             self.tries = self.tries.saturating_add(1);
             self.longest = self.longest.max(unit.length);
@@ -254,20 +290,46 @@ impl Track {
         self.waiting = Some(self.waiting.map_or((unit.at, unit.at), |(from, _)| (from, unit.at)));
     }
 
+    /// Whether a segment of bytes that are not known to be missing is no repetition of something lost:
+    /// there was no room to note that they are missing, or they came out of order and the sender took
+    /// them for lost.
+    fn is_out_of_order(&self, unit: &Unit, start: Sequence, end: Sequence) -> bool {
+        let Some(gaps) = &self.gaps else { return false };
+        let crowded = gaps.crowded.is_some_and(|at| unit.at.since(at) <= REORDERED);
+        let unacked = self.acked.is_none_or(|acked| end.since(acked) > 0);
+        crowded && unacked
+            || gaps
+                .late
+                .iter()
+                .flatten()
+                .any(|(from, to)| start.since(*from) >= 0 && end.since(*to) <= 0)
+    }
+
+    /// Notes a range that came out of order.
+    fn came_late(&mut self, start: Sequence, end: Sequence) {
+        let gaps = self.gaps.get_or_insert_default();
+        gaps.late.rotate_right(1);
+        if let Some(first) = gaps.late.first_mut() {
+            *first = Some((start, end));
+        }
+    }
+
     fn open_hole(&mut self, hole: Hole) {
-        let holes = self.holes.get_or_insert_default();
+        let gaps = self.gaps.get_or_insert_default();
+        let holes = &mut gaps.holes;
         // Those that were acknowledged are mostly lost, and give way.
         let free = holes.iter().position(Option::is_none);
         let free =
             free.or_else(|| holes.iter().position(|hole| hole.is_some_and(|one| one.is_acked)));
-        if let Some(free) = free.and_then(|index| holes.get_mut(index)) {
-            *free = Some(hole);
+        match free.and_then(|index| holes.get_mut(index)) {
+            Some(free) => *free = Some(hole),
+            None => gaps.crowded = hole.since,
         }
     }
 
     /// The hole that a segment lies in, made smaller by it.
     fn close_hole(&mut self, start: Sequence, end: Sequence) -> Option<Hole> {
-        let place = self.holes.as_mut()?.iter_mut().find(|hole| {
+        let place = self.gaps.as_mut()?.holes.iter_mut().find(|hole| {
             hole.is_some_and(|hole| start.since(hole.to) < 0 && end.since(hole.from) > 0)
         })?;
         let hole = (*place)?;
@@ -298,7 +360,7 @@ impl Track {
             }
             self.tries = 0;
         }
-        for place in self.holes.iter_mut().flat_map(|holes| holes.iter_mut()) {
+        for place in self.gaps.iter_mut().flat_map(|gaps| gaps.holes.iter_mut()) {
             if let Some(hole) = place
                 && !hole.is_acked
                 && ack.since(hole.to) >= 0
@@ -313,7 +375,8 @@ impl Track {
             if beyond > 1 && self.isn.is_some() {
                 self.missing = self.missing.saturating_add(u64::from(beyond.unsigned_abs()));
                 self.high = Some(ack);
-                self.open_hole(Hole { from: high, to: ack, since: None, is_acked: true });
+                let hole = Hole { from: high, to: ack, ip_id: None, since: None, is_acked: true };
+                self.open_hole(hole);
             }
         }
     }
@@ -363,11 +426,48 @@ mod tests {
         assert_eq!(track.segment(&unit(1100, 100, 2)), Kind::Late);
         assert_eq!(track.reordered, 1);
         assert_eq!(track.segment(&unit(1400, 100, 3)), Kind::New);
-        assert_eq!(track.segment(&unit(1300, 100, 300)), Kind::Late);
+        let again = Unit { ip_id: Some(9_000), ..unit(1300, 100, 300) };
+        assert_eq!(track.segment(&again), Kind::Late);
         assert_eq!((track.lost, track.missing), (1, 0));
         assert_eq!(track.segment(&unit(1600, 100, 400)), Kind::New);
         track.acknowledge(Sequence(1700));
         assert_eq!((track.missing, track.bytes), (100, 600));
+    }
+
+    /// A path of two lines of which one is longer by some milliseconds.
+    #[test]
+    fn much_out_of_order_is_no_loss() {
+        let mut track = Track::default();
+        track.segment(&Unit { is_syn: true, ..unit(999, 0, 0) });
+        // Each second segment comes twelve places later: more are missing at once than are followed.
+        let mut come: Vec<(i64, u32)> = (0..200_u32)
+            .map(|index| (i64::from(index) + if index % 2 == 1 { 12 } else { 0 }, index))
+            .collect();
+        come.sort_unstable();
+        for (at, index) in come {
+            let ip_id = Some(u16::try_from(7 + index).unwrap());
+            track.segment(&Unit { ip_id, ..unit(1000 + 100 * index, 100, at) });
+        }
+        assert_eq!((track.lost, track.repeated), (0, 0), "{track:?}");
+        assert!(track.reordered > 90, "{track:?}");
+    }
+
+    #[test]
+    fn what_was_sent_earlier_is_no_loss_however_late() {
+        let mut track = Track::default();
+        let numbered = |sequence, id, at| Unit { ip_id: Some(id), ..unit(sequence, 100, at) };
+        track.segment(&numbered(1000, 65_534, 0));
+        track.segment(&numbered(1200, 1, 1));
+        assert_eq!(track.segment(&numbered(1100, 65_535, 41)), Kind::Late);
+        // The sender took it for lost.
+        assert_eq!(track.segment(&numbered(1100, 2, 60)), Kind::Repeated);
+        assert_eq!((track.reordered, track.lost, track.repeated), (2, 0, 0));
+        // Sent again after its successors, with a number of its own.
+        track.segment(&numbered(1400, 4, 61));
+        assert_eq!(track.segment(&numbered(1300, 5, 300)), Kind::Late);
+        assert_eq!(track.lost, 1);
+        assert_eq!(track.segment(&numbered(1300, 6, 900)), Kind::Repeated);
+        assert_eq!(track.repeated, 1);
     }
 
     #[test]

@@ -138,7 +138,7 @@ fn url(name: &str, port: u16, path: Option<&str>) -> (String, &'static str) {
 
 /// Whether a name can stand in a command: no sign that a tool takes for an option, no address in
 /// brackets.
-fn is_plain_name(name: &str) -> bool {
+pub(super) fn is_plain_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphanumeric())
         && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
 }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::check::{Check, Wanted, checks};
 use super::list::{Allow, Exempt, LIST, List, Listed, allow, exempt, listed};
+use super::proxy::proxies;
 use crate::entra::hosts::Serves;
 use crate::entra::{self, Fault, HostRole, HostRow, StepKind, failures, hosts, vendors};
 use crate::evidence::{
@@ -21,7 +22,7 @@ use crate::evidence::{
 use crate::report::json::captured;
 use crate::report::model::{ReportInput, certificate_name, program, step_words};
 use crate::signin::{
-    Client, FailureKind, FailureSide, Phase, SignInAttempt, failure_name, interceptor, proxy,
+    Client, FailureKind, FailureSide, Phase, SignInAttempt, failure_name, interceptor,
 };
 use crate::time::Timestamp;
 
@@ -56,7 +57,7 @@ pub struct HostFacts {
     pub server_notes: Vec<String>,
     /// How the requests went: `direct`, `proxy` or `unknown`.
     pub via: &'static str,
-    /// Addresses of the proxy, as `host:port` or an address alone.
+    /// Names and addresses of the proxy, as `host:port` or an address alone.
     pub proxies: Vec<String>,
     /// Addresses of the client, those of the computer itself left out.
     pub clients: Vec<IpAddr>,
@@ -208,12 +209,9 @@ impl<'a> Gathered<'a> {
         let addresses = exchanges().filter_map(|one| one.server);
         let connected =
             self.connections.iter().filter_map(|one| one.server).map(|server| server.ip());
-        let mut proxies: Vec<String> =
-            exchanges().filter_map(proxy).map(|(host, port)| format!("{host}:{port}")).collect();
+        let proxies = if through { proxies(report.evidence, exchanges()) } else { Vec::new() };
         let mut servers: Vec<IpAddr> = Vec::new();
-        if through {
-            proxies.extend(addresses.map(|address| address.to_string()));
-        } else {
+        if !through {
             servers.extend(addresses);
         }
         // The address of another request to the host need not be that of those that failed.
@@ -240,7 +238,7 @@ impl<'a> Gathered<'a> {
                 Via::Proxy => "proxy",
                 Via::Unknown => "unknown",
             },
-            proxies: unique(proxies),
+            proxies,
             clients: unique(
                 self.connections
                     .iter()

@@ -48,7 +48,10 @@ pub(super) fn request(handover: &NetworkHandover, attempt: &SignInAttempt) -> St
         ("proxy_refused" | "proxy_upstream", _) | (_, Some(Fault::ProxyRefusedConnect)) => {
             format!("let the proxy connect to {hosts}")
         }
-        (_, Some(Fault::ProxyUnreachable | Fault::PacFailed | Fault::ProxyCert)) => {
+        (_, Some(Fault::PacFailed)) => {
+            format!("make the proxy script (WPAD or PAC) load by which the clients reach {hosts}")
+        }
+        (_, Some(Fault::ProxyUnreachable | Fault::ProxyCert)) => {
             format!("make the proxy reachable that the clients use for {hosts}")
         }
         (

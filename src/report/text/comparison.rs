@@ -17,7 +17,7 @@ use crate::report::comparison::{
     Comparison, Difference, Level, Mark, Relation, Row, Side, StepView, Value,
 };
 use crate::report::model::{
-    clock, format_words, headline, is_unread, mfa_words, places, result_words, sentence, step_words,
+    clock, format_words, headline, is_unread, mfa_words, places, result_words, sentence, titled,
 };
 use crate::signin::StepResult;
 
@@ -216,13 +216,14 @@ fn one_row(
     parted: bool,
 ) {
     let Some(view) = row.working.as_ref().or(row.failing.as_ref()) else { return };
-    let mut words = step_words(view.kind).to_owned();
+    let (title, detail) = titled(view.kind, &view.detail);
+    let mut words = title.to_owned();
     match (&row.working, &row.failing) {
         (Some(one), Some(other)) if one.detail != other.detail && row.mark != Mark::Alike => {
             let _ = write!(words, ": {} | {}", or_dash(&one.detail), or_dash(&other.detail));
         }
-        _ if !view.detail.is_empty() => {
-            let _ = write!(words, ": {}", view.detail);
+        _ if !detail.is_empty() => {
+            let _ = write!(words, ": {detail}");
         }
         _ => {}
     }

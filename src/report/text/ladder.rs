@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 use super::page::{Page, Tone};
 use super::{Detail, bracket};
 use crate::evidence::{EvidenceRef, HostName, Unseen};
-use crate::report::model::{ReportInput, clock, places, result_words, step_words};
-use crate::signin::{SCRIPT, Side, SignInAttempt, Step, StepKind, StepResult};
+use crate::report::model::{ReportInput, clock, places, result_words, step_words, titled};
+use crate::signin::{Side, SignInAttempt, Step, StepKind, StepResult};
 use crate::time::Timestamp;
 
 /// Columns before the words of a step.
@@ -94,10 +94,8 @@ fn usual_host<'a>(steps: &[&'a Step]) -> Option<&'a HostName> {
 
 fn one(page: &mut Page, report: &ReportInput<'_>, step: &Step, look: Look<'_>) {
     let Look { start, host, marked } = look;
-    // A request of no kind of its own that says what it was for is called that.
-    let script = step.detail.strip_prefix(SCRIPT).filter(|_| step.kind == StepKind::Other);
-    let detail = script.map_or(&*step.detail, |rest| rest.trim_start_matches(": "));
-    let mut words = script.map_or_else(|| step_words(step.kind), |_| SCRIPT).to_owned();
+    let (title, detail) = titled(step.kind, &step.detail);
+    let mut words = title.to_owned();
     if let Some(host) = host {
         let _ = write!(words, " at {host}");
     }

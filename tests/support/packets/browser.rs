@@ -159,7 +159,7 @@ fn kept_from_handshake(
         tcp.client(hello);
         let flight = flight(tcp, session, newest, host, event, false);
         tcp.server(&flight, 1_500);
-        tcp.now += 2_600;
+        tcp.now += 2_600 + moment(event.checks);
         tcp.client(&tls::alert(0x0303, 2, number.parse().unwrap()));
         tcp.now += 120;
         tcp.client_closes();
@@ -380,7 +380,7 @@ fn shake(
         }
         let flight = session.flight_13(&mut tcp.network.random, event.resumed);
         tcp.server(&flight, 1_500);
-        tcp.now += 1_900;
+        tcp.now += 1_900 + moment(event.checks);
         let rest = Session::finished_13(&mut tcp.network.random);
         tcp.client(&rest);
     } else if event.resumed {
@@ -392,7 +392,7 @@ fn shake(
     } else {
         let flight = flight(tcp, session, false, host, event, false);
         tcp.server(&flight, 1_500);
-        tcp.now += 2_400;
+        tcp.now += 2_400 + moment(event.checks);
         let rest = Session::finished_12(&mut tcp.network.random, false);
         tcp.client(&rest);
         let end = Session::server_finished_12(&mut tcp.network.random);

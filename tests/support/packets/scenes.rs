@@ -126,6 +126,7 @@ fn like(scene: &Event, part: Event) -> Event {
         proxy: scene.proxy.clone(),
         proxy_answers: scene.proxy_answers.clone(),
         syns: scene.syns,
+        checks: scene.checks,
         ..part
     }
 }

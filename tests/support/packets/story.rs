@@ -128,6 +128,8 @@ pub(crate) struct Event {
     pub(crate) port: u16,
     /// First segments that are lost before one is answered.
     pub(crate) syns: u32,
+    /// Seconds that the client looks at the server's certificate.
+    pub(crate) checks: f64,
     pub(crate) version: Option<String>,
     pub(crate) hello: Option<String>,
     pub(crate) issuer: Option<String>,

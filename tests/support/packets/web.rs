@@ -214,6 +214,21 @@ pub(crate) fn clear(player: &mut Player, at: u64, line: &str, event: &Event) -> 
         format!("{method} {asked} HTTP/1.1\r\nHost: {authority}\r\nConnection: close\r\nAccept: */*\r\nUser-Agent: Microsoft NCSI\r\n\r\n")
             .as_bytes(),
     );
+    match event.fault.as_deref() {
+        Some("ignored") => {
+            tcp.acked();
+            tcp.now += moment(if event.wait == 0.0 { 21.0 } else { event.wait });
+            tcp.client_fin();
+            tcp.acked();
+            return tcp.now;
+        }
+        Some("reset") => {
+            tcp.now += tcp.trip;
+            tcp.server_resets();
+            return tcp.now;
+        }
+        _ => {}
+    }
     let bytes = page(event, tcp.network);
     tcp.server(&bytes, 3_000);
     tcp.now += 200;
@@ -229,7 +244,10 @@ pub(crate) fn page(event: &Event, network: &mut Network) -> Vec<u8> {
         204 => "No Content",
         302 => "Found",
         307 => "Temporary Redirect",
+        304 => "Not Modified",
         403 => "Forbidden",
+        404 => "Not Found",
+        503 => "Service Unavailable",
         511 => "Network Authentication Required",
         _ => "Error",
     };
