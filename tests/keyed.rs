@@ -9,14 +9,13 @@
 
 mod support;
 
-use std::cell::LazyCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use support::tshark::{Request, of_tshark, suites};
+use support::tshark::{Request, of_tshark};
 
 /// A session: its packets, and its HAR.
 struct Session {
@@ -393,12 +392,6 @@ fn without_keys_nothing_is_read_and_with_them_no_key_is_shown() {
 /// request as it is printed.
 const EXPLAINED: &[(&str, &str)] = &[];
 
-/// Whether connections with a suite stay closed here and not in tshark.
-const fn is_closed(suite: u16) -> bool {
-    // SEED (RFC 4162).
-    matches!(suite, 0x0096..=0x009b)
-}
-
 /// Compares what is told of one capture with what tshark reads of it.
 fn compare(
     name: &str,
@@ -424,13 +417,11 @@ fn compare(
         });
     }
     counts[1] += theirs.len() - left.len();
-    let suites = LazyCell::new(|| suites(capture));
     for want in left {
         println!("  {name} - {want}");
         let known =
             |(file, start): &(&str, &str)| *file == name && want.to_string().starts_with(start);
-        let suite = want.stream.as_ref().and_then(|stream| suites.get(stream));
-        if !suite.is_some_and(|suite| is_closed(*suite)) && !EXPLAINED.iter().any(known) {
+        if !EXPLAINED.iter().any(known) {
             open.push(format!("{name} - {want}"));
         }
     }

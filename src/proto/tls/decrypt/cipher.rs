@@ -20,6 +20,7 @@ use des::{Des, TdesEde3};
 use idea::Idea;
 
 use super::mac::{MacKey, proven};
+use super::seed::Seed;
 use super::stream::Stream;
 use super::suite::Bulk;
 use crate::limits;
@@ -101,6 +102,7 @@ enum Blocks {
     Camellia256(Camellia256),
     Des(Des),
     Idea(Idea),
+    Seed(Seed),
     TripleDes(TdesEde3),
 }
 
@@ -153,6 +155,7 @@ impl Cipher {
             }
             Bulk::Des40Cbc | Bulk::DesCbc => Blocks::Des(Des::new_from_slice(parts.key).ok()?),
             Bulk::IdeaCbc => Blocks::Idea(Idea::new_from_slice(parts.key).ok()?),
+            Bulk::SeedCbc => Blocks::Seed(Seed::new(parts.key)?),
             Bulk::TripleDesCbc => Blocks::TripleDes(TdesEde3::new_from_slice(parts.key).ok()?),
             _ => return None,
         };
@@ -423,7 +426,11 @@ impl Cbc {
 impl Blocks {
     const fn size(&self) -> usize {
         match self {
-            Self::Aes128(_) | Self::Aes256(_) | Self::Camellia128(_) | Self::Camellia256(_) => 16,
+            Self::Aes128(_)
+            | Self::Aes256(_)
+            | Self::Camellia128(_)
+            | Self::Camellia256(_)
+            | Self::Seed(_) => 16,
             Self::Des(_) | Self::Idea(_) | Self::TripleDes(_) => 8,
         }
     }
@@ -436,6 +443,7 @@ impl Blocks {
             Self::Camellia256(cipher) => decrypt(cipher, iv, text),
             Self::Des(cipher) => decrypt(cipher, iv, text),
             Self::Idea(cipher) => decrypt(cipher, iv, text),
+            Self::Seed(cipher) => decrypt(cipher, iv, text),
             Self::TripleDes(cipher) => decrypt(cipher, iv, text),
         }
     }

@@ -14,6 +14,7 @@ mod mac;
 mod messages;
 mod opening;
 mod schedule;
+mod seed;
 mod session;
 mod side;
 mod stream;
