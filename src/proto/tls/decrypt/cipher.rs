@@ -60,6 +60,8 @@ pub(super) struct Credit {
     left: u64,
     /// What was tried in vain since it was asked for.
     tried: u64,
+    /// Whether there is less of it because of what other connections tried.
+    is_lowered: bool,
 }
 
 /// A cipher that proves what it decrypts.
@@ -233,7 +235,7 @@ impl Cipher {
 
 impl Credit {
     pub(super) const fn new() -> Self {
-        Self { left: limits::TLS_TRIAL_BYTES, tried: 0 }
+        Self { left: limits::TLS_TRIAL_BYTES, tried: 0, is_lowered: false }
     }
 
     pub(super) const fn is_spent(self) -> bool {
@@ -253,9 +255,15 @@ impl Credit {
         self.left = self.left.saturating_add(bytes).min(limits::TLS_TRIAL_BYTES);
     }
 
+    /// Whether it is spent because other connections tried much.
+    pub(super) const fn is_spent_by_others(self) -> bool {
+        self.is_spent() && self.is_lowered
+    }
+
     /// Lowers it, where all connections together tried much.
     pub(super) fn lower(&mut self) {
         self.left = self.left.min(limits::TLS_LAST_TRIAL_BYTES);
+        self.is_lowered = true;
     }
 
     /// What was tried in vain since this was asked.
