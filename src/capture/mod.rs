@@ -32,7 +32,7 @@ pub use pcap::PcapReader;
 pub use pcapng::PcapngReader;
 pub use saz::{SazError, SazReader};
 pub use scope::{Scope, Want};
-pub use source::{ReadSeek, Source, StreamError};
+pub use source::{Kept, ReadSeek, Source, StreamError};
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -233,4 +233,3 @@ pub(crate) fn of_tshark(path: &Path, keylog: Option<&Path>) -> Option<Vec<Reques
     }
     Some(gathered.found)
 }
-
