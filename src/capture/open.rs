@@ -16,6 +16,7 @@ use std::io::{self, Read};
 use self::key_logs::no_secret;
 use super::archive::is_tar;
 use super::frames::describe;
+use super::fuzz;
 use super::look::{is_net_log, look};
 use super::source::{Source, StreamError};
 use super::unpack::{Codec, SharedSource};
@@ -434,4 +435,19 @@ fn stream_code(error: &io::Error) -> DiagnosticCode {
         }
         None => DiagnosticCode::ReadFailed,
     }
+}
+
+/// Entry for fuzzing: any bytes as an input, whatever it is packed in.
+#[doc(hidden)]
+pub fn fuzz_open(bytes: &[u8]) {
+    fuzz::open(bytes, |source, options, into| open("input", source, options, false, into));
+}
+
+/// Entry for fuzzing: any bytes as what is given for a key log.
+#[doc(hidden)]
+pub fn fuzz_keys(bytes: &[u8]) {
+    let evidence = fuzz::open(bytes, |source, options, into| {
+        open_keys("input", source, options, into);
+    });
+    assert!(evidence.exchanges.is_empty() && evidence.connections.is_empty(), "keys tell nothing");
 }

@@ -30,6 +30,7 @@ mod traffic;
 mod wire;
 
 pub use crate::entra::{GuideCause, MfaState, Outcome, Side, StepKind};
+pub use answers::fuzz_answer;
 pub use assemble::reconstruct;
 pub use attempt::{
     AttemptId, Blockage, Carrier, Flow, Guid, Phase, SignIn, SignInAttempt, Step, StepResult,

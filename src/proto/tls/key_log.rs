@@ -408,6 +408,21 @@ const NAME_COST: usize = 160;
 /// Bytes that a secret costs beside its own.
 const SECRET_COST: usize = 48;
 
+/// Entry for fuzzing: any bytes as a key log.
+#[doc(hidden)]
+pub fn fuzz_key_log(bytes: &[u8]) {
+    let mut log = KeyLog::default();
+    let read = log.read(bytes);
+    assert!(read.secrets == 0 || KeyLog::probe(bytes) != Probe::Unsure, "a secret is a sure sign");
+    assert!(log.held() <= limits::KEY_LOG, "a key log is bounded");
+    assert!(log.is_empty() || read.secrets > 0, "what is kept was read");
+    let (known, held) = (log.len(), log.held());
+    let again = log.read(bytes);
+    assert_eq!((again.secrets, log.len()), (read.secrets, known), "what is known is not new");
+    assert!(again.dropped > 0 || log.held() == held, "and takes no room");
+    assert!(read.new <= read.secrets && read.new >= u32::from(!log.is_empty()), "it was new");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
