@@ -15,10 +15,10 @@ pub use self::known::{
     Address, Issuer, address, host_role, is_method, is_page, is_picture_host, is_question, issuer,
     stand_ins,
 };
-use crate::capture::{self, Keys, ReadOptions, Scope, Source};
+use crate::capture::{self, Kept, Keys, ReadOptions, Scope, Source};
 pub use crate::entra::HostRole;
 use crate::entra::hosts;
-use crate::evidence::{DiagnosticCode, Evidence, EvidenceBuilder, Input};
+use crate::evidence::{Diagnostic, DiagnosticCode, Evidence, EvidenceBuilder, Input};
 use crate::finding::{Finding, RuleMeta};
 use crate::limits::Limits;
 use crate::rules;
@@ -43,7 +43,8 @@ pub struct AnalyzeOptions<'a> {
     pub hash: bool,
     /// Passwords to try on protected archives.
     pub passwords: &'a [String],
-    /// Files with secrets of TLS, as `SSLKEYLOGFILE` names one; captures may bring their own.
+    /// Files with secrets of TLS, as `SSLKEYLOGFILE` names one, packed or in a pcapng; captures may bring
+    /// their own.
     pub key_logs: &'a [PathBuf],
     /// Which attempt to follow.
     pub selection: Selection,
@@ -87,42 +88,70 @@ pub fn analyze(inputs: &[CaseInput], options: &AnalyzeOptions<'_>) -> Analysis {
         keys: &keys,
         cancel: options.cancel,
     };
-    let mut builder = read_all(inputs, &read, options);
+    let kept = Kept::default();
+    let standard = Source::stdin().keeping(&kept);
+    let (mut builder, is_once) = read_all(inputs, standard, &read, options);
+    let late = keys.take_late();
     // Keys that stand behind the packets that they open do so when those are read once more.
-    if keys.take_late() && !read.is_cancelled() {
-        if inputs.contains(&CaseInput::Standard) {
-            let text = "keys came behind the packets that they open, and the standard input cannot \
-                        be read twice: give the capture as a file, or the keys with --keylog";
-            builder.diagnose(DiagnosticCode::KeyLog, None, text);
+    if late > 0 && !read.is_cancelled() {
+        // An archive on standard input was held in memory, and is still there.
+        let is_given = inputs.contains(&CaseInput::Standard);
+        let standard = if is_given { kept.source() } else { Some(Source::bytes(Vec::new())) };
+        if let Some(standard) = standard.filter(|_| !is_once) {
+            (builder, _) = read_all(inputs, standard, &read, options);
         } else {
-            builder = read_all(inputs, &read, options);
+            builder.add_diagnostic(too_late(late));
         }
     }
+    drop(kept);
     conclude(builder.finish(), &options.selection)
 }
 
-/// Reads all inputs: those with keys first.
+/// Says that keys came too late, in what cannot be read twice.
+fn too_late(late: u64) -> Diagnostic {
+    let text = format!(
+        "{late} secrets came behind the packets that they may open, and what comes through standard \
+         input or a pipe cannot be read twice: connections that began before them stay encrypted; \
+         save it to a file and give the file, or give the keys with --keylog"
+    );
+    let (code, lost) = (DiagnosticCode::KeyLog, Some(late));
+    Diagnostic { code, input: None, offset: None, lost, text }
+}
+
+/// Reads all inputs: those with keys first. It tells too whether one is a pipe that has a name.
 fn read_all(
     inputs: &[CaseInput],
+    standard: Source,
     read: &ReadOptions<'_>,
     options: &AnalyzeOptions<'_>,
-) -> EvidenceBuilder {
+) -> (EvidenceBuilder, bool) {
     let mut builder = EvidenceBuilder::new();
+    let mut is_once = false;
+    let mut standard = Some(standard);
     for path in options.key_logs {
         if let Some((name, source)) = file(path, &mut builder) {
+            is_once |= source.is_once();
             capture::open_keys(&name, source, read, &mut builder);
         }
     }
     for input in inputs {
         let given = match input {
-            CaseInput::File(path) => file(path, &mut builder),
-            CaseInput::Standard => Some(("standard input".to_owned(), Source::stdin())),
+            CaseInput::File(path) => {
+                let given = file(path, &mut builder);
+                is_once |= given.as_ref().is_some_and(|(_, source)| source.is_once());
+                given
+            }
+            // It is at its end when it is given twice.
+            CaseInput::Standard => {
+                let source = standard.take().unwrap_or_else(|| Source::bytes(Vec::new()));
+                Some(("standard input".to_owned(), source))
+            }
         };
         if let Some((name, source)) = given {
             capture::open(&name, source, read, options.hash, &mut builder);
         }
     }
-    builder
+    (builder, is_once)
 }
 
 /// Opens a file; that it cannot be opened is noted.

@@ -256,7 +256,7 @@ pub const TLS_TRIALS: u64 = 64;
 /// Bytes that decryption may try in vain on one connection; what it opens earns it four times as much.
 pub const TLS_TRIAL_BYTES: u64 = 8 << 20;
 /// The same on all connections together, less what was opened: about two seconds. Beyond it each may
-/// try [`TLS_LAST_TRIAL_BYTES`].
+/// try [`TLS_LAST_TRIAL_BYTES`], and those that give up so are counted in one diagnostic.
 pub const TLS_ALL_TRIAL_BYTES: u64 = 1 << 30;
 /// Bytes that a connection may try in vain where all together tried much: a few records.
 pub const TLS_LAST_TRIAL_BYTES: u64 = 128 << 10;

@@ -199,6 +199,29 @@ fn files_are_of_a_size_that_can_be_read() {
 }
 
 #[test]
+fn every_entry_for_fuzzing_has_a_target() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz");
+    let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+    let mut wanted = Vec::new();
+    for (name, text) in all_sources() {
+        for part in text.split("#[doc(hidden)]\npub fn fuzz_").skip(1) {
+            let entry = part.split('(').next().unwrap_or_default().to_owned();
+            let path = folder.join(format!("targets/{entry}.rs"));
+            let target = fs::read_to_string(&path).unwrap_or_default();
+            let calls = format!("::fuzz_{entry}(bytes)");
+            assert!(target.contains(&calls), "{name}: no target calls fuzz_{entry}");
+            let path = format!("name = \"{entry}\"\npath = \"targets/{entry}.rs\"");
+            assert!(manifest.contains(&path), "{name}: the manifest lacks {entry}");
+            wanted.push(entry);
+        }
+    }
+    let is_entry = |line: &&str| line.trim_start().starts_with("pub fn fuzz_");
+    let count = all_sources().iter().map(|(_, text)| text.lines().filter(is_entry).count()).sum();
+    assert_eq!(wanted.len(), count, "an entry is hidden in the documentation");
+    assert_eq!(fs::read_dir(folder.join("targets")).unwrap().count(), count);
+}
+
+#[test]
 fn only_the_command_line_prints_and_exits() {
     let mut wrong = Vec::new();
     for (name, text) in all_sources() {

@@ -14,7 +14,7 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::READERS;
-use super::open::{Others, Place, Walk};
+use super::open::{Others, Place, Sought, Walk};
 use super::source::{Source, StreamError, as_u64};
 use super::unpack::{Codec, Part, Section, SharedSeek, SharedSource, plain};
 use crate::evidence::{DiagnosticCode, Format, shown};
@@ -81,6 +81,7 @@ impl Walk<'_, '_> {
             Ok(archive) => archive.file_names_raw().any(is_session),
             Err(_) => has_session(head),
         };
+        let is_saz = is_saz && self.sought == Sought::Captures;
         if is_saz && let Some(reader) = READERS.iter().find(|reader| reader.format() == Format::Saz)
         {
             return self.read(place, source, *reader);

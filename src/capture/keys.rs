@@ -19,7 +19,8 @@ pub struct Keys {
     log: RefCell<KeyLog>,
     /// Whether packets that keys could open were read.
     has_begun: Cell<bool>,
-    is_late: Cell<bool>,
+    /// Secrets that came behind such packets.
+    late: Cell<u64>,
 }
 
 impl Keys {
@@ -30,11 +31,10 @@ impl Keys {
 
     /// Adds the keys of a text.
     pub(super) fn add(&self, text: &[u8]) -> KeyLogRead {
-        let mut log = self.log.borrow_mut();
-        let before = log.len();
-        let read = log.read(text);
-        let has_more = log.len() > before || read.dropped > 0;
-        self.is_late.set(self.is_late.get() || self.has_begun.get() && has_more);
+        let read = self.log.borrow_mut().read(text);
+        if self.has_begun.get() {
+            self.late.set(self.late.get().saturating_add(u64::from(read.new)));
+        }
         read
     }
 
@@ -54,9 +54,7 @@ impl Keys {
             let is_wide = *is_wide.get_or_insert_with(|| KeyLog::is_wide(&piece));
             let end = if is_last { piece.len() } else { end_of_lines(&piece, is_wide) };
             let read = self.add(piece.get(..end).unwrap_or(&piece));
-            sum.secrets = sum.secrets.saturating_add(read.secrets);
-            sum.malformed = sum.malformed.saturating_add(read.malformed);
-            sum.dropped = sum.dropped.saturating_add(read.dropped);
+            sum.add(read);
             piece.drain(..end.min(piece.len()));
             if is_last {
                 return Ok((sum, source.limit() == 0));
@@ -69,10 +67,12 @@ impl Keys {
         self.has_begun.set(true);
     }
 
-    /// Whether keys came behind packets that they may open; asking makes ready for reading once more.
-    pub fn take_late(&self) -> bool {
+    /// How many secrets came behind packets that they may open; asking makes ready for reading once
+    /// more.
+    pub fn take_late(&self) -> u64 {
         self.has_begun.set(false);
-        self.is_late.take()
+        self.log().forget_trials();
+        self.late.take()
     }
 
     /// What is known.
@@ -135,5 +135,19 @@ mod tests {
         assert!(read.malformed > 0);
         let (read, _) = keys.read(&mut Source::bytes(Vec::new())).unwrap();
         assert_eq!(read, KeyLogRead::default());
+    }
+
+    #[test]
+    fn keys_are_late_behind_packets_and_when_they_are_new() {
+        let keys = Keys::new();
+        let session = format!("RSA Session-ID:00aa Master-Key:{}\n", "ef".repeat(48));
+        let add = |text: &str| keys.add(text.as_bytes()).secrets;
+        let random = format!("CLIENT_RANDOM {} {}\n", "01".repeat(32), "ab".repeat(48));
+        assert_eq!((add(&random), keys.take_late()), (1, 0), "in time");
+        keys.begin();
+        assert_eq!((add(&random), keys.take_late()), (1, 0), "known");
+        keys.begin();
+        assert_eq!((add(&session), add(&random), keys.take_late()), (1, 1, 1));
+        assert_eq!(keys.take_late(), 0);
     }
 }

@@ -10,6 +10,7 @@
 
 mod archive;
 pub mod frames;
+mod fuzz;
 pub mod har;
 mod keys;
 mod look;
@@ -25,14 +26,14 @@ mod tally;
 mod unpack;
 
 pub use frames::PacketError;
-pub use har::{HarError, HarErrorKind, HarReader};
+pub use har::{HarError, HarErrorKind, HarReader, fuzz_har};
 pub use keys::Keys;
-pub use open::{open, open_keys};
-pub use pcap::PcapReader;
-pub use pcapng::PcapngReader;
-pub use saz::{SazError, SazReader};
+pub use open::{fuzz_keys, fuzz_open, open, open_keys};
+pub use pcap::{PcapReader, fuzz_pcap};
+pub use pcapng::{PcapngReader, fuzz_pcapng};
+pub use saz::{SazError, SazReader, fuzz_saz};
 pub use scope::{Scope, Want};
-pub use source::{ReadSeek, Source, StreamError};
+pub use source::{Kept, ReadSeek, Source, StreamError};
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -7,10 +7,16 @@
 //! Invariants: no count and no size that an archive declares is trusted; archives are nested no
 //! deeper than the limit; every input given leaves at least one [`Input`] behind.
 
+mod key_logs;
+#[cfg(test)]
+mod tests;
+
 use std::io::{self, Read};
 
+use self::key_logs::no_secret;
 use super::archive::is_tar;
 use super::frames::describe;
+use super::fuzz;
 use super::look::{is_net_log, look};
 use super::source::{Source, StreamError};
 use super::unpack::{Codec, SharedSource};
@@ -42,22 +48,24 @@ pub fn open(
     Walk::new(options, hash, into).visit(&Place::outermost(name), source);
 }
 
-/// Reads the keys that the user gave.
+/// Reads the keys that the user gave, as [`open`] reads captures.
 pub fn open_keys(
     name: &str,
-    mut source: Source,
+    source: Source,
     options: &ReadOptions<'_>,
     into: &mut EvidenceBuilder,
 ) {
     let mut walk = Walk::new(options, false, into);
-    let place = Place::outermost(name);
-    let codec = source.peek(HEAD).ok().and_then(Codec::of);
-    let Some(codec) = codec.filter(|_| !walk.is_too_deep(&place)) else {
-        return walk.keys(&place, source);
-    };
-    let inside = codec.expand(SharedSource::new(source), walk.budget.share());
-    let inside = walk.wrapped(inside);
-    walk.keys(&place.inside(codec.as_str()), inside);
+    walk.sought = Sought::Keys;
+    walk.visit(&Place::outermost(name), source);
+}
+
+/// What is looked for in what was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sought {
+    Captures,
+    /// Secrets of TLS, and nothing else.
+    Keys,
 }
 
 /// Where in the nest of containers a stream stands.
@@ -122,6 +130,7 @@ pub(super) struct Walk<'a, 'o> {
     pub(super) inputs: Vec<InputId>,
     /// Bytes of nested archives and protected members that are in memory.
     pub(super) held: u64,
+    pub(super) sought: Sought,
     /// Whether a packet capture was among what was read.
     has_packets: bool,
 }
@@ -129,7 +138,17 @@ pub(super) struct Walk<'a, 'o> {
 impl<'a, 'o> Walk<'a, 'o> {
     fn new(options: &'a ReadOptions<'o>, hash: bool, into: &'a mut EvidenceBuilder) -> Self {
         let budget = Budget::new(options.limits.expanded, options.limits.ratio);
-        Self { options, hash, budget, into, inputs: Vec::new(), held: 0, has_packets: false }
+        let sought = Sought::Captures;
+        Self {
+            options,
+            hash,
+            budget,
+            into,
+            inputs: Vec::new(),
+            held: 0,
+            sought,
+            has_packets: false,
+        }
     }
 }
 
@@ -168,6 +187,10 @@ impl Walk<'_, '_> {
             .filter(|(probe, _)| *probe != Probe::No)
             .rev()
             .max_by_key(|(probe, _)| *probe);
+        if self.sought == Sought::Keys {
+            let format = reader.filter(|(probe, _)| *probe == Probe::Certain);
+            return self.keys_of(place, source, &head, format.map(|(_, reader)| reader.format()));
+        }
         match reader {
             Some((Probe::Certain, reader)) => self.read(place, source, reader),
             // In an archive only what is surely a capture is one: it may hold any JSON.
@@ -193,10 +216,8 @@ impl Walk<'_, '_> {
         reader: &dyn Reader,
     ) -> Option<String> {
         let id = self.add_input(place, reader.format());
-        if reader.format().is_packets() && !self.has_packets {
-            self.has_packets = true;
-            let limits = self.options.limits;
-            self.budget.raise(limits.expanded_packets.saturating_sub(limits.expanded));
+        if reader.format().is_packets() {
+            self.raise_for_packets();
         }
         let outcome = reader.read(&mut source, self.options, &mut self.budget, id, self.into);
         if let Err(error) = outcome {
@@ -210,35 +231,11 @@ impl Walk<'_, '_> {
         None
     }
 
-    /// Takes the keys of a key log.
-    fn keys(&mut self, place: &Place, mut source: Source) {
-        let id = self.add_input(place, Format::KeyLog);
-        let outcome = self.options.keys.read(&mut source);
-        let mut say = |text: &str| self.into.diagnose(DiagnosticCode::KeyLog, Some(id), text);
-        match outcome {
-            Ok((read, is_longer)) => {
-                if read.secrets == 0 {
-                    say(
-                        "no secret of TLS is in it; a key log has lines such as CLIENT_RANDOM and \
-                         two numbers: give the file that SSLKEYLOGFILE named",
-                    );
-                } else if read.malformed > 0 {
-                    say(&format!("{} lines are none of a key log; passed over", read.malformed));
-                }
-                if is_longer || read.dropped > 0 {
-                    say("more secrets than are kept: give a key log of the time of the capture");
-                }
-                if let Some(input) = self.into.input_mut(id) {
-                    input.records = u64::from(read.secrets);
-                    if read.secrets == 0 {
-                        input.format = Format::Unrecognised;
-                    }
-                }
-            }
-            Err(error) => self.report_stream(Some(id), place, &error),
-        }
-        if let Some(input) = self.into.input_mut(id) {
-            input.bytes = source.size();
+    /// Lets more be expanded, since packets are among it.
+    pub(super) fn raise_for_packets(&mut self) {
+        if !std::mem::replace(&mut self.has_packets, true) {
+            let limits = self.options.limits;
+            self.budget.raise(limits.expanded_packets.saturating_sub(limits.expanded));
         }
     }
 
@@ -256,7 +253,7 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn add_input(&mut self, place: &Place, format: Format) -> InputId {
+    pub(super) fn add_input(&mut self, place: &Place, format: Format) -> InputId {
         let mut input = Input::named(&place.name);
         input.container.clone_from(&place.container);
         input.format = format;
@@ -281,8 +278,14 @@ impl Walk<'_, '_> {
 
     pub(super) fn unrecognised(&mut self, place: &Place, mut source: Source, looks: &str) {
         let id = self.add_unrecognised(place, &mut source, looks);
-        let text = format!("no capture that is read; it looks like {looks}");
-        self.into.diagnose(DiagnosticCode::NotRecognised, Some(id), &text);
+        let (code, text) = match self.sought {
+            Sought::Captures => {
+                let text = format!("no capture that is read; it looks like {looks}");
+                (DiagnosticCode::NotRecognised, text)
+            }
+            Sought::Keys => (DiagnosticCode::KeyLog, no_secret(looks)),
+        };
+        self.into.diagnose(code, Some(id), &text);
         self.complete(id, source);
     }
 
@@ -407,7 +410,11 @@ impl Walk<'_, '_> {
         let looks = match (&others.first, others.protected) {
             (_, 1..) => format!("{what} that is protected with a password"),
             (Some(looks), 0) => format!(
-                "{what} without a capture that is read; it holds {count} files, the first is {looks}"
+                "{what} without {}; it holds {count} files, the first is {looks}",
+                match self.sought {
+                    Sought::Captures => "a capture that is read",
+                    Sought::Keys => "a key log",
+                }
             ),
             (None, 0) => format!("{what} without files"),
         };
@@ -430,5 +437,17 @@ fn stream_code(error: &io::Error) -> DiagnosticCode {
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// Entry for fuzzing: any bytes as an input, whatever it is packed in.
+#[doc(hidden)]
+pub fn fuzz_open(bytes: &[u8]) {
+    fuzz::open(bytes, |source, options, into| open("input", source, options, false, into));
+}
+
+/// Entry for fuzzing: any bytes as what is given for a key log.
+#[doc(hidden)]
+pub fn fuzz_keys(bytes: &[u8]) {
+    let evidence = fuzz::open(bytes, |source, options, into| {
+        open_keys("input", source, options, into);
+    });
+    assert!(evidence.exchanges.is_empty() && evidence.connections.is_empty(), "keys tell nothing");
+}

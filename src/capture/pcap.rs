@@ -267,5 +267,11 @@ impl Container for Pcap {
     }
 }
 
+/// Entry for fuzzing: any bytes as a packet capture.
+#[doc(hidden)]
+pub fn fuzz_pcap(bytes: &[u8]) {
+    super::fuzz::read(&PcapReader, bytes);
+}
+
 #[cfg(test)]
 mod tests;

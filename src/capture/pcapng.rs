@@ -471,5 +471,11 @@ fn value_of<'a>(options: &[PcapNGOption<'a>], code: u16) -> Option<&'a [u8]> {
     }
 }
 
+/// Entry for fuzzing: any bytes as a packet capture of the newer form.
+#[doc(hidden)]
+pub fn fuzz_pcapng(bytes: &[u8]) {
+    super::fuzz::read(&PcapngReader, bytes);
+}
+
 #[cfg(test)]
 mod tests;

@@ -11,8 +11,8 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use sha2::{Digest, Sha256};
@@ -95,7 +95,12 @@ pub struct Source {
     limit: Option<u64>,
     limited: bool,
     hash: Option<Hash>,
+    kept: Option<Kept>,
 }
+
+/// The bytes of a stream that had to be held in memory, to be read once more.
+#[derive(Clone, Default)]
+pub struct Kept(Arc<Mutex<Option<Arc<Vec<u8>>>>>);
 
 impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -120,6 +125,7 @@ impl Source {
             limit: None,
             limited: false,
             hash: None,
+            kept: None,
         }
     }
 
@@ -149,11 +155,27 @@ impl Source {
 
     /// Bytes in memory.
     pub fn bytes(bytes: Vec<u8>) -> Self {
+        Self::shared(Arc::new(bytes))
+    }
+
+    fn shared(bytes: Arc<Vec<u8>>) -> Self {
         let mut source = Self::new(Inner::Done);
         source.length = Some(as_u64(bytes.len()));
         source.end = bytes.len();
-        source.chunk = Arc::new(bytes);
+        source.chunk = bytes;
         source
+    }
+
+    /// The same source that leaves its bytes behind, should it have to hold all of them.
+    #[must_use]
+    pub fn keeping(mut self, kept: &Kept) -> Self {
+        self.kept = Some(kept.clone());
+        self
+    }
+
+    /// Whether it cannot be opened and read once more.
+    pub const fn is_once(&self) -> bool {
+        matches!(self.inner, Inner::Stream(_))
     }
 
     /// The same source with a bound on the bytes read; past it the source ends.
@@ -326,7 +348,8 @@ impl Source {
                 loop {
                     let rest = self.rest();
                     whole.extend_from_slice(rest);
-                    self.at = self.end;
+                    // The bound on the input counts from what was consumed.
+                    self.consume(rest.len());
                     if as_u64(whole.len()) > limit {
                         return Err(StreamError::TooLong.into());
                     }
@@ -334,9 +357,12 @@ impl Source {
                         break;
                     }
                 }
-                (self.at, self.end) = (0, whole.len());
+                (self.at, self.end, self.offset) = (0, whole.len(), 0);
                 self.chunk = Arc::new(whole);
                 self.length = Some(as_u64(self.rest().len()));
+                if let Some(kept) = self.kept.take().filter(|_| !self.limited) {
+                    kept.keep(&self.chunk);
+                }
                 Ok(Box::new(Cursor::new(Shared(Arc::clone(&self.chunk)))))
             }
         }
@@ -409,6 +435,28 @@ impl Read for Source {
         let count = from.read(buffer)?;
         self.consume(count);
         Ok(count)
+    }
+}
+
+impl Kept {
+    /// A source of what was held; `None` where nothing was.
+    pub fn source(&self) -> Option<Source> {
+        self.lock().clone().map(Source::shared)
+    }
+
+    fn keep(&self, bytes: &Arc<Vec<u8>>) {
+        *self.lock() = Some(Arc::clone(bytes));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Arc<Vec<u8>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let held = self.lock().as_ref().map(|bytes| bytes.len());
+        f.debug_tuple("Kept").field(&held).finish()
     }
 }
 
@@ -494,98 +542,4 @@ pub(super) fn as_u64(length: usize) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
-
-    struct Slow(Vec<u8>);
-
-    impl Read for Slow {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let Some(byte) = (!self.0.is_empty()).then(|| self.0.remove(0)) else { return Ok(0) };
-            buffer[0] = byte;
-            Ok(1)
-        }
-    }
-
-    fn file(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("x");
-        std::fs::write(&path, bytes).unwrap();
-        (folder, path)
-    }
-
-    #[test]
-    fn peeks_reads_and_counts() {
-        let (_folder, path) = file(b"abcdef");
-        let all = [
-            Source::file(&path).unwrap(),
-            Source::bytes(b"abcdef".to_vec()),
-            Source::stream(Box::new(Slow(b"abcdef".to_vec()))),
-        ];
-        for mut source in all {
-            assert_eq!(source.peek(2).unwrap(), b"ab");
-            assert_eq!(source.peek(100).unwrap(), b"abcdef");
-            assert_eq!(source.offset(), 0);
-            let mut two = [0; 2];
-            source.read_exact(&mut two).unwrap();
-            assert_eq!((&two, source.offset()), (b"ab", 2));
-            let mut rest = Vec::new();
-            source.read_to_end(&mut rest).unwrap();
-            assert_eq!((rest.as_slice(), source.offset()), (b"cdef".as_slice(), 6));
-        }
-    }
-
-    #[test]
-    fn hashes_the_whole_whatever_was_read() {
-        let (_folder, path) = file(b"abc");
-        let all = || {
-            [
-                Source::file(&path).unwrap().with_hash(),
-                Source::bytes(b"abc".to_vec()).with_hash(),
-                Source::stream(Box::new(Slow(b"abc".to_vec()))).with_hash(),
-            ]
-        };
-        for mut source in all() {
-            source.peek(1).unwrap();
-            source.read_exact(&mut [0]).unwrap();
-            assert_eq!(source.finish_hash().as_deref(), Some(ABC));
-            assert_eq!(source.size(), 3);
-        }
-        for mut source in all() {
-            source.peek(2).unwrap();
-            let reader = source.seekable(10).unwrap();
-            reader.seek(SeekFrom::Start(2)).unwrap();
-            let mut last = String::new();
-            reader.read_to_string(&mut last).unwrap();
-            assert_eq!(last, "c");
-            assert_eq!(source.finish_hash().as_deref(), Some(ABC));
-        }
-        assert_eq!(Source::bytes(vec![1]).finish_hash(), None);
-    }
-
-    #[test]
-    fn bounds_hold() {
-        let mut source = Source::bytes(vec![0; 10]);
-        let error = source.seekable(9).err().unwrap();
-        assert_eq!(StreamError::of(&error), Some(StreamError::TooLong));
-        let mut source =
-            Source::stream(Box::new(Slow(vec![0; 10]))).with_limit(Some(4)).with_hash();
-        assert_eq!(io::copy(&mut source, &mut io::sink()).unwrap(), 4);
-        assert!(source.is_limited());
-        assert_eq!(source.finish_hash(), None);
-    }
-
-    #[test]
-    fn what_came_before_an_error_is_given() {
-        let broken = Broken::new(&StreamError::Damaged.into());
-        let mut source = Source::stream(Box::new(b"abc".as_slice().chain(broken)));
-        let mut read = Vec::new();
-        let error = source.read_to_end(&mut read).unwrap_err();
-        assert_eq!(read, b"abc");
-        assert_eq!(StreamError::of(&error), Some(StreamError::Damaged));
-        let again = source.read(&mut [0]).unwrap_err();
-        assert_eq!(StreamError::of(&again), Some(StreamError::Damaged));
-    }
-}
+mod tests;

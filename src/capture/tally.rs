@@ -18,7 +18,7 @@ use crate::limits::{self, Budget};
 use crate::time::{Span, Timestamp};
 
 /// The type of secrets that are a TLS key log (pcapng, section 4.7).
-const TLS_KEYS: u32 = 0x544c_534b;
+pub(super) const TLS_KEYS: u32 = 0x544c_534b;
 /// Characters kept of the name of the program that wrote the file.
 const PRODUCER: usize = 80;
 

@@ -155,7 +155,10 @@ fn has(evidence: &Evidence, input: &Input, which: impl Fn(DiagnosticCode) -> boo
 
 /// Whether no input gave anything. A file that was read and is no capture gave its answer.
 pub(super) fn is_nothing_read(evidence: &Evidence) -> bool {
-    evidence.inputs.iter().all(|input| input.records == 0 && has(evidence, input, is_unread))
+    let mut captures = evidence.inputs.iter().filter(|one| one.format != Format::KeyLog).peekable();
+    // Keys alone are no failure, and where nothing else was read they do not count.
+    let has_captures = captures.peek().is_some() || evidence.inputs.is_empty();
+    has_captures && captures.all(|one| one.records == 0 && has(evidence, one, is_unread))
 }
 
 pub(super) fn is_partial(evidence: &Evidence) -> bool {

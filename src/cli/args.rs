@@ -188,8 +188,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(super) password_file: Option<PathBuf>,
 
-    /// Secrets of TLS that open a packet capture (the file that SSLKEYLOGFILE names); they are never
-    /// printed. May be given more than once
+    /// Secrets of TLS that open a packet capture: the file that SSLKEYLOGFILE names, also packed, or a
+    /// pcapng that holds them; they are never printed. May be given more than once
     #[arg(long, value_name = "FILE")]
     pub(super) keylog: Vec<PathBuf>,
 

@@ -95,7 +95,7 @@ pub enum Decryption {
     /// There were no keys.
     #[default]
     Untried,
-    /// There was a secret for it, and it opened nothing.
+    /// There was a secret for it, and it opened none of its data.
     Failed,
     /// Its handshake was not captured, so that its secret cannot be found.
     MidStream,

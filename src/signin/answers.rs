@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::{Map, Value};
 
-use super::{Guid, script_object};
+use super::{Guid, markup, script_object};
 use crate::entra::{self, Nature};
 
 /// `AADSTS` and a number; the layout of the text behind it is the same in all carriers.
@@ -411,6 +411,19 @@ impl CredentialAnswer {
             user: map.get("Username").and_then(Value::as_str).map(str::to_owned),
         })
     }
+}
+
+/// Entry for fuzzing: any bytes as a page or another answer of the service.
+#[doc(hidden)]
+pub fn fuzz_answer(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let page = Page::read(&text);
+    assert!(page.is_none_or(|page| page.is_config), "a page is known by its object");
+    let _ = (SasAnswer::read(&text), TokenAnswer::read(&text), CredentialAnswer::read(&text));
+    let _ = (code_text(&text), identifier(&text), oauth_error(&text), policy_ids(&text));
+    let (html, xml) = (markup::html(&text), markup::xml(&text));
+    assert!(html.action.is_none() || !html.fields.is_empty(), "a form is one with fields");
+    assert!(xml.texts.iter().map(String::len).sum::<usize>() <= 8 * text.len(), "texts are parts");
 }
 
 #[cfg(test)]

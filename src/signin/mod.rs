@@ -36,6 +36,7 @@ mod traffic;
 mod wire;
 
 pub use crate::entra::{GuideCause, MfaState, Outcome, Side, StepKind};
+pub use answers::fuzz_answer;
 pub use asked::{Asked, asked};
 pub use assemble::reconstruct;
 use attempt::OTHER_ROOT;

@@ -233,16 +233,3 @@ pub(crate) fn of_tshark(path: &Path, keylog: Option<&Path>) -> Option<Vec<Reques
     }
     Some(gathered.found)
 }
-
-/// The cipher suites that connections agreed on, by TCP stream.
-pub(crate) fn suites(path: &Path) -> BTreeMap<String, u16> {
-    let mut command = Command::new("tshark");
-    command.args(["-n", "-Y", "tls.handshake.type == 2", "-T", "fields", "-e", "tcp.stream"]);
-    command.args(["-e", "tls.handshake.ciphersuite", "-r"]).arg(path);
-    let output = String::from_utf8(command.output().unwrap().stdout).unwrap();
-    let lines = output.lines().filter_map(|line| {
-        let (stream, suite) = line.split_once("\t0x")?;
-        Some((stream.to_owned(), u16::from_str_radix(suite.get(..4)?, 16).ok()?))
-    });
-    lines.collect()
-}

@@ -171,5 +171,11 @@ fn vantage(names: &str) -> Vantage {
     }
 }
 
+/// Entry for fuzzing: any bytes as a HAR.
+#[doc(hidden)]
+pub fn fuzz_har(bytes: &[u8]) {
+    super::fuzz::read(&HarReader, bytes);
+}
+
 #[cfg(test)]
 mod tests;

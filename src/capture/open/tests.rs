@@ -340,3 +340,107 @@ fn what_is_worth_knowing_of_a_packet_capture_is_told() {
     assert_eq!(evidence.coverage.inputs[0].records_lost, 2);
     assert!(evidence.diagnostics[0].text.starts_with("2 frames are of interfaces"));
 }
+
+fn keys_opened(bytes: Vec<u8>, limits: &Limits, passwords: &[String]) -> (Evidence, usize) {
+    let (scope, keys, cancel) = (Scope::default(), Keys::new(), AtomicBool::new(false));
+    let options = ReadOptions { scope: &scope, limits, passwords, keys: &keys, cancel: &cancel };
+    let mut builder = EvidenceBuilder::new();
+    open_keys("keys", Source::bytes(bytes), &options, &mut builder);
+    let count = keys.log().len();
+    (builder.finish(), count)
+}
+
+fn key_log() -> Vec<u8> {
+    format!("CLIENT_RANDOM {} {}\r\n", "11".repeat(32), "22".repeat(48)).into_bytes()
+}
+
+/// A section, and secrets of TLS in it.
+fn blocks(secrets: &[u8]) -> Vec<u8> {
+    let block = |kind: u32, body: &[u8]| {
+        let mut body = body.to_vec();
+        body.resize(body.len().next_multiple_of(4), 0);
+        let length = u32::try_from(body.len()).unwrap().checked_add(12).unwrap().to_le_bytes();
+        [&kind.to_le_bytes()[..], &length, &body, &length].concat()
+    };
+    let section = [0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0, 255, 255, 255, 255, 255, 255, 255, 255];
+    let length = u32::try_from(secrets.len()).unwrap().to_le_bytes();
+    let about = [&0x544c_534b_u32.to_le_bytes()[..], &length, secrets].concat();
+    let secrets = if secrets.is_empty() { Vec::new() } else { block(10, &about) };
+    [block(0x0a0d_0d0a, &section), secrets].concat()
+}
+
+#[test]
+fn keys_are_taken_out_of_whatever_holds_them() {
+    let text = String::from_utf8(key_log()).unwrap();
+    let wide: Vec<u8> = "\u{feff}"
+        .chars()
+        .chain(text.chars())
+        .flat_map(|c| u16::try_from(u32::from(c)).unwrap().to_le_bytes())
+        .collect();
+    let marked = [b"\xef\xbb\xbf", text.as_bytes()].concat();
+    let damaged = [b"cut off here\n", text.as_bytes()].concat();
+    let har = ("x.har", HAR.as_bytes());
+    let stored = SimpleFileOptions::default();
+    let locked = stored.with_aes_encryption(zip::AesMode::Aes128, "key");
+    let forms: Vec<(&str, Vec<u8>, &[&str])> = vec![
+        ("text", key_log(), &[]),
+        ("two bytes a character", wide.clone(), &[]),
+        ("a mark", marked, &[]),
+        ("damage in front", damaged, &[]),
+        ("gzip", gzip(&key_log()), &["gzip"]),
+        ("two bytes a character, gzip", gzip(&wide), &["gzip"]),
+        ("zip", zip(&[har, ("keys.txt", &key_log())]), &["zip"]),
+        (
+            "a zip of the form of Fiddler",
+            zip(&[("raw/1_c.txt", b"GET / HTTP/1.1"), ("k", &key_log())]),
+            &["zip"],
+        ),
+        ("protected", zip_of(&[("k", &key_log())], locked), &["zip"]),
+        ("tar", tar(&[har, ("keys.txt", &key_log())]), &["tar"]),
+        ("tar, gzip", gzip(&tar(&[("keys.txt", &wide)])), &["gzip", "tar"]),
+        ("blocks", blocks(&key_log()), &[]),
+        ("blocks, zip", zip(&[("x.pcapng", &blocks(&key_log()))]), &["zip"]),
+    ];
+    for (name, bytes, container) in forms {
+        let (evidence, count) = keys_opened(bytes, &Limits::default(), &["key".to_owned()]);
+        assert_eq!(count, 1, "{name}: {:?}", evidence.diagnostics);
+        let [input] = &evidence.inputs[..] else { panic!("{name}: {:?}", evidence.inputs) };
+        assert_eq!((input.format, input.records), (Format::KeyLog, 1), "{name}");
+        assert_eq!(input.container, container, "{name}");
+        assert!(evidence.exchanges.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn what_holds_no_keys_is_named() {
+    let pcap =
+        [&[0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0][..], &[0; 8], &[0, 0, 1, 0, 1, 0, 0, 0]].concat();
+    let forms: Vec<(&str, Vec<u8>)> = vec![
+        ("a HAR", HAR.into()),
+        ("a HAR", gzip(HAR.as_bytes())),
+        ("a packet capture without secrets", blocks(b"")),
+        ("a packet capture in a form that holds no secrets", pcap),
+        ("a zip archive without a key log; it holds 1 files", zip(&[("x.har", HAR.as_bytes())])),
+        ("a zip archive without files", zip(&[])),
+        ("a zip archive that is damaged", b"PK\x03\x04".to_vec()),
+        ("SSLKEYLOGFILE", b"no key".to_vec()),
+        ("SSLKEYLOGFILE", Vec::new()),
+    ];
+    for (looks, bytes) in forms {
+        let (evidence, count) = keys_opened(bytes, &Limits::default(), &[]);
+        assert_eq!(count, 0);
+        let [input] = &evidence.inputs[..] else { panic!("{looks}: {:?}", evidence.inputs) };
+        assert_eq!((input.format, input.records), (Format::Unrecognised, 0), "{looks}");
+        let [told, ..] = &evidence.diagnostics[..] else { panic!("{looks}: nothing is told") };
+        let words = format!("{} {:?}", told.text, input.looks_like);
+        assert!(words.contains(looks), "{looks}: {words}");
+    }
+    let limits = Limits { archive_depth: 0, ..Limits::default() };
+    for bytes in [gzip(&key_log()), zip(&[("k", &key_log())]), tar(&[("k", &key_log())])] {
+        let (evidence, count) = keys_opened(bytes, &limits, &[]);
+        assert_eq!((count, codes(&evidence)[0]), (0, DiagnosticCode::ArchiveTooDeep));
+    }
+    let limits = Limits { expanded: 10, ..Limits::default() };
+    let (evidence, count) = keys_opened(gzip(&key_log()), &limits, &[]);
+    assert_eq!((count, codes(&evidence)), (0, vec![DiagnosticCode::LimitReached]));
+}

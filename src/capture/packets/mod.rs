@@ -31,7 +31,8 @@ use super::ReadOptions;
 use super::frames::{Frame, LinkType};
 use super::source::as_u64;
 use crate::evidence::{
-    EvidenceBuilder, EvidenceRef, IcmpKind, InputId, Locator, Tunnel, WireCoverage,
+    Diagnostic, DiagnosticCode, EvidenceBuilder, EvidenceRef, IcmpKind, InputId, Locator, Tunnel,
+    WireCoverage,
 };
 use crate::limits::{self, Budget};
 use crate::proto::Mark;
@@ -222,9 +223,24 @@ impl Packets {
         let heard = around.lookups.answered > 0 || sides.heard > 0;
         coverage.is_one_sided =
             table.two_sided == 0 && (table.one_sided > 0 || sides.client.is_some() && !heard);
+        let given_up = keys.take_given_up();
+        if given_up > 0 {
+            let text = format!(
+                "{given_up} connections stay closed behind what is missing in them: decryption may \
+                 try so much in vain for all together; give a key log of this capture alone, or a \
+                 capture that lost no packets"
+            );
+            into.add_diagnostic(Diagnostic {
+                code: DiagnosticCode::LimitReached,
+                input: Some(*input),
+                offset: None,
+                lost: Some(given_up),
+                text,
+            });
+        }
         if table.unread > 0 {
             into.diagnose(
-                crate::evidence::DiagnosticCode::LimitReached,
+                DiagnosticCode::LimitReached,
                 Some(*input),
                 &format!(
                     "more payload at once than is held: that of {} connections was not read to its end",
@@ -234,7 +250,7 @@ impl Packets {
         }
         if table.evicted > 0 {
             into.diagnose(
-                crate::evidence::DiagnosticCode::LimitReached,
+                DiagnosticCode::LimitReached,
                 Some(*input),
                 &format!(
                     "more connections at once than are followed: {} were given up before their end",
@@ -379,3 +395,35 @@ fn kind(error: &IcmpError) -> IcmpKind {
 }
 
 const _: () = assert!(limits::LIVE_CONTENTS <= limits::LIVE_FLOWS, "contents belong to flows");
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::capture::{Keys, Scope};
+    use crate::evidence::Input;
+    use crate::limits::Limits;
+
+    #[test]
+    fn connections_given_up_because_of_others_are_told_once() {
+        let (scope, limits, keys) = (Scope::default(), Limits::default(), Keys::new());
+        let cancel = AtomicBool::new(false);
+        let options = ReadOptions {
+            scope: &scope,
+            limits: &limits,
+            passwords: &[],
+            keys: &keys,
+            cancel: &cancel,
+        };
+        let mut into = EvidenceBuilder::new();
+        for given_up in [0, 2] {
+            let input = into.add_input(Input::named("trace.pcapng"));
+            (0..given_up).for_each(|_| keys.log().note_given_up());
+            Packets::new(input, Budget::new(1, 1)).finish(&options, &mut into);
+        }
+        let [told] = &into.finish().diagnostics[..] else { panic!("one is told of") };
+        assert_eq!((told.code, told.lost), (DiagnosticCode::LimitReached, Some(2)));
+        assert!(told.text.starts_with("2 connections stay closed"), "{}", told.text);
+    }
+}

@@ -109,7 +109,7 @@ impl Opening {
         let dark = opener.dark();
         let dark = dark.client.saturating_add(dark.server);
         let access = match opener.access() {
-            Access::Open if !has_data && dark > 0 => Access::NoSecret,
+            Access::Open if !has_data && dark > 0 => opener.why_dark(context.keys),
             access => access,
         };
         (access, dark, is_http && (has_told || told_last))

@@ -217,5 +217,11 @@ fn producer(comment: &str) -> Option<String> {
     (version.len() <= 40 && version.chars().all(plain)).then(|| shown(text, 80))
 }
 
+/// Entry for fuzzing: any bytes as a Fiddler archive.
+#[doc(hidden)]
+pub fn fuzz_saz(bytes: &[u8]) {
+    super::fuzz::read(&SazReader, bytes);
+}
+
 #[cfg(test)]
 mod tests;

@@ -277,6 +277,27 @@ const DEFAULT_SIZE: usize = 4096;
 /// Bytes that an entry counts for beside its text (RFC 7541 section 4.1).
 const ENTRY: usize = 32;
 
+/// Entry for fuzzing: header blocks of any bytes, each behind its length.
+#[doc(hidden)]
+pub fn fuzz_hpack(bytes: &[u8]) {
+    let mut decoder = Decoder::default();
+    let mut rest = bytes;
+    while let [length, behind @ ..] = rest {
+        if *length == u8::MAX {
+            decoder.allow(u32::MAX);
+        }
+        let (block, next) = behind.split_at_checked(usize::from(*length)).unwrap_or((behind, &[]));
+        let mut fields = 0_usize;
+        let outcome = decoder.decode(block, &mut |_| fields = fields.saturating_add(1));
+        assert!(fields <= block.len(), "each field takes a byte at least");
+        assert!(outcome.is_ok() || decoder.entries.is_empty(), "damage ends what is known");
+        let sum = |entry: &Entry| entry.size;
+        assert_eq!(decoder.entries.iter().map(sum).sum::<usize>(), decoder.size, "sizes add up");
+        assert!(decoder.size <= limits::HPACK_TABLE, "the table is bounded");
+        rest = next;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -27,6 +27,7 @@ use head::Head;
 use hpack::Decoder;
 use streams::Streams;
 
+pub use self::hpack::fuzz_hpack;
 use crate::limits;
 pub use crate::proto::http1_stream::Broken;
 use crate::proto::http1_stream::{Bodies, ClearExchange, ClearRequest, Extent};

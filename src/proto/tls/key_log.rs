@@ -28,6 +28,8 @@ pub struct KeyLog {
     held: usize,
     /// Bytes that were tried with them in vain, less those that they opened.
     tried: Cell<u64>,
+    /// Connections that were given up sooner because of that.
+    given_up: Cell<u64>,
 }
 
 /// What came of a text.
@@ -35,10 +37,22 @@ pub struct KeyLog {
 pub struct KeyLogRead {
     /// Secrets that can be used; one that was there already counts too.
     pub secrets: u32,
+    /// Those of them that were not there, or not the same.
+    pub new: u32,
     /// Lines that are neither a comment nor of the form of a key log.
     pub malformed: u32,
     /// Secrets that gave way because there were too many.
     pub dropped: u32,
+}
+
+impl KeyLogRead {
+    /// Adds what came of another text.
+    pub const fn add(&mut self, other: Self) {
+        self.secrets = self.secrets.saturating_add(other.secrets);
+        self.new = self.new.saturating_add(other.new);
+        self.malformed = self.malformed.saturating_add(other.malformed);
+        self.dropped = self.dropped.saturating_add(other.dropped);
+    }
 }
 
 /// What secrets are found by.
@@ -118,7 +132,7 @@ impl KeyLog {
                 Line::Malformed => read.malformed = read.malformed.saturating_add(1),
                 Line::Secret(name, secret) => {
                     read.secrets = read.secrets.saturating_add(1);
-                    self.add(name, secret);
+                    read.new = read.new.saturating_add(u32::from(self.add(name, secret)));
                     read.dropped = read.dropped.saturating_add(self.fit());
                 }
             }
@@ -157,6 +171,22 @@ impl KeyLog {
         self.tried.get() > limits::TLS_ALL_TRIAL_BYTES
     }
 
+    /// Notes that a connection was given up because others tried much.
+    pub fn note_given_up(&self) {
+        self.given_up.set(self.given_up.get().saturating_add(1));
+    }
+
+    /// Connections that were given up because others tried much, since this was asked.
+    pub fn take_given_up(&self) -> u64 {
+        self.given_up.take()
+    }
+
+    /// Forgets what was tried: the same bytes are read once more.
+    pub fn forget_trials(&self) {
+        self.tried.take();
+        self.given_up.take();
+    }
+
     /// Whether it has what master secrets are made of, for any connection.
     pub(super) const fn has_premasters(&self) -> bool {
         self.premasters > 0
@@ -182,7 +212,8 @@ impl KeyLog {
         secrets.iter().find(|secret| secret.label == label).map(|secret| &*secret.bytes)
     }
 
-    fn add(&mut self, name: Name, secret: Secret) {
+    /// Adds a secret; whether it was not known.
+    fn add(&mut self, name: Name, secret: Secret) -> bool {
         let is_new = !self.entries.contains_key(&name);
         if is_new {
             self.order.push_back(name.clone());
@@ -193,12 +224,17 @@ impl KeyLog {
         let known = secrets.iter_mut().find(|known| known.label == secret.label);
         let cost = secret.cost();
         if let Some(known) = known {
+            let is_new = known.bytes != secret.bytes;
             self.held = self.held.saturating_sub(known.cost()).saturating_add(cost);
             *known = secret;
+            is_new
         } else if secrets.len() < limits::KEY_LOG_SECRETS {
             self.held = self.held.saturating_add(cost);
             self.premasters = self.premasters.saturating_add(secret.is_premaster());
             secrets.push(secret);
+            true
+        } else {
+            false
         }
     }
 
@@ -372,6 +408,21 @@ const NAME_COST: usize = 160;
 /// Bytes that a secret costs beside its own.
 const SECRET_COST: usize = 48;
 
+/// Entry for fuzzing: any bytes as a key log.
+#[doc(hidden)]
+pub fn fuzz_key_log(bytes: &[u8]) {
+    let mut log = KeyLog::default();
+    let read = log.read(bytes);
+    assert!(read.secrets == 0 || KeyLog::probe(bytes) != Probe::Unsure, "a secret is a sure sign");
+    assert!(log.held() <= limits::KEY_LOG, "a key log is bounded");
+    assert!(log.is_empty() || read.secrets > 0, "what is kept was read");
+    let (known, held) = (log.len(), log.held());
+    let again = log.read(bytes);
+    assert_eq!((again.secrets, log.len()), (read.secrets, known), "what is known is not new");
+    assert!(again.dropped > 0 || log.held() == held, "and takes no room");
+    assert!(read.new <= read.secrets && read.new >= u32::from(!log.is_empty()), "it was new");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -422,8 +473,8 @@ mod tests {
             let mut log = KeyLog::default();
             assert!(log.is_empty());
             let read = log.read(&form);
-            assert_eq!(read, KeyLogRead { secrets: 7, malformed: 2, dropped: 0 });
-            assert_eq!(log.len(), 1);
+            assert_eq!(read, KeyLogRead { secrets: 7, new: 7, malformed: 2, dropped: 0 });
+            assert_eq!((log.len(), log.read(&form).new), (1, 0));
             assert!(log.knows(&random()) && !log.knows(&[0; 32]));
             assert_eq!(log.secret(&random(), Label::Master).unwrap(), [0xab; 48]);
             assert_eq!(log.secret(&random(), Label::ServerTraffic(2)).unwrap(), [0xab; 32]);

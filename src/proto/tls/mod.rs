@@ -30,7 +30,7 @@ pub use facts::{NotTls, RecordSeen, Records, Sides, Tail, TlsFacts};
 pub use handshake::{Seen, ServerHello, cipher_name};
 pub use hello::{ClientHello, Ech};
 pub use ja4::Carrier;
-pub use key_log::{KeyLog, KeyLogRead};
+pub use key_log::{KeyLog, KeyLogRead, fuzz_key_log};
 
 use self::facts::Filled;
 use self::handshake::{Gate, Messages, Moment, Taken};

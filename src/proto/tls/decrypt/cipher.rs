@@ -20,6 +20,7 @@ use des::{Des, TdesEde3};
 use idea::Idea;
 
 use super::mac::{MacKey, proven};
+use super::seed::Seed;
 use super::stream::Stream;
 use super::suite::Bulk;
 use crate::limits;
@@ -59,6 +60,8 @@ pub(super) struct Credit {
     left: u64,
     /// What was tried in vain since it was asked for.
     tried: u64,
+    /// Whether there is less of it because of what other connections tried.
+    is_lowered: bool,
 }
 
 /// A cipher that proves what it decrypts.
@@ -101,6 +104,7 @@ enum Blocks {
     Camellia256(Camellia256),
     Des(Des),
     Idea(Idea),
+    Seed(Seed),
     TripleDes(TdesEde3),
 }
 
@@ -153,6 +157,7 @@ impl Cipher {
             }
             Bulk::Des40Cbc | Bulk::DesCbc => Blocks::Des(Des::new_from_slice(parts.key).ok()?),
             Bulk::IdeaCbc => Blocks::Idea(Idea::new_from_slice(parts.key).ok()?),
+            Bulk::SeedCbc => Blocks::Seed(Seed::new(parts.key)?),
             Bulk::TripleDesCbc => Blocks::TripleDes(TdesEde3::new_from_slice(parts.key).ok()?),
             _ => return None,
         };
@@ -230,7 +235,7 @@ impl Cipher {
 
 impl Credit {
     pub(super) const fn new() -> Self {
-        Self { left: limits::TLS_TRIAL_BYTES, tried: 0 }
+        Self { left: limits::TLS_TRIAL_BYTES, tried: 0, is_lowered: false }
     }
 
     pub(super) const fn is_spent(self) -> bool {
@@ -250,9 +255,15 @@ impl Credit {
         self.left = self.left.saturating_add(bytes).min(limits::TLS_TRIAL_BYTES);
     }
 
+    /// Whether it is spent because other connections tried much.
+    pub(super) const fn is_spent_by_others(self) -> bool {
+        self.is_spent() && self.is_lowered
+    }
+
     /// Lowers it, where all connections together tried much.
     pub(super) fn lower(&mut self) {
         self.left = self.left.min(limits::TLS_LAST_TRIAL_BYTES);
+        self.is_lowered = true;
     }
 
     /// What was tried in vain since this was asked.
@@ -423,7 +434,11 @@ impl Cbc {
 impl Blocks {
     const fn size(&self) -> usize {
         match self {
-            Self::Aes128(_) | Self::Aes256(_) | Self::Camellia128(_) | Self::Camellia256(_) => 16,
+            Self::Aes128(_)
+            | Self::Aes256(_)
+            | Self::Camellia128(_)
+            | Self::Camellia256(_)
+            | Self::Seed(_) => 16,
             Self::Des(_) | Self::Idea(_) | Self::TripleDes(_) => 8,
         }
     }
@@ -436,6 +451,7 @@ impl Blocks {
             Self::Camellia256(cipher) => decrypt(cipher, iv, text),
             Self::Des(cipher) => decrypt(cipher, iv, text),
             Self::Idea(cipher) => decrypt(cipher, iv, text),
+            Self::Seed(cipher) => decrypt(cipher, iv, text),
             Self::TripleDes(cipher) => decrypt(cipher, iv, text),
         }
     }

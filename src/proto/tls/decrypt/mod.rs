@@ -14,6 +14,7 @@ mod mac;
 mod messages;
 mod opening;
 mod schedule;
+mod seed;
 mod session;
 mod side;
 mod stream;
@@ -29,7 +30,7 @@ use self::side::{Phase, Reading, Side};
 use super::facts::Sides;
 use super::handshake::Seen;
 use super::hello::ClientHello;
-use super::key_log::KeyLog;
+use super::key_log::{KeyLog, Label};
 use super::record::{self, APPLICATION, CHANGE_CIPHER_SPEC, HANDSHAKE, HEADER, Header};
 use crate::proto::{Mark, Peer};
 
@@ -226,6 +227,23 @@ impl TlsOpener {
         }
         let failed = self.has_failed.then_some(Access::Failed);
         self.reason.or(failed).unwrap_or(Access::Waiting)
+    }
+
+    /// Why data stayed closed where records of the handshake were opened.
+    pub fn why_dark(&self, keys: &KeyLog) -> Access {
+        use Label::{ClientEarly, ClientHandshake, ClientTraffic, ServerHandshake, ServerTraffic};
+        let Some(random) = self.random else { return Access::Failed };
+        let has = |label| keys.secret(&random, label).is_some();
+        let is_dark = |side| *self.dark.of(side) > 0;
+        let has_data = is_dark(self.role(Peer::Client)) && has(ClientTraffic(0))
+            || is_dark(self.role(Peer::Server)) && has(ServerTraffic(0));
+        // Up to TLS 1.2 one secret opens the handshake and the data.
+        let is_handshake_alone = [ClientEarly, ClientHandshake, ServerHandshake].map(has);
+        if !has_data && is_handshake_alone.contains(&true) {
+            Access::NoSecret
+        } else {
+            Access::Failed
+        }
     }
 
     /// Bytes of records of application data that stayed closed, of each side.

@@ -56,7 +56,7 @@ impl TlsOpener {
                 self.credit.pay(KEY_COST);
                 keys.tried(self.credit.take_tried(), 0);
                 if self.credit.is_spent() {
-                    return self.give_up(Access::Failed);
+                    return self.give_up_trying(keys);
                 }
             }
             let next = before.and_then(|lock| self.next_locks(role, Some(&lock), keys).next());
@@ -124,6 +124,14 @@ impl TlsOpener {
         false
     }
 
+    /// Gives all up because too much was tried in vain.
+    fn give_up_trying(&mut self, keys: &KeyLog) -> bool {
+        if self.credit.is_spent_by_others() {
+            keys.note_given_up();
+        }
+        self.give_up(Access::Failed)
+    }
+
     /// What may open the next record when the keys at hand do not.
     fn next_locks(
         &self,
@@ -166,7 +174,7 @@ impl TlsOpener {
             self.has_failed = true;
             self.stay_dark(from, mark, out);
         } else {
-            self.fail(from, mark, out);
+            self.fail(from, mark, keys, out);
         }
         body.clear();
         self.sides.of_mut(from).buffer = body;
@@ -369,7 +377,7 @@ impl TlsOpener {
     }
 
     /// A record did not open.
-    fn fail(&mut self, from: Peer, mark: Mark, out: Out<'_>) {
+    fn fail(&mut self, from: Peer, mark: Mark, keys: &KeyLog, out: Out<'_>) {
         let may_be_refused = self.role(from) == Peer::Client && self.session.is_early;
         let side = self.sides.of_mut(from);
         let length = u64::from(side.length).saturating_add(5);
@@ -387,7 +395,7 @@ impl TlsOpener {
         self.has_failed |= !may_be_refused || side.lock.is_some();
         self.stay_dark(from, mark, out);
         if self.credit.is_spent() {
-            self.give_up(Access::Failed);
+            self.give_up_trying(keys);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Cipher suites that can be opened.
 //!
-//! It follows the registry of TLS cipher suites of IANA, and with it RFC 5246, 5288, 5289, 5487,
+//! It follows the registry of TLS cipher suites of IANA, and with it RFC 4162, 5246, 5288, 5289, 5487,
 //! 5932, 6367, 6655, 7251, 7905 and 8446, and RFC 2246 section 6.3.1 and A.5 (export suites). How keys are
 //! exchanged does not matter here, so most rows are ranges.
 //!
@@ -39,6 +39,7 @@ pub(super) enum Bulk {
     Rc4(MacKind),
     /// RC4 with a key of 40 bits.
     Rc4With40,
+    SeedCbc,
     TripleDesCbc,
 }
 
@@ -75,7 +76,7 @@ impl Suite {
     const fn of_mac(number: u16) -> Option<Self> {
         use self::Bulk::{
             Aes128Cbc, Aes256Cbc, Camellia128Cbc, Camellia256Cbc, Des40Cbc, DesCbc, IdeaCbc, Null,
-            Rc4, Rc4With40, TripleDesCbc,
+            Rc4, Rc4With40, SeedCbc, TripleDesCbc,
         };
         use self::MacKind::{Md5, Sha1, Sha256, Sha384};
         let (bulk, hash) = match number {
@@ -109,6 +110,7 @@ impl Suite {
             0xc073 | 0xc075 | 0xc077 | 0xc079 | 0xc095 | 0xc097 | 0xc099 | 0xc09b => {
                 (Camellia256Cbc(Sha384), Hash::Sha384)
             }
+            0x0096..=0x009b => (SeedCbc, Hash::Sha256),
             0x000a
             | 0x000d
             | 0x0010
@@ -206,7 +208,8 @@ impl Bulk {
             | Self::Camellia128Cbc(_)
             | Self::IdeaCbc
             | Self::Rc4(_)
-            | Self::Rc4With40 => 16,
+            | Self::Rc4With40
+            | Self::SeedCbc => 16,
             Self::Aes256Cbc(_)
             | Self::Aes256Ccm
             | Self::Aes256Ccm8
@@ -234,7 +237,7 @@ impl Bulk {
             | Self::Camellia256Cbc(mac)
             | Self::Null(mac)
             | Self::Rc4(mac) => Some(mac),
-            Self::Des40Cbc | Self::DesCbc | Self::IdeaCbc | Self::TripleDesCbc => {
+            Self::Des40Cbc | Self::DesCbc | Self::IdeaCbc | Self::SeedCbc | Self::TripleDesCbc => {
                 Some(MacKind::Sha1)
             }
             Self::Rc4With40 => Some(MacKind::Md5),
@@ -248,7 +251,8 @@ impl Bulk {
             Self::Aes128Cbc(_)
             | Self::Aes256Cbc(_)
             | Self::Camellia128Cbc(_)
-            | Self::Camellia256Cbc(_) => Some(16),
+            | Self::Camellia256Cbc(_)
+            | Self::SeedCbc => Some(16),
             Self::Des40Cbc | Self::DesCbc | Self::IdeaCbc | Self::TripleDesCbc => Some(8),
             _ => None,
         }
@@ -322,6 +326,8 @@ mod tests {
                 Some(Bulk::DesCbc)
             } else if has("IDEA_CBC_SHA") {
                 Some(Bulk::IdeaCbc)
+            } else if has("SEED_CBC_SHA") {
+                Some(Bulk::SeedCbc)
             } else {
                 None
             };

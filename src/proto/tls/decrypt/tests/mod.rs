@@ -252,7 +252,45 @@ fn where_much_was_tried_each_connection_gives_up_sooner() {
     };
     assert!(!gives_up());
     recorded.keys.tried(2 * crate::limits::TLS_ALL_TRIAL_BYTES, 0);
-    assert!(gives_up());
+    assert_eq!(recorded.keys.take_given_up(), 0);
+    assert!(gives_up() && gives_up());
+    assert_eq!((recorded.keys.take_given_up(), recorded.keys.take_given_up()), (2, 0));
+    recorded.keys.forget_trials();
+    assert!(!gives_up());
+}
+
+#[test]
+fn data_that_a_secret_does_not_open_are_told_from_data_without_one() {
+    for mut recorded in Recorded::all() {
+        let mut records = recorded.records();
+        let is_13 = recorded.name.starts_with("13-");
+        for (_, bytes) in &mut records {
+            // In TLS 1.3 the first encrypted records are those of the handshake, and open.
+            let is_data = bytes[0] == 23 && (!is_13 || bytes.len() < 100);
+            if is_data && let Some(last) = bytes.last_mut() {
+                *last ^= 1;
+            }
+        }
+        let why = |keys: &KeyLog, pieces: &[(Peer, Vec<u8>)]| {
+            let (opener, events) = run(keys, pieces);
+            let has_data = events.iter().any(|event| matches!(event, Event::Data(..)));
+            let is_asked =
+                opener.access() == Access::Open && !has_data && opener.dark() != Sides::default();
+            is_asked.then(|| opener.why_dark(keys))
+        };
+        let spoiled = why(&recorded.keys, &records);
+        if !is_13 {
+            assert_eq!(spoiled, Some(Access::Failed), "{}", recorded.name);
+            continue;
+        }
+        assert!(spoiled.is_none_or(|why| why == Access::Failed), "{}", recorded.name);
+        recorded.with_lines(|line| {
+            let is_handshake = line.contains("_HANDSHAKE_TRAFFIC_");
+            is_handshake.then(|| line.to_owned())
+        });
+        let alone = why(&recorded.keys, &recorded.records());
+        assert_eq!(alone, Some(Access::NoSecret), "{}", recorded.name);
+    }
 }
 
 #[test]

@@ -1,0 +1,116 @@
+//! Sources of every kind, read in every way.
+
+use super::*;
+
+const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+struct Slow(Vec<u8>);
+
+impl Read for Slow {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(byte) = (!self.0.is_empty()).then(|| self.0.remove(0)) else { return Ok(0) };
+        buffer[0] = byte;
+        Ok(1)
+    }
+}
+
+fn file(bytes: &[u8]) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x");
+    std::fs::write(&path, bytes).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn peeks_reads_and_counts() {
+    let (_folder, path) = file(b"abcdef");
+    let all = [
+        Source::file(&path).unwrap(),
+        Source::bytes(b"abcdef".to_vec()),
+        Source::stream(Box::new(Slow(b"abcdef".to_vec()))),
+    ];
+    for mut source in all {
+        assert_eq!(source.peek(2).unwrap(), b"ab");
+        assert_eq!(source.peek(100).unwrap(), b"abcdef");
+        assert_eq!(source.offset(), 0);
+        let mut two = [0; 2];
+        source.read_exact(&mut two).unwrap();
+        assert_eq!((&two, source.offset()), (b"ab", 2));
+        let mut rest = Vec::new();
+        source.read_to_end(&mut rest).unwrap();
+        assert_eq!((rest.as_slice(), source.offset()), (b"cdef".as_slice(), 6));
+    }
+}
+
+#[test]
+fn hashes_the_whole_whatever_was_read() {
+    let (_folder, path) = file(b"abc");
+    let all = || {
+        [
+            Source::file(&path).unwrap().with_hash(),
+            Source::bytes(b"abc".to_vec()).with_hash(),
+            Source::stream(Box::new(Slow(b"abc".to_vec()))).with_hash(),
+        ]
+    };
+    for mut source in all() {
+        source.peek(1).unwrap();
+        source.read_exact(&mut [0]).unwrap();
+        assert_eq!(source.finish_hash().as_deref(), Some(ABC));
+        assert_eq!(source.size(), 3);
+    }
+    for mut source in all() {
+        source.peek(2).unwrap();
+        let reader = source.seekable(10).unwrap();
+        reader.seek(SeekFrom::Start(2)).unwrap();
+        let mut last = String::new();
+        reader.read_to_string(&mut last).unwrap();
+        assert_eq!(last, "c");
+        assert_eq!(source.finish_hash().as_deref(), Some(ABC));
+    }
+    assert_eq!(Source::bytes(vec![1]).finish_hash(), None);
+}
+
+#[test]
+fn bounds_hold() {
+    let mut source = Source::bytes(vec![0; 10]);
+    let error = source.seekable(9).err().unwrap();
+    assert_eq!(StreamError::of(&error), Some(StreamError::TooLong));
+    let mut source = Source::stream(Box::new(Slow(vec![0; 10]))).with_limit(Some(4)).with_hash();
+    assert_eq!(io::copy(&mut source, &mut io::sink()).unwrap(), 4);
+    assert!(source.is_limited());
+    assert_eq!(source.finish_hash(), None);
+}
+
+#[test]
+fn what_came_before_an_error_is_given() {
+    let broken = Broken::new(&StreamError::Damaged.into());
+    let mut source = Source::stream(Box::new(b"abc".as_slice().chain(broken)));
+    let mut read = Vec::new();
+    let error = source.read_to_end(&mut read).unwrap_err();
+    assert_eq!(read, b"abc");
+    assert_eq!(StreamError::of(&error), Some(StreamError::Damaged));
+    let again = source.read(&mut [0]).unwrap_err();
+    assert_eq!(StreamError::of(&again), Some(StreamError::Damaged));
+}
+
+#[test]
+fn what_was_held_is_read_once_more() {
+    let kept = Kept::default();
+    let stream = || Source::stream(Box::new(Slow(b"abc".to_vec()))).keeping(&kept);
+    assert_eq!(stream().seekable(10).unwrap().read(&mut [0; 2]).unwrap(), 2);
+    for _ in 0..2 {
+        let mut again = kept.source().unwrap().with_hash();
+        assert_eq!((again.length(), again.peek(9).unwrap()), (Some(3), b"abc".as_slice()));
+        assert_eq!(again.finish_hash().as_deref(), Some(ABC));
+    }
+    let kept = Kept::default();
+    let stream = || Source::stream(Box::new(Slow(b"abc".to_vec()))).keeping(&kept);
+    assert_eq!(io::copy(&mut stream(), &mut io::sink()).unwrap(), 3);
+    assert!(kept.source().is_none(), "it was not held");
+    assert!(stream().with_limit(Some(2)).seekable(10).is_ok());
+    assert!(kept.source().is_none(), "it was not read to its end");
+    assert!(stream().is_once());
+    let (_folder, path) = file(b"abc");
+    assert!(!Source::file(&path).unwrap().is_once());
+    assert!(!Source::bytes(b"abc".to_vec()).is_once());
+}

@@ -1,0 +1,4 @@
+//! Any bytes as header blocks of HTTP/2.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| mfatrace::proto::http2::fuzz_hpack(bytes));
