@@ -119,11 +119,11 @@ pub const REASSEMBLY: usize = 16 << 20;
 pub const HELD_BYTES: usize = 512 << 10;
 /// Segments that wait so on one side of one stream.
 pub const HELD_SEGMENTS: usize = 256;
-/// Streams of TCP whose numbers are remembered: a table of this many entries, which takes 35 MiB, is
+/// Streams of TCP whose numbers are remembered: a table of this many entries, which takes 50 MiB, is
 /// full before it would double.
-pub const STREAM_NUMBERS: usize = 900_000;
+pub const STREAM_NUMBERS: usize = 1_800_000;
 /// The same of UDP; its numbers are asked for less.
-pub const DATAGRAM_STREAM_NUMBERS: usize = 450_000;
+pub const DATAGRAM_STREAM_NUMBERS: usize = 900_000;
 /// Flows followed at once.
 pub const LIVE_FLOWS: usize = 32_768;
 /// Flows of them that came to their end and wait for stragglers: on a busy link that is about a second.

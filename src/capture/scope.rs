@@ -6,7 +6,7 @@
 //! Invariant: a host that is not in scope never makes a reader keep a body, but for a small page of
 //! a failed answer and for a posted form with a field that a sign-in would carry.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 
 use aho_corasick::AhoCorasick;
 
@@ -25,12 +25,12 @@ pub enum Want {
 /// What a reader keeps.
 #[derive(Debug, Default)]
 pub struct Scope {
-    exact: HashSet<Box<str>>,
+    exact: hashbrown::HashSet<Box<str>>,
     suffixes: Vec<Box<str>>,
     scripts: Vec<Box<str>>,
     paths: Vec<Box<str>>,
     markers: Option<AhoCorasick>,
-    queries: HashSet<Box<str>>,
+    queries: hashbrown::HashSet<Box<str>>,
     /// Patterns of hosts and parts of paths of which no body is wanted.
     silent: (Vec<Box<str>>, Vec<Box<str>>),
     body: u64,
@@ -89,7 +89,7 @@ impl Scope {
         if paths.is_empty() {
             return false;
         }
-        let path = path.to_ascii_lowercase();
+        let path = lower(path);
         paths.iter().any(|part| path.contains(&**part))
     }
 
@@ -111,7 +111,7 @@ impl Scope {
         if self.paths.is_empty() || path.len() > limits::PATH {
             return false;
         }
-        let path = path.to_ascii_lowercase();
+        let path = lower(path);
         self.paths.iter().any(|part| path.contains(&**part))
     }
 
@@ -187,6 +187,15 @@ impl Relevance for Scope {
 
 /// Bytes of the longest name of a field that is looked for.
 const NAME: usize = 40;
+
+/// A path in lower case; most are.
+fn lower(path: &str) -> Cow<'_, str> {
+    if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        path.to_ascii_lowercase().into()
+    } else {
+        path.into()
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,7 @@
 //! and each list is no longer than its limit.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher, Hash};
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ pub struct EvidenceBuilder {
     background: BTreeMap<HostName, HostTraffic>,
     diagnostics: Vec<Diagnostic>,
     suppressed: BTreeMap<(Option<InputId>, DiagnosticCode), u64>,
-    hosts: HashSet<HostName>,
+    hosts: hashbrown::HashSet<HostName>,
     labels: HashMap<u64, u32>,
     numbers: BTreeMap<SecretKind, u32>,
     /// Bytes of bodies that were taken in.
@@ -86,6 +86,9 @@ impl EvidenceBuilder {
 
     /// A host name, shared with its equals.
     pub fn host(&mut self, text: &str) -> Option<HostName> {
+        if let Some(known) = self.hosts.get(text) {
+            return Some(known.clone());
+        }
         let name = HostName::parse(text)?;
         if let Some(known) = self.hosts.get(&name) {
             return Some(known.clone());

@@ -1,5 +1,6 @@
 //! Names of hosts, in one spelling.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,7 +20,12 @@ impl HostName {
         }
         let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
         if text.bytes().all(plain) {
-            return Some(Self(text.to_ascii_lowercase().into()));
+            let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
+            return Some(Self(if is_lower {
+                text.into()
+            } else {
+                text.to_ascii_lowercase().into()
+            }));
         }
         match url::Host::parse(text).ok()? {
             url::Host::Domain(name) if name.bytes().all(plain) => Some(Self(name.into())),
@@ -39,6 +45,12 @@ impl HostName {
 
     /// The name.
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for HostName {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

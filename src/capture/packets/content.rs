@@ -10,7 +10,6 @@ use std::time::Duration;
 use super::context::Context;
 use super::flow::{LATE, Segment, flag};
 use super::inside::{Inside, Told};
-use crate::evidence::HostName;
 use crate::proto::Peer;
 use crate::proto::tcp::{Arrival, Pool, Reassembly, Sequence};
 use crate::time::Timestamp;
@@ -48,6 +47,11 @@ impl Content {
         }
     }
 
+    /// Makes it one of a connection that begins.
+    pub(super) fn renew(&mut self) {
+        *self = Self::new();
+    }
+
     /// Says where the streams begin, as far as that was seen.
     pub(super) fn open(&mut self, first: [Option<Sequence>; 2], has_syn: bool) {
         if self.streams.iter().all(|stream| stream.next().is_none()) {
@@ -77,9 +81,9 @@ impl Content {
         self.inside.held()
     }
 
-    /// The name that was read so far.
-    pub(super) fn name(&self) -> Option<&HostName> {
-        self.inside.name()
+    /// Whether there is a name so far, and if so, whether it is one of a sign-in.
+    pub(super) fn scope(&self) -> Option<bool> {
+        self.inside.scope()
     }
 
     pub(super) fn segment(
@@ -210,11 +214,11 @@ impl Content {
     }
 
     /// Ends it: what waits is read without what is missing.
-    pub(super) fn finish(mut self, pool: &mut Pool, context: &mut Context<'_>) -> Told {
+    pub(super) fn finish(&mut self, pool: &mut Pool, context: &mut Context<'_>) -> Told {
         if self.is_waiting() {
             self.turn_over(None, pool, context);
         }
-        let Self { streams: [client, server], inside, .. } = &mut self;
+        let Self { streams: [client, server], inside, .. } = self;
         client.finish(pool, &mut |piece| inside.piece(Peer::Client, piece, context));
         server.finish(pool, &mut |piece| inside.piece(Peer::Server, piece, context));
         self.inside.finish(context)

@@ -69,7 +69,7 @@ impl Datagrams {
         around: &mut Around<'_>,
     ) -> Option<Tunnel> {
         let pair = Pair::of(datagram.source, datagram.destination);
-        let entry = self.numbers.datagram(&pair).map(|entry| (entry.number, entry.slot));
+        let entry = self.numbers.datagram(&pair);
         let number = entry.map(|(number, _)| number);
         if is_copy {
             return None;

@@ -86,7 +86,7 @@ fn span(run: Run) -> Span {
 impl Maker<'_> {
     /// Adds the connection that a flow was; where there is no room for it, it is not even made.
     pub(super) fn add(&mut self, flow: &Flow, told: Told, why: Why) {
-        let name = told.name.as_ref().map(|(name, _)| name).or(flow.hint.as_ref());
+        let name = told.name.as_ref().map(|(name, _)| name).or(flow.hinted());
         let in_scope = name.is_some_and(|name| self.scope.covers(name.as_str(), "/"));
         if !in_scope && self.into.is_full_of_others() {
             let failed = !matches!(opened(flow), Opened::Established { .. });
@@ -115,7 +115,7 @@ impl Maker<'_> {
         let ja4 = ja4.and_then(|hello| hello.ja4.as_deref()).map(Into::into);
         let (name, named_by) = match told.name {
             Some((name, by)) => (Some(name), Some(by)),
-            None => (flow.hint.clone(), flow.hint.as_ref().map(|_| NamedBy::Lookup)),
+            None => (flow.hinted().cloned(), flow.hinted().map(|_| NamedBy::Lookup)),
         };
         let sides = if reversed { [1, 0] } else { [0, 1] };
         let side = |index: usize| flow.sides.get(index);

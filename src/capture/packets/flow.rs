@@ -128,8 +128,8 @@ pub(super) struct Flow {
     pub(super) icmp: Option<Icmp>,
     pub(super) dropped: Option<(u32, Mark)>,
     pub(super) beat: Beat,
-    /// The name that the client had looked up for the address.
-    pub(super) hint: Option<HostName>,
+    /// The name that the client had looked up for the address, and whether it is one of a sign-in.
+    pub(super) hint: Option<(HostName, bool)>,
     pub(super) content: Option<Box<Content>>,
     /// Whether its content was given up for want of room, and what it told until then.
     pub(super) is_blind: bool,
@@ -187,6 +187,11 @@ impl Flow {
             told: None,
             weight: 0,
         }
+    }
+
+    /// The name that the client had looked up for the address.
+    pub(super) fn hinted(&self) -> Option<&HostName> {
+        self.hint.as_ref().map(|(name, _)| name)
     }
 
     const fn side_mut(&mut self, peer: Peer) -> &mut Side {

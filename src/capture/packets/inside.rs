@@ -29,13 +29,14 @@ const TLS: [u16; 4] = [443, 853, 993, 8443];
 const SETTLED: u64 = 2;
 
 /// What is spoken.
+#[expect(clippy::large_enum_variant, reason = "most are TLS, and a box more is a jump more")]
 enum Layer {
     Dns(Box<[DnsOverTcp; 2]>),
     Http(Box<HttpStream>),
     Http2(Box<Http2Stream>),
     Other,
     Socks(Box<Socks>),
-    Tls(Box<TlsStream>),
+    Tls(TlsStream),
     /// Not known yet: the first bytes of each side, with their frames.
     Undecided([Vec<u8>; 2], Option<Mark>),
 }
@@ -60,12 +61,12 @@ pub(super) struct Inside {
     layer: Layer,
     /// Whether what is still to come tells nothing that anyone needs.
     is_settled: bool,
-    /// Whether that was asked.
-    was_asked: bool,
     depth: usize,
     protocol: Protocol,
     is_mid_stream: bool,
     name: Option<(HostName, NamedBy)>,
+    /// Whether the name is one of a sign-in.
+    in_scope: bool,
     is_proxied: bool,
     /// How many hellos and certificates were read, and the bytes they take.
     known: (usize, usize),
@@ -109,11 +110,11 @@ impl Inside {
         Self {
             layer: Layer::Undecided([Vec::new(), Vec::new()], None),
             is_settled: false,
-            was_asked: false,
             depth,
             protocol: Protocol::Nothing,
             is_mid_stream: false,
             name: None,
+            in_scope: false,
             is_proxied: false,
             known: (0, 0),
             opening: None,
@@ -130,9 +131,9 @@ impl Inside {
         self.is_settled
     }
 
-    /// The name that was read so far.
-    pub(super) fn name(&self) -> Option<&HostName> {
-        self.name.as_ref().map(|(name, _)| name)
+    /// Whether there is a name so far, and if so, whether it is one of a sign-in.
+    pub(super) fn scope(&self) -> Option<bool> {
+        self.name.as_ref().map(|_| self.in_scope)
     }
 
     /// Bytes that its layer takes beside what is held of it.
@@ -141,9 +142,8 @@ impl Inside {
             Layer::Dns(_) => size_of::<[DnsOverTcp; 2]>(),
             Layer::Http(_) => size_of::<HttpStream>(),
             Layer::Http2(_) => size_of::<Http2Stream>(),
-            Layer::Other | Layer::Undecided(..) => 0,
+            Layer::Other | Layer::Tls(_) | Layer::Undecided(..) => 0,
             Layer::Socks(_) => size_of::<Socks>(),
-            Layer::Tls(_) => size_of::<TlsStream>(),
         }
     }
 
@@ -227,7 +227,7 @@ impl Inside {
                         };
                         opening.data(peer, rest, mark, cover, stream, context);
                     }
-                    self.settle(context);
+                    self.settle();
                     rest.len()
                 }
                 Layer::Undecided(..) => {
@@ -270,7 +270,7 @@ impl Inside {
             let sides = Box::new([DnsOverTcp::new(), DnsOverTcp::new()]);
             (Layer::Dns(sides), Protocol::Dns)
         } else if by_tls == Probe::Certain {
-            let mut stream = Box::new(TlsStream::new());
+            let mut stream = TlsStream::new();
             if self.is_mid_stream {
                 stream.start_mid_stream();
             }
@@ -300,7 +300,7 @@ impl Inside {
             }
             return;
         } else if self.is_mid_stream && TLS.contains(&port) {
-            let mut stream = Box::new(TlsStream::new());
+            let mut stream = TlsStream::new();
             stream.start_mid_stream();
             (Layer::Tls(stream), Protocol::Tls)
         } else {
@@ -344,7 +344,7 @@ impl Inside {
         self.is_proxied = true;
         self.opening = None;
         if let Some(name) = name {
-            self.name = Some((name, NamedBy::Request));
+            self.call(name, NamedBy::Request, context);
         }
         self.layer = Layer::Undecided([Vec::new(), Vec::new()], None);
         for (bytes, mark) in early.pieces() {
@@ -353,10 +353,16 @@ impl Inside {
         true
     }
 
+    /// Gives it a name.
+    fn call(&mut self, name: HostName, by: NamedBy, context: &Context<'_>) {
+        self.in_scope = context.scope.covers(name.as_str(), "/");
+        self.name = Some((name, by));
+    }
+
     /// Takes the name that a request gave.
     fn take_name(&mut self, context: &mut Context<'_>) {
         if let Some(name) = context.cover.asked.take() {
-            self.name = Some((name, NamedBy::Request));
+            self.call(name, NamedBy::Request, context);
         }
     }
 
@@ -367,22 +373,20 @@ impl Inside {
         }
         let sni = stream.facts().client_hellos.iter().find_map(|hello| hello.sni.as_deref());
         if let Some(name) = sni.and_then(|sni| context.into.host(sni)) {
-            self.name = Some((name, NamedBy::ServerName));
+            self.call(name, NamedBy::ServerName, context);
         }
     }
 
     /// Finds out whether a connection of TLS tells no more: its handshake is over, data went both
     /// ways, and its name belongs to no sign-in.
-    fn settle(&mut self, context: &Context<'_>) {
+    fn settle(&mut self) {
         let Layer::Tls(stream) = &self.layer else { return };
-        let Some((name, NamedBy::ServerName)) = &self.name else { return };
+        let Some((_, NamedBy::ServerName)) = &self.name else { return };
         let data = &stream.facts().application;
         let least = data.client.count.min(data.server.count);
-        // Whether the name is one of a sign-in costs something, so it is asked about once.
         let is_read = self.opening.as_ref().is_some_and(|opening| !opening.is_hopeless());
-        if least >= SETTLED && !self.was_asked && !is_read && stream.is_handshake_over() {
-            self.was_asked = true;
-            self.is_settled = !context.scope.covers(name.as_str(), "/");
+        if least >= SETTLED && !self.in_scope && !is_read && stream.is_handshake_over() {
+            self.is_settled = true;
         }
     }
 
@@ -458,7 +462,7 @@ impl Inside {
         self.is_mid_stream && matches!(self.layer, Layer::Undecided(..))
     }
 
-    pub(super) fn finish(mut self, context: &mut Context<'_>) -> Told {
+    pub(super) fn finish(&mut self, context: &mut Context<'_>) -> Told {
         match &mut self.layer {
             Layer::Http(stream) => stream.finish(&mut |event| http1(event, context)),
             Layer::Http2(stream) => stream.finish(&mut |event| http2(event, context)),
@@ -471,19 +475,21 @@ impl Inside {
         if !matches!(&self.layer, Layer::Http(stream) if stream.tunnel().is_none()) {
             self.enter(context);
         }
-        let (tls, torn) = match self.layer {
+        let is_wanted = !context.into.is_full_of_others() || self.in_scope || self.name.is_none();
+        let (tls, torn) = match &mut self.layer {
             Layer::Tls(stream) => {
                 // Of a connection that is not read to its end the last record is not known.
                 let is_read = !self.is_settled;
                 let torn = [Peer::Client, Peer::Server].map(|peer| is_read && stream.is_torn(peer));
-                (Some(Box::new(stream.into_facts())), torn)
+                // Of a connection that will only be counted nobody asks more.
+                (is_wanted.then(|| Box::new(stream.take_facts())), torn)
             }
             _ => (None, [false; 2]),
         };
         Told {
             protocol: self.protocol,
             tls,
-            name: self.name,
+            name: self.name.take(),
             is_proxied: self.is_proxied,
             torn,
             access: opened.map(|(access, dark, _)| (access, dark)),

@@ -5,8 +5,9 @@
 //! Invariants: a question that is asked again with the same id from the same port is one lookup; at
 //! most `limits::OPEN_LOOKUPS` wait for their answers, and the oldest give way.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
+
+use hashbrown::HashMap;
 
 use crate::capture::Scope;
 use crate::evidence::{

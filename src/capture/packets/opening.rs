@@ -101,7 +101,7 @@ impl Opening {
 
     /// Ends it: what keys made of the connection, bytes that stayed closed, and whether HTTP was read.
     pub(super) fn finish(self, context: &mut Context<'_>) -> (Access, u64, bool) {
-        let Self { opener, inside, cover, has_told, has_data } = self;
+        let Self { opener, mut inside, cover, has_told, has_data } = self;
         let mut is_http = false;
         let told_last = under(&cover, context, |context| {
             is_http = inside.finish(context).protocol == Protocol::Http;

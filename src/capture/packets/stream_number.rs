@@ -17,20 +17,59 @@ use crate::limits;
 use crate::proto::tcp::Sequence;
 
 /// No live flow.
-pub(super) const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = 0xffff;
 /// A flow that was given up for want of room, and is not followed again.
-pub(super) const GONE: u32 = u32::MAX - 1;
+pub(super) const GONE: u32 = NONE - 1;
 
-/// What is remembered of a conversation.
+/// What is remembered of a conversation: there are very many, so that it has no byte too many.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
-    hash: u64,
-    pub(super) number: u32,
-    /// The place of its live flow.
-    pub(super) slot: u32,
+struct Entry {
+    /// Its hash, in two parts so that nothing need be aligned to eight bytes.
+    hash: [u32; 2],
+    number: u32,
     /// The sequence numbers that its sides began with: of the lower address, and of the higher.
     base: [u32; 2],
     known: [bool; 2],
+    /// The place of its live flow.
+    slot: u16,
+}
+
+impl Entry {
+    fn hash(&self) -> u64 {
+        let [high, low] = self.hash;
+        u64::from(high) << 32 | u64::from(low)
+    }
+
+    fn place(&self) -> u32 {
+        u32::from(self.slot)
+    }
+}
+
+fn halves(hash: u64) -> [u32; 2] {
+    let low = u32::try_from(hash & u64::from(u32::MAX)).unwrap_or(u32::MAX);
+    [u32::try_from(hash >> 32).unwrap_or(u32::MAX), low]
+}
+
+fn small(slot: u32) -> u16 {
+    u16::try_from(slot).unwrap_or(u16::MAX)
+}
+
+/// A conversation with a live flow of which all is known that its next segments are compared with.
+#[derive(Clone, Copy, Debug)]
+struct Live {
+    hash: u64,
+    number: u32,
+    slot: u32,
+}
+
+/// The conversation that a segment belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) number: u32,
+    /// The place of its live flow, which is over where the conversation is a new one.
+    pub(super) slot: u32,
+    /// Whether it has just begun on addresses and ports that another one had.
+    pub(super) is_reused: bool,
 }
 
 /// Two ends in an order that does not depend on who sent.
@@ -56,6 +95,9 @@ impl Pair {
 #[derive(Debug, Default)]
 pub(super) struct Numbers {
     table: HashTable<Entry>,
+    /// Few, so that a processor has them at hand, and nearly every segment belongs to one of them.
+    /// Invariant: each has an equal entry in the table, with both sides known.
+    live: HashTable<Live>,
     state: DefaultHashBuilder,
     next: u32,
 }
@@ -92,7 +134,8 @@ impl Numbers {
         most: usize,
     ) -> Option<&'a mut Entry> {
         let is_full = table.len() >= most;
-        match table.entry(hash, |entry| entry.hash == hash, |entry| entry.hash) {
+        let halves = halves(hash);
+        match table.entry(hash, |entry| entry.hash == halves, Entry::hash) {
             hash_table::Entry::Occupied(known) => Some(known.into_mut()),
             hash_table::Entry::Vacant(vacant) => {
                 let number = *next;
@@ -100,32 +143,40 @@ impl Numbers {
                 if is_full {
                     return None;
                 }
-                let entry = Entry { hash, number, slot: NONE, base: [0; 2], known: [false; 2] };
+                let (base, known) = ([0; 2], [false; 2]);
+                let entry = Entry { hash: halves, number, base, known, slot: small(NONE) };
                 Some(vacant.insert(entry).into_mut())
             }
         }
     }
 
-    /// The conversation of a UDP datagram.
-    pub(super) fn datagram(&mut self, pair: &Pair) -> Option<&mut Entry> {
+    /// The number of the conversation of a UDP datagram, and the place of its flow.
+    pub(super) fn datagram(&mut self, pair: &Pair) -> Option<(u32, u32)> {
         let hash = self.hash(pair);
-        Self::entry(&mut self.table, &mut self.next, hash, limits::DATAGRAM_STREAM_NUMBERS)
+        let most = limits::DATAGRAM_STREAM_NUMBERS;
+        let entry = Self::entry(&mut self.table, &mut self.next, hash, most)?;
+        Some((entry.number, entry.place()))
     }
 
-    /// The conversation of a TCP segment, and whether it has just begun on addresses and ports that
-    /// another one had.
-    pub(super) fn segment(&mut self, pair: &Pair, header: &Header) -> Option<(&mut Entry, bool)> {
-        let own = usize::from(header.source != pair.low);
+    /// The conversation of a TCP segment.
+    pub(super) fn segment(&mut self, pair: &Pair, header: &Header) -> Option<Found> {
         let hash = self.hash(pair);
+        if !header.is_syn
+            && let Some(live) = self.live.find(hash, |live| live.hash == hash)
+        {
+            return Some(Found { number: live.number, slot: live.slot, is_reused: false });
+        }
+        let own = usize::from(header.source != pair.low);
         let entry = Self::entry(&mut self.table, &mut self.next, hash, limits::STREAM_NUMBERS)?;
-        let mut reused = false;
+        let (slot, mut is_reused) = (entry.place(), false);
         let opens = header.is_syn && header.acknowledgement.is_none();
         let base = entry.base.get(own).copied().zip(entry.known.get(own).copied());
         if opens && base.is_some_and(|(base, known)| known && base != header.sequence.0) {
             entry.number = self.next;
             self.next = self.next.saturating_add(1);
             entry.known = [false; 2];
-            reused = true;
+            entry.slot = small(NONE);
+            is_reused = true;
         }
         let sides = if own == 0 { [0, 1] } else { [1, 0] };
         let first = if header.is_syn {
@@ -142,24 +193,42 @@ impl Numbers {
                 (*slot, *known) = (base.0, true);
             }
         }
-        Some((entry, reused))
+        let found = Found { number: entry.number, slot, is_reused };
+        let lives = slot < GONE && !is_reused && entry.known == [true; 2];
+        if is_reused {
+            self.forget(hash, slot);
+        } else if lives && !header.is_syn {
+            let live = Live { hash, number: found.number, slot };
+            self.live.insert_unique(hash, live, |live| live.hash);
+        }
+        Some(found)
     }
 
     /// Says where the live flow of a conversation is.
     pub(super) fn bind(&mut self, pair: &Pair, slot: u32) {
         let hash = self.hash(pair);
-        if let Some(entry) = self.table.find_mut(hash, |entry| entry.hash == hash) {
-            entry.slot = slot;
+        let halves = halves(hash);
+        if let Some(entry) = self.table.find_mut(hash, |entry| entry.hash == halves) {
+            entry.slot = small(slot);
         }
     }
 
     /// Says that the flow of a conversation is no longer live: its place is `NONE` or `GONE` now.
     pub(super) fn release(&mut self, pair: &Pair, slot: u32, now: u32) {
         let hash = self.hash(pair);
-        if let Some(entry) = self.table.find_mut(hash, |entry| entry.hash == hash)
-            && entry.slot == slot
+        let halves = halves(hash);
+        self.forget(hash, slot);
+        if let Some(entry) = self.table.find_mut(hash, |entry| entry.hash == halves)
+            && entry.place() == slot
         {
-            entry.slot = now;
+            entry.slot = small(now);
+        }
+    }
+
+    fn forget(&mut self, hash: u64, slot: u32) {
+        if let Ok(live) = self.live.find_entry(hash, |live| live.hash == hash && live.slot == slot)
+        {
+            live.remove();
         }
     }
 }
@@ -180,7 +249,7 @@ mod tests {
 
     fn number(numbers: &mut Numbers, header: Header) -> u32 {
         let pair = Pair::of(header.source, header.destination);
-        numbers.segment(&pair, &header).unwrap().0.number
+        numbers.segment(&pair, &header).unwrap().number
     }
 
     #[test]

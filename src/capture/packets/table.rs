@@ -17,7 +17,7 @@ use super::flow::{Flow, Icmp, Segment, Side, flag};
 use super::inside::Told;
 use super::lookups::Lookups;
 use super::slab::Slab;
-use super::stream_number::{Entry, GONE, Header, NONE, Numbers, Pair};
+use super::stream_number::{Found, GONE, Header, NONE, Numbers, Pair};
 use crate::capture::Scope;
 use crate::evidence::{Decryption, EvidenceBuilder, InputId, KeyCoverage, StreamNumber};
 use crate::limits::{self, Budget};
@@ -32,6 +32,8 @@ const OVER: Duration = Duration::from_secs(10);
 const ASKING: Duration = Duration::from_secs(130);
 /// A connection without a word for so long is not followed any longer.
 const IDLE: Duration = Duration::from_mins(5);
+/// Contents kept for the next connections.
+const SPARE: usize = 64;
 /// Segments between two looks for what is over.
 const TURN: u32 = 1 << 16;
 
@@ -79,6 +81,9 @@ pub(super) struct Table {
     /// Places of flows with content, the oldest first; some may have lost it since.
     contents: VecDeque<u32>,
     with_content: usize,
+    /// Contents of connections that are over, for the next ones.
+    #[expect(clippy::vec_box, reason = "they go from box to box")]
+    spare: Vec<Box<Content>>,
     /// The sum of the weights of all flows.
     weight: usize,
     /// Flows that came to their end, in that order, each with the frame that it began in: its place
@@ -128,16 +133,11 @@ impl Table {
             acknowledgement: segment.ack(),
             is_syn: segment.has(flag::SYN),
         };
-        let (number, slot, reused) = match self.numbers.segment(&pair, &header) {
-            Some((entry, reused)) => {
-                let Entry { number, slot, .. } = *entry;
-                if reused {
-                    entry.slot = NONE;
-                }
-                (Some(number), slot, reused)
-            }
-            None => (None, NONE, false),
+        let Some(Found { number, slot, is_reused }) = self.numbers.segment(&pair, &header) else {
+            self.unknown(segment);
+            return None;
         };
+        let number = Some(number);
         if is_copy {
             self.copies = self.copies.saturating_add(1);
             if segment.is_dropped
@@ -148,19 +148,27 @@ impl Table {
             }
             return number;
         }
-        if reused && slot != NONE {
+        if is_reused && slot != NONE {
             self.end(slot, Why::CaptureEnd, around);
         }
         // Where there are more flows than room, each that came back would push out another one.
-        if slot == GONE && !reused && !segment.has(flag::SYN) {
+        if slot == GONE && !is_reused && !segment.has(flag::SYN) {
             return number;
         }
-        let live = if reused { NONE } else { slot };
+        let live = if is_reused { NONE } else { slot };
         let known = self.flows.get(place(live)).is_some();
         let slot = if known { live } else { self.begin(segment, number, &pair, around)? };
         self.take(slot, segment, around);
         self.end_over(around);
         number
+    }
+
+    /// Counts a connection beyond those that are remembered, which nobody follows.
+    fn unknown(&mut self, segment: &Segment<'_>) {
+        if segment.has(flag::SYN) && !segment.has(flag::ACK) {
+            self.opened = self.opened.saturating_add(1);
+            self.evicted = self.evicted.saturating_add(1);
+        }
     }
 
     /// Makes a record for a new flow; `None` for a straggler of one that is over.
@@ -177,7 +185,10 @@ impl Table {
             return None;
         }
         let mut flow = Flow { is_again, ..Flow::new(segment, number) };
-        flow.hint = around.lookups.name_of(flow.server.ip()).cloned();
+        flow.hint = around.lookups.name_of(flow.server.ip()).map(|name| {
+            let in_scope = around.scope.covers(name.as_str(), "/");
+            (name.clone(), in_scope)
+        });
         if is_again {
             // It was counted when it was seen first.
         } else if flow.has_syn {
@@ -221,7 +232,7 @@ impl Table {
             self.over.push_back((slot, flow.seen.first.frame));
         }
         if is_new && flow.content.is_none() && !flow.is_blind {
-            flow.content = Some(Box::new(Content::new()));
+            flow.content = self.spare.pop().or_else(|| Some(Box::new(Content::new())));
             self.with_content = self.with_content.saturating_add(1);
             self.contents.push_back(slot);
         }
@@ -236,7 +247,6 @@ impl Table {
                 .map_or((false, 0), |content| (content.is_settled(), content.held()));
             if is_settled {
                 self.close_content(slot, around);
-                self.forget_facts(slot, around);
             } else {
                 self.weight = self.weight.saturating_sub(flow.weight).saturating_add(held);
                 flow.weight = held;
@@ -258,9 +268,7 @@ impl Table {
             let Some(slot) = self.contents.pop_front() else { break };
             let Some(flow) = self.flows.get_mut(place(slot)) else { continue };
             let Some(content) = &flow.content else { continue };
-            let in_scope =
-                content.name().is_some_and(|name| around.scope.covers(name.as_str(), "/"));
-            if in_scope && spared > 0 {
+            if content.scope() == Some(true) && spared > 0 {
                 spared = spared.saturating_sub(1);
                 self.contents.push_back(slot);
                 continue;
@@ -285,32 +293,25 @@ impl Table {
         }
     }
 
-    /// Lets go of what a connection told that will only be counted.
-    fn forget_facts(&mut self, slot: u32, around: &Around<'_>) {
-        if around.into.is_full_of_others()
-            && let Some(flow) = self.flows.get_mut(place(slot))
-            && let Some(told) = &mut flow.told
-        {
-            told.tls = None;
-            self.weight = self.weight.saturating_sub(std::mem::take(&mut flow.weight));
-        }
-    }
-
     /// Takes what the content of a flow told.
     fn conclude(&mut self, slot: u32, around: &mut Around<'_>) -> Option<Told> {
         let flow = self.flows.get_mut(place(slot))?;
-        let inside = flow.content.take()?;
+        let mut inside = flow.content.take()?;
         self.with_content = self.with_content.saturating_sub(1);
         self.weight = self.weight.saturating_sub(std::mem::take(&mut flow.weight));
         let mut context = around.context(flow, fate(flow));
-        Some(inside.finish(&mut self.pool, &mut context))
+        let told = inside.finish(&mut self.pool, &mut context);
+        if self.spare.len() < SPARE {
+            inside.renew();
+            self.spare.push(inside);
+        }
+        Some(told)
     }
 
     /// Attributes an ICMP error to the flow that it quotes, and gives its number.
     pub(super) fn icmp(&mut self, header: &Header, icmp: Icmp) -> Option<u32> {
         let pair = Pair::of(header.source, header.destination);
-        let (entry, _) = self.numbers.segment(&pair, header)?;
-        let Entry { number, slot, .. } = *entry;
+        let Found { number, slot, .. } = self.numbers.segment(&pair, header)?;
         if let Some(flow) = self.flows.get_mut(place(slot))
             && flow.icmp.is_none_or(|known| known.kind < icmp.kind)
         {
@@ -410,9 +411,9 @@ impl Table {
             .flows
             .iter()
             .filter_map(|(index, flow)| {
-                let name = flow.content.as_ref().and_then(|content| content.name());
-                let name = name.or(flow.hint.as_ref());
-                let in_scope = name.is_some_and(|name| around.scope.covers(name.as_str(), "/"));
+                let scope = flow.content.as_ref().and_then(|content| content.scope());
+                let in_scope =
+                    scope.unwrap_or(flow.hint.as_ref().is_some_and(|(_, in_scope)| *in_scope));
                 Some((in_scope, flow.seen.last.frame, u32::try_from(index).ok()?))
             })
             .collect();

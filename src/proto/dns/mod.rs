@@ -191,6 +191,7 @@ fn sections(header: &Header, reader: &mut Reader<'_>, parsed: &mut DnsMessage) -
     for _ in 1..header.questions {
         reader.skip_question()?;
     }
+    parsed.answers.reserve_exact(usize::from(header.answers.min(USUAL_ANSWERS)));
     for _ in 0..header.answers {
         let frame = reader.frame()?;
         if parsed.answers.len() < limits::DNS_ANSWERS {
@@ -214,6 +215,9 @@ fn sections(header: &Header, reader: &mut Reader<'_>, parsed: &mut DnsMessage) -
     }
     Ok(())
 }
+
+/// Records that most answers have at most.
+const USUAL_ANSWERS: u16 = 6;
 
 fn record_data(reader: &Reader<'_>, frame: &Frame<'_>) -> RecordData {
     let known = match frame.kind {

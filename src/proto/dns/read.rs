@@ -117,7 +117,8 @@ impl<'a> Reader<'a> {
 
 /// The name at a place of the message, and where it ends there.
 fn name(message: &[u8], at: usize) -> Result<(String, usize), Stop> {
-    let mut text = String::new();
+    // Names are short, and a text that grows by its labels is moved with each of them.
+    let mut text = String::with_capacity(USUAL_NAME);
     let mut reader = Reader { message, at };
     let mut end = None;
     let mut wire = 1_usize;
@@ -166,6 +167,14 @@ fn name(message: &[u8], at: usize) -> Result<(String, usize), Stop> {
 /// `false` when the text became as long as a name may be, which only escapes can bring about.
 fn push_label(text: &mut String, label: &[u8]) -> bool {
     let mut fits = text.is_empty() || push_within(text, ".");
+    let is_plain = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'.' | b'\\');
+    if fits
+        && text.len().saturating_add(label.len()) <= limits::DNS_NAME
+        && label.iter().all(is_plain)
+    {
+        text.extend(label.iter().map(|byte| char::from(byte.to_ascii_lowercase())));
+        return true;
+    }
     for &byte in label {
         fits = fits
             && match byte {
@@ -193,6 +202,8 @@ fn push_within(text: &mut String, piece: &str) -> bool {
     fits
 }
 
+/// Bytes that a usual name takes at most.
+const USUAL_NAME: usize = 64;
 /// The first length that is none of a label (RFC 1035 section 3.1).
 const LABEL: u8 = 0x40;
 /// The bits of a pointer (RFC 1035 section 4.1.4).

@@ -85,7 +85,7 @@ impl ClientHello {
         parts.extensions.reserve(USUAL_EXTENSIONS);
         let is_read = hello.read(reader, &mut parts).is_some();
         hello.is_whole = is_read && seen.is_whole;
-        hello.ja4 = hello.is_whole.then(|| ja4(carrier, &parts));
+        hello.ja4 = hello.is_whole.then(|| ja4(carrier, parts));
         Some(hello)
     }
 
@@ -258,7 +258,15 @@ fn server_name(list: &[u8]) -> Option<String> {
 /// The name of a protocol; bytes that are not printable are escaped.
 pub(super) fn protocol_text(bytes: &[u8]) -> String {
     let bytes = bytes.get(..bytes.len().min(MAX_PROTOCOL)).unwrap_or(bytes);
-    bytes.escape_ascii().to_string()
+    match std::str::from_utf8(bytes) {
+        Ok(text) if bytes.iter().all(|byte| is_plain(*byte)) => text.to_owned(),
+        _ => bytes.escape_ascii().to_string(),
+    }
+}
+
+/// Whether a byte of a text stands for itself (`escape_ascii`).
+const fn is_plain(byte: u8) -> bool {
+    matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'\'' | b'"')
 }
 
 /// Adds numbers that are no placeholders, up to the bound.

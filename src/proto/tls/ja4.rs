@@ -34,10 +34,10 @@ pub(super) struct Parts<'a> {
 }
 
 /// The fingerprint.
-pub(super) fn ja4(carrier: Carrier, parts: &Parts<'_>) -> String {
+pub(super) fn ja4(carrier: Carrier, parts: Parts<'_>) -> String {
     let version = parts.versions.iter().copied().filter(|version| !is_grease(*version)).max();
-    let mut ciphers = without_grease(&parts.ciphers);
-    let mut extensions = without_grease(&parts.extensions);
+    let mut ciphers = without_grease(parts.ciphers);
+    let mut extensions = without_grease(parts.extensions);
     let mut out = String::with_capacity(36);
     out.push(match carrier {
         Carrier::Quic => 'q',
@@ -50,16 +50,17 @@ pub(super) fn ja4(carrier: Carrier, parts: &Parts<'_>) -> String {
     ciphers.sort_unstable();
     extensions.retain(|extension| !matches!(*extension, SERVER_NAME | PROTOCOLS));
     extensions.sort_unstable();
-    let algorithms = without_grease(&parts.signature_algorithms);
+    let algorithms = without_grease(parts.signature_algorithms);
     out.push('_');
-    out.push_str(&hash(&ciphers, &[]));
+    hash(&ciphers, &[], &mut out);
     out.push('_');
-    out.push_str(&hash(&extensions, &algorithms));
+    hash(&extensions, &algorithms, &mut out);
     out
 }
 
-fn without_grease(numbers: &[u16]) -> Vec<u16> {
-    numbers.iter().copied().filter(|number| !is_grease(*number)).collect()
+fn without_grease(mut numbers: Vec<u16>) -> Vec<u16> {
+    numbers.retain(|number| !is_grease(*number));
+    numbers
 }
 
 fn version_code(version: u16) -> &'static str {
@@ -99,11 +100,11 @@ fn digits(before: u8, number: u16) -> [u8; 5] {
     [before, digit(12), digit(8), digit(4), digit(0)]
 }
 
-/// The first twelve digits of the SHA-256 of a list, and of what is set behind it; zeros when the list
+/// Adds the first twelve digits of the SHA-256 of a list, and of what is set behind it; zeros when the list
 /// is empty.
-fn hash(list: &[u16], behind: &[u16]) -> String {
+fn hash(list: &[u16], behind: &[u16], out: &mut String) {
     if list.is_empty() {
-        return "0".repeat(12);
+        return out.push_str("000000000000");
     }
     // Nothing is written down for it: this is done for every connection.
     let mut state = Sha256::new();
@@ -114,7 +115,7 @@ fn hash(list: &[u16], behind: &[u16]) -> String {
             state.update(text.get(usize::from(is_bare)..).unwrap_or_default());
         }
     }
-    HEXLOWER.encode(state.finalize().get(..6).unwrap_or_default())
+    HEXLOWER.encode_append(state.finalize().get(..6).unwrap_or_default(), out);
 }
 
 /// The extensions that the fingerprint tells apart (RFC 6066, RFC 7301).
@@ -147,16 +148,16 @@ mod tests {
 
     #[test]
     fn the_example_of_the_description() {
-        assert_eq!(ja4(Carrier::Tcp, &example()), "t13d1516h2_8daaf6152771_e5627efa2ab1");
-        assert_eq!(ja4(Carrier::Quic, &example()), "q13d1516h2_8daaf6152771_e5627efa2ab1");
+        assert_eq!(ja4(Carrier::Tcp, example()), "t13d1516h2_8daaf6152771_e5627efa2ab1");
+        assert_eq!(ja4(Carrier::Quic, example()), "q13d1516h2_8daaf6152771_e5627efa2ab1");
         let bare = Parts { signature_algorithms: vec![0x2a2a], ..example() };
-        assert_eq!(ja4(Carrier::Tcp, &bare), "t13d1516h2_8daaf6152771_6d807ffa2a79");
+        assert_eq!(ja4(Carrier::Tcp, bare), "t13d1516h2_8daaf6152771_6d807ffa2a79");
     }
 
     #[test]
     fn what_is_missing_is_zeros() {
         let nothing = Parts { legacy_version: 0x0300, ..Parts::default() };
-        assert_eq!(ja4(Carrier::Tcp, &nothing), "ts3i000000_000000000000_000000000000");
+        assert_eq!(ja4(Carrier::Tcp, nothing), "ts3i000000_000000000000_000000000000");
     }
 
     #[test]

@@ -236,8 +236,13 @@ impl TlsStream {
 
     /// What was seen in all; it [ends](Self::end) the connection.
     pub fn into_facts(mut self) -> TlsFacts {
+        self.take_facts()
+    }
+
+    /// The same, where the stream is used no more but stays where it is.
+    pub fn take_facts(&mut self) -> TlsFacts {
         self.end();
-        self.facts
+        std::mem::take(&mut self.facts)
     }
 
     /// Whether the handshake came to its end, see [`TlsFacts::is_handshake_over`].
