@@ -1,7 +1,7 @@
 //! Speed of the packet path, beside tshark and tcpdump on the same file in the same run.
 //!
-//! `cargo bench --bench packets -- SIZE_MB [CONNECTIONS] [alone]`, or `-- --write FILE SIZE_MB
-//! [CONNECTIONS]` to make the file only. A ratio counts if both told the same facts.
+//! `cargo bench --bench packets -- SIZE_MB [CONNECTIONS [OPEN]] [alone]`, or `-- --write FILE SIZE_MB
+//! [CONNECTIONS [OPEN]]` to make the file only; OPEN is how many are open at once. A ratio counts if both told the same facts.
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench reports")]
 
@@ -32,6 +32,8 @@ fn main() {
     // By default every connection has some 26 frames.
     let connections = numbers.get(1).copied().unwrap_or(size * 50);
     let plan = Plan::new(size * 1_000_000, u32::try_from(connections).unwrap());
+    let open = numbers.get(2).map_or(plan.open, |open| u32::try_from(*open).unwrap());
+    let plan = Plan { open, ..plan };
     let after = |word: &str| {
         let place = arguments.iter().position(|one| one == word)?;
         arguments.get(place + 1).map(PathBuf::from)

@@ -27,6 +27,8 @@ pub struct EvidenceBuilder {
     inputs: Vec<Input>,
     coverage: Vec<InputCoverage>,
     connections: Vec<Connection>,
+    /// Those of them in packets that are no part of a sign-in.
+    others: usize,
     lookups: Vec<NameLookup>,
     exchanges: Vec<Exchange>,
     background: BTreeMap<HostName, HostTraffic>,
@@ -46,6 +48,11 @@ pub struct EvidenceBuilder {
     losses: BTreeMap<(InputId, Loss), u64>,
     in_scope: usize,
     out_of_scope: usize,
+}
+
+/// Whether a connection in packets is no part of a sign-in.
+fn is_other(one: &Connection) -> bool {
+    !one.in_scope && one.wire.is_some()
 }
 
 /// Labels must not depend on a random key: the same capture gives the same labels.
@@ -367,6 +374,7 @@ impl EvidenceBuilder {
             return None;
         }
         let id = ConnectionId(u32::try_from(self.connections.len()).ok()?);
+        self.others = self.others.saturating_add(usize::from(is_other(&connection)));
         self.connections.push(connection);
         Some(id)
     }
@@ -379,15 +387,12 @@ impl EvidenceBuilder {
         let full = self.connections.len() >= limits::CONNECTIONS
             || wire > limits::WIRE
             || all > limits::EVIDENCE;
-        let is_other = |one: &Connection| !one.in_scope && one.wire.is_some();
-        if !full {
+        if !full || self.others == 0 {
             return;
         }
-        let others = self.connections.iter().filter(|one| is_other(one)).count();
+        let others = self.others;
         let mut left = others.saturating_sub(others / 2);
-        if left == 0 {
-            return;
-        }
+        self.others = others.saturating_sub(left);
         let mut numbers: Vec<Option<u32>> = Vec::with_capacity(self.connections.len());
         let mut kept: u32 = 0;
         let Self { connections, background, losses, wire, exchanges, .. } = self;
