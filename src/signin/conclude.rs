@@ -108,6 +108,21 @@ impl Walk<'_> {
             })
             .map(|known| known.at)
             .collect();
+        let unnamed: Vec<usize> = self
+            .obstacles
+            .iter()
+            .filter(|known| !granted && known.class == Class::Service && known.at > at)
+            .filter(|known| self.is_step_behind(known.at, at) && !self.is_network(known.at))
+            .map(|known| known.at)
+            .collect();
+        if blocked.is_empty() && !unnamed.is_empty() {
+            // The way back to the application was tried, and nobody says why it failed.
+            let mut judgement =
+                self.clone_finish(Outcome::Undetermined, Side::CannotTell, &unnamed);
+            judgement.doubts.push("the capture does not name the fault exactly");
+            judgement.blockage = self.blockage(&unnamed, Phase::AfterMfa);
+            return judgement;
+        }
         if blocked.is_empty() {
             let arrived = self.members.iter().rfind(|one| one.grant == Grant::Arrived);
             if self.members.get(at).is_some_and(|one| one.grant == Grant::None) {

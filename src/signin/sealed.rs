@@ -20,7 +20,8 @@ use super::{
 };
 use crate::entra::{self, ConcealerKind, Fault, HostRole, hosts};
 use crate::evidence::{
-    Connection, Evidence, EvidenceRef, Exchange, ExchangeId, HostName, Opened, Scheme, Tunnel,
+    Answer, Connection, Evidence, EvidenceRef, Exchange, ExchangeId, HostName, Opened, Scheme,
+    Tunnel,
 };
 use crate::time::{Span, Timestamp};
 
@@ -46,6 +47,8 @@ struct Host<'a> {
     began: Vec<Timestamp>,
     good: Vec<Timestamp>,
     bad: Vec<Bad<'a>>,
+    /// When its name was asked for and found, be the addresses readable or cut off.
+    found: Vec<Timestamp>,
     order: ExchangeId,
 }
 
@@ -72,6 +75,10 @@ impl Host<'_> {
         self.good.iter().any(|good| *good >= at)
     }
 
+    fn is_found_after(&self, at: Timestamp) -> bool {
+        self.found.iter().any(|found| *found > at)
+    }
+
     /// Its failures that nothing made good.
     ///
     /// One that is not certain, or at a host that had answered before, must have come twice: a client
@@ -84,6 +91,7 @@ impl Host<'_> {
             .iter()
             .filter(|bad| bad.failure.side == FailureSide::Network && !self.is_good_after(bad.at))
             .filter(|bad| bad.exchange.lookup.is_none() || known.is_none_or(|good| good > bad.at))
+            .filter(|bad| bad.exchange.lookup.is_none() || !self.is_found_after(bad.at))
             .collect();
         // What looks like an alert in place of the client's last word leaves little doubt.
         let refused = FailureKind::Fault(Fault::CertUntrusted);
@@ -417,6 +425,7 @@ fn seen(view: View<'_>) -> Vec<Host<'_>> {
             began: Vec::new(),
             good: Vec::new(),
             bad: Vec::new(),
+            found: Vec::new(),
             order: id,
         });
         match view.failures.get(&id) {
@@ -429,6 +438,14 @@ fn seen(view: View<'_>) -> Vec<Host<'_>> {
                 host.good.push(end);
             }
             None => {}
+        }
+    }
+    for lookup in &view.evidence.lookups {
+        let is_found = matches!(lookup.answer, Answer::Addresses(_) | Answer::Cut);
+        if let Some((host, at)) = found.get_mut(&lookup.name).zip(lookup.asked)
+            && is_found
+        {
+            host.found.push(at);
         }
     }
     found.into_values().collect()
