@@ -47,7 +47,8 @@ struct Host<'a> {
     began: Vec<Timestamp>,
     good: Vec<Timestamp>,
     bad: Vec<Bad<'a>>,
-    /// When its name was asked for and found, be the addresses readable or cut off.
+    /// When its name was asked for and found, with the addresses cut off, so that nothing tells which
+    /// connections are to it.
     found: Vec<Timestamp>,
     order: ExchangeId,
 }
@@ -441,7 +442,8 @@ fn seen(view: View<'_>) -> Vec<Host<'_>> {
         }
     }
     for lookup in &view.evidence.lookups {
-        let is_found = matches!(lookup.answer, Answer::Addresses(_) | Answer::Cut);
+        let own = view.client.is_none() || lookup.client.map(|at| at.ip()) == view.client;
+        let is_found = own && lookup.answer == Answer::Cut;
         if let Some((host, at)) = found.get_mut(&lookup.name).zip(lookup.asked)
             && is_found
         {
