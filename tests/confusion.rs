@@ -1,7 +1,8 @@
 //! Measured judgement: stories in many formats and states, each against the label that was written beside it.
 //!
 //! `UPDATE=1 cargo test --test confusion` writes `src/manual/judgement.md` anew. `CONFUSION=<part of a name>`
-//! tells only some stories and each error of them; `CONFUSION=developed` leaves out those only measured.
+//! tells only some stories and each error of them; `CONFUSION=developed` leaves out those only measured;
+//! `SAVE=<folder>` writes each capture there, and beside it what was said of it.
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -46,9 +47,9 @@ use support::memory::run_bytes;
 
 /// Of the damaged captures of a story and format, how many in a hundred are made.
 const SAMPLED: u64 = 100;
-/// Most errors in a thousand of what is said with high confidence.
+/// Most errors in ten thousand of what is said with high confidence.
 const MOST_SURE: usize = 5;
-/// Most wrong sides in a thousand of all captures.
+/// Most wrong sides in ten thousand of all captures.
 const MOST_SIDES: usize = 10;
 
 /// What was said of one capture.
@@ -92,7 +93,7 @@ fn judge(
     damage: Damage,
 ) -> Option<(Judged, Analysis)> {
     let made = capture(story, format, damage)?;
-    let analysis = run_bytes(made.bytes);
+    let analysis = run_bytes(made.bytes.clone());
     let verdict = &analysis.verdict;
     let attempt = verdict.attempt.and_then(|id| analysis.signin.attempt(id));
     let judged = Judged {
@@ -108,6 +109,12 @@ fn judge(
         confidence: verdict.confidence,
         claims: Vec::new(),
     };
+    if let Some(folder) = std::env::var_os("SAVE").map(std::path::PathBuf::from) {
+        let name = format!("{} {format:?} {damage:?}", story.name);
+        let said = format!("{}/{} {}", judged.outcome, judged.side, judged.confidence.as_str());
+        std::fs::write(folder.join(&name), &made.bytes).unwrap();
+        std::fs::write(folder.join(format!("{name}.said")), said).unwrap();
+    }
     Some((judged, analysis))
 }
 
@@ -325,6 +332,13 @@ In the first run 52 of 1,473 sure verdicts were wrong, of a third of the capture
 of those only measured. Much of what was wrong has been mended since, in stories of either kind, so those that were only
 measured are a test like the others from now on. Two labels of cuts were widened before they were run, by analogy.
 
+33 stories came later (`stories_mixed.rs`), from the mix that the first ones left out, by who had read the code; their labels
+were fixed before they were run, after all that the others had shown was mended. In their first run 11 of 2,378 captures were
+wrong (0.46 %): 2 of 1,346 sure verdicts (0.15 %) and 5 sides (0.21 %), of which one blamed the network, at medium confidence.
+12 more were told when that was mended: in their first run 7 of 835 captures were wrong (0.84 %), all of them in the side, and
+1 of 488 sure verdicts (0.20 %), which blamed the network. These two runs are the best estimate here of what new stories would
+meet. What they showed is mended too, so that the tables below say 0 where an honest guess says a few in a thousand.
+
 ";
 
 /// The label tables and their changes are data; nothing of the generator knows the crate.
@@ -389,12 +403,19 @@ fn judgement() {
     let sure: Vec<&Judged> = all.iter().filter(|one| one.confidence == Confidence::High).collect();
     let wrong = sure.iter().filter(|one| !one.is_right()).count();
     assert!(
-        wrong * 1000 <= sure.len() * MOST_SURE,
+        wrong * 10_000 <= sure.len() * MOST_SURE,
         "{wrong} of {} sure verdicts are wrong",
         sure.len()
     );
     let sides = all.iter().filter(|one| !one.is_side_right()).count();
-    assert!(sides * 1000 <= all.len() * MOST_SIDES, "{sides} of {} sides are wrong", all.len());
+    assert!(sides * 10_000 <= all.len() * MOST_SIDES, "{sides} of {} sides are wrong", all.len());
+    let accused: Vec<String> = all
+        .iter()
+        .filter(|one| one.side == "network" && one.confidence > Confidence::Low)
+        .filter(|one| !one.is_right())
+        .map(|one| line(&stories, one))
+        .collect();
+    assert!(accused.is_empty(), "the network is wrongly accused:\n{}", accused.join("\n"));
     assert!(all.len() >= 1000 && stories.len() >= 60, "{} captures", all.len());
 
     let path = support::root().join("src/manual/judgement.md");

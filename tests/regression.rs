@@ -168,6 +168,77 @@ use wire::{
 
 const DNS: &str = "net::ERR_NAME_NOT_RESOLVED";
 
+/// SPEC section 4: `no_sign_in` holds only where nothing of a sign-in is there.
+#[test]
+fn what_a_sign_in_leaves_behind_is_no_absence_of_one() {
+    use support::exchange::{get, post, post_json};
+    let report = post_json(&format!("{STS}/handlers/watson"), r#"{"pn":"ConvergedTFA"}"#)
+        .by_service()
+        .answer("application/json", "{}");
+    assert_eq!(verdict(&tell(&[report, a_minute_later()])), "undetermined cannot_tell");
+
+    let sent = get("https://app.contoso.example/")
+        .status(302)
+        .field("Location", &format!("{STS}/oauth2/v2.0/authorize?client_id=x&response_type=code"));
+    assert_eq!(verdict(&tell(&[sent])), "undetermined cannot_tell");
+
+    let taken = post("https://app.contoso.example/cb", "code=FAKESECRET&state=s&session_state=t")
+        .asking("Origin", "https://login.microsoftonline.com")
+        .answer("text/html", "<html>");
+    assert_eq!(verdict(&tell(&[taken, a_minute_later()])), "undetermined cannot_tell");
+}
+
+#[test]
+fn an_empty_answer_to_the_hand_over_does_not_blame_the_user() {
+    let analysis = tell(&[
+        authorize(1),
+        challenge(&["PhoneAppNotification"]),
+        served(SCRIPT),
+        sas("BeginAuth", "Success", true),
+        sas("EndAuth", "AuthenticationPending", false),
+        support::exchange::post(&format!("{STS}/SAS/ProcessAuth"), "type=22")
+            .by_service()
+            .answer("text/html", ""),
+        a_minute_later(),
+    ]);
+    assert_eq!(verdict(&analysis), "undetermined cannot_tell");
+}
+
+/// RFC 6749 section 4.1.2.1, and the reference of external authentication methods.
+#[test]
+fn an_external_provider_that_sends_an_error_back_ended_it() {
+    let returned = |error: &str| {
+        let form = format!("error={error}&state=s");
+        let back = support::exchange::post(&format!("{STS}/federation/externalauthprovider"), &form)
+            .by_service()
+            .answer("text/html", r#"<html><script>$Config={"pgid":"ConvergedTFA","sErrorCode":"500121","arrUserProofs":[{"authMethodId":"External"}]};</script></html>"#);
+        tell(&[authorize(1), challenge(&["External"]), served(SCRIPT), back, a_minute_later()])
+    };
+    assert_eq!(verdict(&returned("access_denied")), "mfa_denied user");
+    assert_eq!(verdict(&returned("server_error")), "other_error service");
+    assert_eq!(verdict(&returned("invalid_request")), "other_error application");
+}
+
+#[test]
+fn a_code_that_the_application_does_not_take_shows_that_mfa_was_passed() {
+    let analysis = tell(&[
+        authorize(1),
+        challenge(&["PhoneAppNotification"]),
+        sas("BeginAuth", "Success", true),
+        sas("EndAuth", "Success", true),
+        support::exchange::post(&format!("{STS}/SAS/ProcessAuth"), "type=22")
+            .by_service()
+            .answer("text/html", ""),
+        support::exchange::post(
+            "https://app.contoso.example/cb",
+            "code=FAKESECRET&state=s&session_state=t",
+        )
+        .asking("Origin", "https://login.microsoftonline.com")
+        .failing("net::ERR_CONNECTION_TIMED_OUT"),
+    ]);
+    assert_eq!(verdict(&analysis), "mfa_completed network");
+}
+
 #[test]
 fn a_look_up_that_another_name_made_good_is_no_attempt() {
     let look = "https://login.windows.net/common/discovery/instance?api-version=1.1";

@@ -22,7 +22,12 @@ pub(super) fn add(
     connections: &[Connection],
     lookups: &[NameLookup],
 ) {
-    let numbered = connections.iter().enumerate().filter(|(_, one)| one.in_scope);
+    // Where requests are read, one of them may send the client to any host.
+    let any = connections.iter().any(|one| {
+        one.in_scope && one.tls.is_some() && one.wire.as_ref().is_some_and(|wire| wire.is_read)
+    });
+    let numbered =
+        connections.iter().enumerate().filter(|(_, one)| one.in_scope || any && is_unserved(one));
     for (index, connection) in numbered.take(limits::EXCHANGES_IN_SCOPE) {
         let Ok(number) = u32::try_from(index) else { break };
         if let Some(exchange) = of_connection(ConnectionId(number), connection) {
@@ -36,7 +41,8 @@ pub(super) fn add(
         }
     }
     let numbered = lookups.iter().enumerate().filter(|(_, one)| {
-        one.in_scope && one.transport.is_server() && one.tries > 0 && one.is_for_address()
+        let vain = any && matches!(one.answer, Answer::Failed(_) | Answer::None);
+        (one.in_scope || vain) && one.transport.is_server() && one.tries > 0 && one.is_for_address()
     });
     for (index, lookup) in numbered.take(limits::EXCHANGES_IN_SCOPE) {
         let (Ok(number), Some(asked)) = (u32::try_from(index), lookup.asked) else { continue };
@@ -44,6 +50,16 @@ pub(super) fn add(
         if !later {
             exchanges.push(of_lookup(LookupId(number), lookup, asked));
         }
+    }
+}
+
+/// Whether a connection never got as far as an answer.
+fn is_unserved(connection: &Connection) -> bool {
+    let opened = matches!(connection.opened, Opened::Established { .. });
+    match connection.opened {
+        Opened::MidStream => false,
+        _ if !opened => true,
+        _ => connection.tls.as_ref().is_some_and(|tls| tls.application[1] == 0),
     }
 }
 
@@ -100,7 +116,7 @@ fn of_connection(id: ConnectionId, connection: &Connection) -> Option<Exchange> 
         page: None,
         from_cache: false,
         rerouted: false,
-        in_scope: true,
+        in_scope: connection.in_scope,
         at: connection.at,
     })
 }
@@ -145,7 +161,7 @@ fn of_lookup(id: LookupId, lookup: &NameLookup, asked: Timestamp) -> Exchange {
         page: None,
         from_cache: false,
         rerouted: false,
-        in_scope: true,
+        in_scope: lookup.in_scope,
         at: lookup.at,
     }
 }

@@ -145,6 +145,7 @@ fn step(kind: StepKind, at: u64, result: StepResult, detail: &str, place: Eviden
         kind,
         at: Some(time(at)),
         result,
+        is_answered: result != StepResult::NoResponse,
         detail: detail.into(),
         host: host(LOGIN),
         count: 1,

@@ -60,7 +60,14 @@ impl Rule for CapTrafficHidden {
                 Veil::ZeroTrust(name) => Text::of("a zero-trust client carries traffic (")
                     .with(Piece::Literal(name))
                     .with(")"),
-                Veil::Begun | Veil::MidStream | Veil::OneSided | Veil::Proxy | Veil::Underway => {
+                Veil::Begun
+                | Veil::MidStream
+                | Veil::OneSided
+                | Veil::Proxy
+                | Veil::Reports
+                | Veil::Returned
+                | Veil::SentOn
+                | Veil::Underway => {
                     continue;
                 }
             };

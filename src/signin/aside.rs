@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use super::machines::may_be_one;
-use super::{Flow, Outcome, SignInAttempt, Step, StepResult};
+use super::{Flow, Outcome, Side, SignInAttempt, Step, StepResult};
 use crate::evidence::HostName;
 
 /// How soon a sign-in that came to nothing is tried again.
@@ -32,7 +32,11 @@ pub(super) fn override_attempts(attempts: &mut [SignInAttempt]) {
         if done {
             continue;
         }
-        let silent = one.outcome == Outcome::InteractionRequired || one.is_look;
+        // A grant that is no good any more is what a prompt is for.
+        let spent = one.outcome == Outcome::OtherError
+            && one.side == Side::Application
+            && matches!(one.flow, Flow::Broker | Flow::Refresh | Flow::Silent);
+        let silent = one.outcome == Outcome::InteractionRequired || one.is_look || spent;
         for (later, (id, later_silent, success, _)) in facts.iter().enumerate() {
             let Some(other) = copies.get(later).filter(|_| later != index) else { continue };
             // A tab that was opened later may have been left before the other one got through.
@@ -61,7 +65,9 @@ fn is_reached_again(one: &SignInAttempt, again: &SignInAttempt) -> bool {
         .zip(again.first)
         .is_some_and(|(end, begun)| begun >= end && begun.since(end) <= AGAIN);
     let answered = |step: &Step| {
-        matches!(step.result, StepResult::Ok | StepResult::Interrupt | StepResult::Pending)
+        let read =
+            matches!(step.result, StepResult::Interrupt | StepResult::Ok | StepResult::Pending);
+        read || step.is_answered && step.result == StepResult::Unknown
     };
     let reached = |host: &HostName| {
         again

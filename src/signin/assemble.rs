@@ -19,7 +19,7 @@ use super::sighting::{FoundCode, Grant, Sighting};
 use super::traffic::{self, is_mfa_page};
 use super::{
     AttemptId, Blockage, Carrier, Flow, Guid, GuideCause, MfaState, Outcome, Phase, SignIn,
-    SignInAttempt, Step, StepKind, StepResult, StsError,
+    SignInAttempt, Step, StepKind, StepResult, StsError, Veil,
 };
 use crate::entra::{self, HostRole, Nature, ResultClass, hosts};
 use crate::evidence::{
@@ -43,7 +43,7 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
     let disagreements = disagree::disagreements(evidence, &joined, &named, &mut failures);
     let mut echoes = echo::echoes(evidence, &joined);
     let below = below::failed(evidence, &failures, &joined);
-    let correlate::Groups { list: groups, dropped, .. } =
+    let correlate::Groups { list: groups, dropped, returned, .. } =
         correlate::group(evidence, &failures, &echoes, &machines, &below);
     let roots = script_roots(evidence, &failures);
     let mut users: BTreeMap<String, u32> = BTreeMap::new();
@@ -85,7 +85,8 @@ pub fn reconstruct(evidence: &Evidence) -> SignIn {
     let encrypted = encrypted(evidence, &failures);
     let seen = !attempts.is_empty() || !encrypted.is_empty();
     let clocks = clock::readings(evidence);
-    let veils = sealed::veils(evidence);
+    let mut veils = sealed::veils(evidence);
+    veils.extend(returned.map(|at| (Veil::Returned, at)));
     echoes.ids.extend(named.into_values());
     let echoes = echoes.ids;
     let computers = machines.seen;
@@ -472,6 +473,7 @@ fn steps(group: &Group) -> Vec<Step> {
             kind: one.kind,
             at: one.started,
             result: result(one),
+            is_answered: one.answered && one.failure.is_none(),
             detail: one.detail.clone(),
             host: one.host.clone(),
             count: 1,
@@ -539,6 +541,7 @@ fn page_step(one: &Sighting) -> Option<Step> {
         kind,
         at,
         result,
+        is_answered: true,
         detail,
         host: one.host.clone(),
         count: 1,

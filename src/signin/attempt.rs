@@ -211,6 +211,8 @@ pub struct Step {
     pub at: Option<Timestamp>,
     /// What became of it.
     pub result: StepResult,
+    /// Whether the service answered it, be the answer in the capture or not.
+    pub is_answered: bool,
     /// What is worth saying of it, in words of ours and identifiers: a page id, a result value.
     pub detail: String,
     /// The host asked.
@@ -361,6 +363,12 @@ pub enum Veil {
     OneSided,
     /// The proxy that the computer uses could not be reached.
     Proxy,
+    /// A page of a sign-in reports of itself, and none of its steps is there.
+    Reports,
+    /// An application gets what the service handed out, and nothing before that is there.
+    Returned,
+    /// An application sends the browser to sign in, and nothing after that is there.
+    SentOn,
     /// A VPN or relay, by its name where that is known.
     Vpn(Option<&'static str>),
     /// Connections to the sign-in service were in use when the capture began, and cannot be read.

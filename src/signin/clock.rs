@@ -6,6 +6,7 @@
 //! Invariant: a reading says whether the service wrote it just then.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::expose;
 use crate::entra::hosts;
@@ -14,6 +15,9 @@ use crate::time::Timestamp;
 
 /// Answers read of one input.
 const READINGS: usize = 4_096;
+
+/// Seconds above which two readings differ by more than their own coarseness.
+const COARSE: i64 = 20;
 
 /// One answer of the service with both times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,6 +28,16 @@ pub struct ClockReading {
     pub fresh: bool,
     /// Where the answer stands.
     pub at: EvidenceRef,
+}
+
+/// How long it was from one time to a later one, less what the clock jumped ahead between them.
+pub(super) fn between(
+    (from, one): (Timestamp, Option<i64>),
+    (to, other): (Timestamp, Option<i64>),
+) -> Duration {
+    let jumped = one.zip(other).map_or(0, |(one, other)| other.saturating_sub(one));
+    let jumped = u64::try_from(jumped).ok().filter(|_| jumped > COARSE).unwrap_or_default();
+    to.since(from).saturating_sub(Duration::from_secs(jumped))
 }
 
 /// The readings of each input, in order of time.
@@ -44,6 +58,13 @@ pub(super) fn readings(evidence: &Evidence) -> BTreeMap<InputId, Vec<ClockReadin
     found
 }
 
+/// Seconds that the computer's clock was ahead of the service's at an answer that the service wrote just
+/// then.
+pub(super) fn ahead(exchange: &Exchange) -> Option<i64> {
+    let service = hosts::is_sign_in_service(exchange.host().as_str());
+    offset(exchange).filter(|(_, aged)| service && !aged).map(|(seconds, _)| seconds)
+}
+
 /// The offset, and whether the answer came out of a cache.
 fn offset(exchange: &Exchange) -> Option<(i64, bool)> {
     let response = exchange.response.as_ref().ok()?;
@@ -62,4 +83,20 @@ fn offset(exchange: &Exchange) -> Option<(i64, bool)> {
         0
     };
     Some((offset, aged))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jump_of_the_clock_is_no_time_that_passed() {
+        let at = |seconds: i64| Timestamp::from_nanoseconds(seconds * 1_000_000_000);
+        let length = |from, to| between(from, to).as_secs();
+        assert_eq!(length((at(0), Some(2)), (at(1_860), Some(1_802))), 60);
+        // Readings have whole seconds, and a clock that is put back takes nothing away.
+        assert_eq!(length((at(0), Some(2)), (at(60), Some(3))), 60);
+        assert_eq!(length((at(0), Some(1_800)), (at(60), Some(0))), 60);
+        assert_eq!(length((at(0), None), (at(1_860), Some(1_800))), 1_860);
+    }
 }

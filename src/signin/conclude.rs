@@ -7,13 +7,13 @@
 
 use std::time::Duration;
 
-use super::dark;
 use super::outcome::{Class, Judgement, Waiting, Walk, rank};
 use super::sighting::{Grant, Sighting};
 use super::{Blockage, FailureSide, Flow, MfaState, Outcome, Phase, Side};
-use crate::entra::{HostRole, StepKind, hosts};
+use super::{clock, dark};
+use crate::entra::{self, HostRole, StepKind, hosts};
 use crate::evidence::{
-    Absence, CoverageProof, Evidence, Exchange, ExchangeId, HostName, NoResponse, Unseen,
+    Absence, CoverageProof, Evidence, Exchange, ExchangeId, HostName, NoResponse, Scheme, Unseen,
 };
 use crate::time::Timestamp;
 
@@ -22,6 +22,12 @@ const SILENCE: Duration = Duration::from_secs(30);
 
 /// How long a user is given to look for a code and type it.
 const TYPING: Duration = Duration::from_mins(1);
+
+/// How long a poll that was given up must stay the last one.
+const GIVEN_UP: Duration = Duration::from_secs(5);
+
+/// How soon a page whose script fails asks the other root for it.
+const OTHER_ROOT_WAIT: Duration = Duration::from_secs(5);
 
 /// Exchanges looked at for a page that took the sign-in's place.
 const LOOK_AHEAD: usize = 2_000;
@@ -39,6 +45,9 @@ impl Walk<'_> {
             let (at, outcome, side, code) =
                 (candidate.at, candidate.outcome, candidate.side, candidate.code);
             let (side, blockage) = self.proven_side(evidence, outcome, code, side);
+            if self.sent_back == Some(at) {
+                self.doubts.push("what the user did at the external provider is not seen");
+            }
             if outcome == Outcome::MfaNoAnswer {
                 self.doubts.push("the way to the phone is never in a capture");
             }
@@ -99,9 +108,27 @@ impl Walk<'_> {
             })
             .map(|known| known.at)
             .collect();
+        let unnamed: Vec<usize> = self
+            .obstacles
+            .iter()
+            .filter(|known| !granted && known.class == Class::Service && known.at > at)
+            .filter(|known| self.is_step_behind(known.at, at) && !self.is_network(known.at))
+            .map(|known| known.at)
+            .collect();
+        if blocked.is_empty() && !unnamed.is_empty() {
+            // The way back to the application was tried, and nobody says why it failed.
+            let mut judgement =
+                self.clone_finish(Outcome::Undetermined, Side::CannotTell, &unnamed);
+            judgement.doubts.push("the capture does not name the fault exactly");
+            judgement.blockage = self.blockage(&unnamed, Phase::AfterMfa);
+            return judgement;
+        }
         if blocked.is_empty() {
+            let arrived = self.members.iter().rfind(|one| one.grant == Grant::Arrived);
             if self.members.get(at).is_some_and(|one| one.grant == Grant::None) {
                 self.doubts.push("the return to the application is not in the capture");
+            } else if arrived.is_some_and(|one| !one.answered) {
+                self.doubts.push("what the application answered is not in the capture");
             }
             return self.finish(outcome, Side::NothingWrong, &[at], None);
         }
@@ -161,6 +188,23 @@ impl Walk<'_> {
             .collect();
         let first = self.members.get(*blocking.first()?)?;
         let failure = first.failure?;
+        if decided.is_some() && matches!(failure.side, FailureSide::Service | FailureSide::Unknown)
+        {
+            // What is known to have ended the attempt counts more than what nobody can explain.
+            return None;
+        }
+        if self.is_page_older(&blocking, evidence) {
+            let mut judgement =
+                self.clone_finish(Outcome::Undetermined, Side::CannotTell, &blocking);
+            judgement.unseen.push(Unseen::CaptureStarted);
+            return Some(judgement);
+        }
+        if self.is_other_root_due(&blocking, evidence) {
+            let mut judgement =
+                self.clone_finish(Outcome::Undetermined, Side::CannotTell, &blocking);
+            judgement.unseen.push(Unseen::CaptureEnded);
+            return Some(judgement);
+        }
         let after = self.challenged;
         let phase = if after { Phase::AfterChallenge } else { Phase::BeforeChallenge };
         let (outcome, side) = match failure.side {
@@ -187,6 +231,35 @@ impl Walk<'_> {
         judgement.doubts.extend(self.doubt_of_root(&blocking));
         judgement.blockage = self.blockage(&blocking, phase);
         Some(judgement)
+    }
+
+    /// Whether all that failed is scripts, the page that wanted them is older than the capture, and so are
+    /// connections in which it may have got them.
+    fn is_page_older(&self, blocking: &[usize], evidence: &Evidence) -> bool {
+        let mut failed = blocking.iter().filter_map(|index| self.members.get(*index));
+        let opened = self.members.iter().any(|one| {
+            one.answered && matches!(one.role, Some(HostRole::Sts | HostRole::StsAlias))
+        });
+        !opened
+            && failed.all(|one| {
+                one.is_script
+                    && one.started.is_some_and(|at| dark::is_older(evidence, one.input, at))
+            })
+    }
+
+    /// Whether one root of the scripts failed, the page knows another one, and the capture ends before a
+    /// page would have turned to it.
+    fn is_other_root_due(&self, blocking: &[usize], evidence: &Evidence) -> bool {
+        if self.doubt_of_root(blocking).is_none() {
+            return false;
+        }
+        let last = blocking.iter().filter_map(|index| self.members.get(*index));
+        let Some(last) = last.max_by_key(|one| one.ended.or(one.started)) else { return false };
+        let Some(at) = last.ended.or(last.started) else { return false };
+        matches!(
+            evidence.coverage.absent(last.input, at, OTHER_ROOT_WAIT),
+            Absence::Unknown(Unseen::CaptureEnded | Unseen::RecordsLost)
+        )
     }
 
     /// Whether the browser was sent to this host and nothing of the sign-in came after it.
@@ -378,6 +451,13 @@ impl Walk<'_> {
                     return judgement;
                 }
                 match self.silence(evidence, since, SILENCE) {
+                    Ok(_) if self.is_provider_in_doubt(evidence, since) => {
+                        let mut judgement = cannot(&self, Unseen::NotShown, since);
+                        judgement.doubts.push(
+                            "a host that may be the external provider's could not be reached",
+                        );
+                        judgement
+                    }
                     Ok(_) => {
                         // A method that was begun and given up was attempted.
                         let later = self.members.iter().skip(since.saturating_add(1));
@@ -428,6 +508,25 @@ impl Walk<'_> {
                 cannot(&self, unseen, last)
             }
         }
+    }
+
+    /// Whether the page offered an external method, whose host it need not name, and a tunnel to a host that
+    /// is nobody's else failed after it.
+    fn is_provider_in_doubt(&self, evidence: &Evidence, since: usize) -> bool {
+        let Some(page) = self.members.get(since) else { return false };
+        let external = self.methods.iter().any(|method| entra::method(method).is_none());
+        let Some(at) = page.ended.or(page.started).filter(|_| external) else { return false };
+        let first = evidence
+            .exchanges
+            .partition_point(|exchange| exchange.started().is_none_or(|start| start < at));
+        let after = evidence.exchanges.get(first..).unwrap_or_default();
+        after.iter().take(LOOK_AHEAD).any(|exchange| {
+            exchange.at.input == page.input
+                && exchange.request.url.scheme == Scheme::Authority
+                && hosts::host(exchange.host().as_str()).is_none()
+                && (page.process.is_none() || exchange.process == page.process)
+                && exchange.status().map_or(!exchange.is_answered(), |status| status >= 400)
+        })
     }
 
     /// Why nothing follows from the silence after a request of the challenge, or one for the script of
@@ -487,12 +586,11 @@ impl Walk<'_> {
     }
 
     fn after_poll(&self, evidence: &Evidence, since: usize, last: usize) -> Judgement {
-        let begun = self.members.get(since).and_then(|one| one.started);
-        let polled = self.members.get(last).and_then(|one| one.ended.or(one.started));
-        let elapsed = match (begun, polled) {
-            (Some(begun), Some(polled)) => polled.since(begun),
-            _ => Duration::ZERO,
-        };
+        let begun = self.members.get(since).and_then(|one| Some((one.started?, one.ahead)));
+        let polled =
+            self.members.get(last).and_then(|one| Some((one.ended.or(one.started)?, one.ahead)));
+        let elapsed =
+            begun.zip(polled).map_or(Duration::ZERO, |(from, to)| clock::between(from, to));
         // The last poll before the end of the window is up to one interval early.
         let interval = self.interval(since, last);
         if self.left.is_none() && elapsed + interval >= self.window {
@@ -507,7 +605,10 @@ impl Walk<'_> {
                 })
             })
         };
-        if let Some(left) = self.left.filter(|left| !is_dark(*left)) {
+        let over = (interval * 2).max(GIVEN_UP);
+        // A page gives a poll up too when it asks again, or goes on.
+        let is_seen = |at: usize| !matches!(self.silence(evidence, at, over), Err(unseen) if unseen != Unseen::NotShown);
+        if let Some(left) = self.left.filter(|left| !is_dark(*left) && is_seen(*left)) {
             return self.finish(Outcome::MfaAbandoned, Side::User, &[since, left], None);
         }
         let quiet = (interval * 3).max(SILENCE);
@@ -524,18 +625,18 @@ impl Walk<'_> {
 
     /// The longest time between two polls.
     fn interval(&self, since: usize, last: usize) -> Duration {
-        let polls: Vec<Timestamp> = self
+        let polls: Vec<(Timestamp, Option<i64>)> = self
             .members
             .iter()
             .skip(since)
             .take(last.saturating_sub(since).saturating_add(1))
             .filter(|one| matches!(one.kind, StepKind::MfaPoll | StepKind::MfaBegin))
-            .filter_map(|one| one.started)
+            .filter_map(|one| Some((one.started?, one.ahead)))
             .collect();
         polls
             .iter()
             .zip(polls.iter().skip(1))
-            .map(|(one, next)| next.since(*one))
+            .map(|(one, next)| clock::between(*one, *next))
             .max()
             .unwrap_or(Duration::from_secs(1))
     }
@@ -552,6 +653,9 @@ impl Walk<'_> {
         let Some(at) = one.ended.or(one.started) else { return Err(Unseen::Timeless) };
         if dark::is_asked(evidence, one.input, at, at.plus(length)) {
             return Err(Unseen::Encrypted);
+        }
+        if dark::is_torn(evidence, one.input, at) {
+            return Err(Unseen::RecordsLost);
         }
         if navigates_away(evidence, one, at).is_some() {
             return Ok(None);

@@ -11,9 +11,9 @@ use std::time::Duration;
 use super::echo::Echoes;
 use super::machines::{Machines, may_be_one};
 use super::sighting::{Grant, Sighting};
-use super::{Failure, Flow, Guid, wire};
+use super::{Failure, Flow, Guid, clock, wire};
 use crate::entra::{HostRole, StepKind};
-use crate::evidence::{Evidence, Exchange, ExchangeId, HostName, InputId, Scheme};
+use crate::evidence::{Evidence, EvidenceRef, Exchange, ExchangeId, HostName, InputId, Scheme};
 use crate::time::Timestamp;
 
 /// Attempts made of one case; more is a loop or an attack on the reader.
@@ -24,6 +24,10 @@ const IDS: usize = 64;
 const NEWEST: usize = 64;
 /// How long an attempt is open for requests that carry no id of it.
 const OPEN: Duration = Duration::from_mins(10);
+/// The same where the request is a step that something must have come before.
+const LEFT_OPEN: Duration = Duration::from_hours(1);
+/// How soon a browser sends on what a page of the service holds for the application.
+const AT_ONCE: Duration = Duration::from_secs(5);
 /// How long before an attempt its discovery may come.
 const LEAD: Duration = Duration::from_mins(1);
 
@@ -49,6 +53,7 @@ pub(super) struct Group {
     federation_host: Option<HostName>,
     external_host: Option<HostName>,
     last: Option<Timestamp>,
+    ahead: Option<i64>,
     issued: bool,
     arrived: bool,
 }
@@ -73,6 +78,7 @@ impl Group {
             federation_host: None,
             external_host: None,
             last: None,
+            ahead: None,
             issued: false,
             arrived: false,
         }
@@ -150,6 +156,7 @@ impl Group {
             self.return_host.clone_from(&one.next_host);
         }
         self.last = one.ended.or(one.started).max(self.last);
+        self.ahead = one.ahead.or(self.ahead);
         self.members.push(one);
     }
 
@@ -184,8 +191,12 @@ impl Group {
     }
 
     fn is_open_for(&self, one: &Sighting) -> bool {
+        self.is_open_within(one, OPEN)
+    }
+
+    fn is_open_within(&self, one: &Sighting, limit: Duration) -> bool {
         let near = match (self.last, one.started) {
-            (Some(last), Some(at)) => at.since(last) <= OPEN,
+            (Some(last), Some(at)) => clock::between((last, self.ahead), (at, one.ahead)) <= limit,
             _ => true,
         };
         self.input == one.input && near && may_be_one(self.client, one.client)
@@ -199,6 +210,28 @@ impl Group {
             })
     }
 
+    /// Whether the last step was one that the service ends with the answer to the application, what it
+    /// said is not in the capture, and this is sent from its page right after.
+    fn is_about_to_return(&self, one: &Sighting) -> bool {
+        let last = self.members.iter().rfind(|member| {
+            matches!(member.role, Some(HostRole::Sts | HostRole::StsAlias)) && member.answered
+        });
+        let awaits = last.is_some_and(|last| {
+            last.body_missing
+                && matches!(
+                    last.kind,
+                    StepKind::Authorize
+                        | StepKind::Continue
+                        | StepKind::FederationReturn
+                        | StepKind::KeepSignedIn
+                        | StepKind::MfaFinish
+                        | StepKind::Password
+                )
+        });
+        let soon = self.last.zip(one.started).is_some_and(|(last, at)| at.since(last) <= AT_ONCE);
+        one.from_service && one.grant == Grant::Arrived && !self.issued && awaits && soon
+    }
+
     fn is_silent(&self) -> bool {
         self.flow.is_some_and(Flow::is_without_prompt)
     }
@@ -210,6 +243,8 @@ pub(super) struct Groups {
     pub list: Vec<Group>,
     /// Requests of attempts past the limit, which are not followed.
     pub dropped: u64,
+    /// Where an application gets what the service handed out, of a sign-in that is not there.
+    pub returned: Option<EvidenceRef>,
     by_correlation: HashMap<Guid, usize>,
     by_state: HashMap<u64, usize>,
     waiting: Vec<Sighting>,
@@ -286,6 +321,8 @@ impl Groups {
         if self.is_handed_on(&one) {
             one.kind = StepKind::FederationRedirect;
             one.starts = false;
+            // There it goes by an id of the service's own.
+            one.application = None;
         }
         match self.home(&one) {
             Home::Group(index) => self.add(index, one),
@@ -314,7 +351,12 @@ impl Groups {
                     self.waiting.push(one);
                 }
             }
-            Home::None => {}
+            Home::None => {
+                let returns = one.kind == StepKind::AppReturn && one.grant == Grant::Arrived;
+                if returns && one.from_service {
+                    self.returned = self.returned.or(Some(one.reference));
+                }
+            }
         }
     }
 }
@@ -392,6 +434,14 @@ fn by_time(groups: &[Group], one: &Sighting) -> Home {
     let same_page = |group: &Group| {
         one.page_number.is_some_and(|page| group.pages.contains(&page)) && open(group)
     };
+    // A page may stand open for long; what comes of it then has a beginning all the same.
+    let late = |group: &Group| {
+        !group.issued
+            && group.is_open_within(one, LEFT_OPEN)
+            && group.allows_user(one)
+            && group.allows_application(one)
+            && group.allows_process(one)
+    };
     let near = latest(groups, |group| same_page(group) && !group.is_silent())
         .or_else(|| latest(groups, |group| open(group) && !group.is_silent()));
     match one.kind {
@@ -406,7 +456,9 @@ fn by_time(groups: &[Group], one: &Sighting) -> Home {
                     federated && !group.arrived && group.return_host.is_none() && open(group)
                 })
             };
-            match awaited.or_else(unsaid) {
+            // The page that sends the answer on is not in the capture.
+            let sent = || latest(groups, |group| group.is_about_to_return(one) && open(group));
+            match awaited.or_else(unsaid).or_else(sent) {
                 Some(index) => Home::Group(index),
                 None if one.codes.is_empty() => Home::None,
                 None => Home::New { after: None },
@@ -424,13 +476,24 @@ fn by_time(groups: &[Group], one: &Sighting) -> Home {
         StepKind::Discovery | StepKind::HomeRealm => near.map_or(Home::Wait, Home::Group),
         StepKind::Telemetry | StepKind::Logout => near.map_or(Home::None, Home::Group),
         StepKind::Resource => Home::Wait,
-        _ if is_support(one) => match near {
+        _ if is_support(one) => match near.or_else(|| {
+            let sent = one.failure.is_some() && is_sent_to(one);
+            latest(groups, |group| sent && !group.is_silent() && late(group))
+        }) {
             Some(index) => Home::Group(index),
             None if one.failure.is_some() && can_open(one) => Home::New { after: None },
             None => Home::None,
         },
-        _ => near.map_or(Home::New { after: None }, Home::Group),
+        _ => near
+            .or_else(|| latest(groups, |group| !group.is_silent() && late(group)))
+            .map_or(Home::New { after: None }, Home::Group),
     }
+}
+
+/// Whether the host is one that only the service sends a user to, in the middle of a sign-in.
+fn is_sent_to(one: &Sighting) -> bool {
+    matches!(one.role, Some(HostRole::DeviceCert | HostRole::MfaRegistration))
+        || one.host.as_str() == "login.microsoft.com"
 }
 
 /// Scripts, pictures, tunnels and requests of no known kind: they belong to an attempt and do not
@@ -460,7 +523,10 @@ fn expected(
     let host = exchange.host();
     let index = latest(groups, |group| {
         let near = match (group.last, exchange.started()) {
-            (Some(last), Some(at)) => at.since(last) <= OPEN,
+            (Some(last), Some(at)) => {
+                let over = group.issued || group.script_hosts.contains(host);
+                at.since(last) <= if over { OPEN } else { LEFT_OPEN }
+            }
             _ => true,
         };
         let hosts = [&group.return_host, &group.federation_host, &group.external_host];

@@ -6,8 +6,8 @@
 //! Invariant: without keys, and where they opened everything, nothing is dark.
 
 use crate::entra::hosts;
-use crate::evidence::{Evidence, Exchange, InputId};
-use crate::time::Timestamp;
+use crate::evidence::{Evidence, Exchange, InputId, Opened};
+use crate::time::{Span, Timestamp};
 
 /// Exchanges looked at.
 const LOOKED_AT: usize = 2_000;
@@ -35,6 +35,46 @@ pub(super) fn is_asked(
             && one.is_answered()
             && hosts::is_sign_in_service(one.host().as_str())
             && last_request(evidence, one).is_some_and(|at| at >= from)
+    })
+}
+
+/// Whether bytes of a connection to the service are missing from an input, in one that was in use at a time
+/// or later: an answer may have been in them.
+pub(super) fn is_torn(evidence: &Evidence, input: InputId, from: Timestamp) -> bool {
+    let lacks = evidence.coverage.of(input).and_then(|one| one.wire.as_ref());
+    lacks.is_some_and(|wire| wire.missing > 0)
+        && evidence.connections.iter().any(|connection| {
+            connection.at.input == input
+                && connection
+                    .server_name
+                    .as_ref()
+                    .is_some_and(|name| hosts::is_sign_in_service(name.as_str()))
+                && connection.span.is_some_and(|span| span.last() >= from)
+                && connection
+                    .wire
+                    .as_ref()
+                    .is_some_and(|wire| wire.traffic.iter().any(|side| side.missing > 0))
+        })
+}
+
+/// Whether a connection that was open when an input began, and that nothing names, was asked and answered
+/// after a time: the service, or the other root of the scripts, may be what answered. At an address of the
+/// service it counts whenever that was.
+pub(super) fn is_older(evidence: &Evidence, input: InputId, at: Timestamp) -> bool {
+    evidence.connections.iter().any(|connection| {
+        let facts = connection.wire.as_deref();
+        connection.at.input == input
+            && connection.opened == Opened::MidStream
+            && connection.server_name.is_none()
+            && facts.is_some_and(|facts| {
+                let answered = facts.payload[1].map(Span::last);
+                let asked = facts.last_request.or(facts.payload[0].map(Span::last));
+                let service = || {
+                    connection.server.is_some_and(|server| hosts::is_sign_in_address(server.ip()))
+                };
+                asked > Some(at) && answered > Some(at)
+                    || asked.is_some() && answered.is_some() && service()
+            })
     })
 }
 

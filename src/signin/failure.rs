@@ -385,6 +385,15 @@ fn speaks_for_service(response: &Response) -> bool {
     })
 }
 
+/// Whether the answer is a fault of SOAP, which comes with 500 whatever it says, and what it says is not in
+/// the capture (SOAP 1.2 part 2 section 7.5.2.2).
+pub(super) fn is_fault_unsaid(response: &Response) -> bool {
+    let kind = expose::header(&response.headers, "content-type").unwrap_or_default();
+    response.status == 500
+        && kind.to_ascii_lowercase().contains("soap+xml")
+        && expose::body(&response.body).is_none_or(|body| body.trim().is_empty())
+}
+
 fn at_service(exchange: &Exchange, response: &Response, fields: Fields) -> Option<Failure> {
     let status = response.status;
     let own = is_service_answer(response, fields);
@@ -393,6 +402,9 @@ fn at_service(exchange: &Exchange, response: &Response, fields: Fields) -> Optio
         return None;
     }
     if own == Some(true) {
+        if is_fault_unsaid(response) {
+            return None;
+        }
         let failed = (500..600).contains(&status) || status == 429;
         return failed
             .then(|| Failure::new(FailureKind::Service { status }, FailureSide::Service, true));

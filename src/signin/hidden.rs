@@ -471,7 +471,7 @@ fn after_answer(
             Some(at) => at.since(asked),
             None => waited(coverage, asked),
         };
-        if ignored >= KEPT_ALIVE && facts.waiting >= REQUEST_BYTES && !closing {
+        if ignored >= KEPT_ALIVE && facts.waiting >= REQUEST_BYTES && !closing && !is_torn(facts) {
             return Some(found(Fault::Timeout, torn));
         }
     }
@@ -493,8 +493,13 @@ fn after_answer(
         None => waited(coverage, client.last().max(server.last())),
     };
     let gave_up = connection.closed != Closed::Fin || server_end > client_end;
-    ((torn || due) && left.is_some() && gave_up && end >= SILENCE)
+    ((torn || due) && left.is_some() && gave_up && end >= SILENCE && !is_torn(facts))
         .then(|| found(Fault::Timeout, torn))
+}
+
+/// Whether bytes of the server are missing from the capture: the answer may be among them.
+fn is_torn(facts: &Facts) -> bool {
+    facts.traffic.get(1).is_some_and(|server| server.missing > 0)
 }
 
 /// The fault that a fatal alert names (RFC 8446 section 6, RFC 5246 section 7.2).

@@ -91,6 +91,7 @@ pub(super) enum Class {
 }
 
 /// What is known of an attempt while its steps are walked through.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts of one attempt")]
 pub(super) struct Walk<'a> {
     pub(super) members: &'a [Sighting],
     pub(super) flow: Flow,
@@ -110,6 +111,10 @@ pub(super) struct Walk<'a> {
     pub(super) note: Option<&'static str>,
     pub(super) script_seen: bool,
     pub(super) script_report: Option<usize>,
+    /// The page that is open has shown its script to run.
+    pub(super) script_runs: bool,
+    /// An external provider sent the user back with an error.
+    pub(super) sent_back: Option<usize>,
     pub(super) client_setting: Option<usize>,
     pub(super) body_missing: Option<usize>,
     pub(super) doubts: Vec<&'static str>,
@@ -137,6 +142,8 @@ pub(super) fn judge(group: &Group, evidence: &Evidence) -> Judgement {
         note: None,
         script_seen: false,
         script_report: None,
+        script_runs: false,
+        sent_back: None,
         client_setting: None,
         body_missing: None,
         doubts: Vec::new(),
@@ -173,6 +180,7 @@ impl Walk<'_> {
             return;
         }
         if !one.answered {
+            self.handed_on(index, one);
             return;
         }
         self.overcome(index, one);
@@ -180,6 +188,7 @@ impl Walk<'_> {
             self.script_seen |= one.is_script;
             return;
         }
+        self.script_runs |= is_by_script(one.kind);
         if rank(one.kind) > rank(StepKind::Authorize) {
             // The page's script lives: it made this request.
             self.script_report = None;
@@ -193,6 +202,7 @@ impl Walk<'_> {
         self.sas(index, one);
         self.codes(index, one);
         self.elsewhere(index, one);
+        self.provider(index, one);
         self.granted(index, one);
     }
 
@@ -252,8 +262,30 @@ impl Walk<'_> {
         if one.kind == StepKind::ExternalMethod && self.challenged {
             self.mfa = MfaState::Begun;
         }
+        if class == Class::Script && self.script_runs && one.is_tunnel && self.failed_before(one) {
+            // The page has its script from another root, and this one is tried still.
+            return;
+        }
+        if class == Class::Application {
+            self.handed_on(index, one);
+        }
         if self.obstacles.len() < OBSTACLES {
             self.obstacles.push(Obstacle { at: index, class });
+        }
+    }
+
+    /// Whether a tunnel to the same host failed before.
+    fn failed_before(&self, one: &Sighting) -> bool {
+        self.members
+            .iter()
+            .take_while(|member| member.id != one.id)
+            .any(|member| member.is_tunnel && member.failure.is_some() && member.host == one.host)
+    }
+
+    /// What the service handed out is on its way, whether or not the application takes it.
+    fn handed_on(&mut self, index: usize, one: &Sighting) {
+        if one.kind == StepKind::AppReturn && one.grant == Grant::Arrived {
+            self.granted(index, one);
         }
     }
 
@@ -341,7 +373,8 @@ impl Walk<'_> {
                     let later = one.started >= failed.started;
                     let same_file = one.is_script
                         && (one.file == failed.file || failed.is_tunnel && later && !one.is_tunnel);
-                    !(same_file || is_by_script(one.kind) && one.started >= failed.ended)
+                    let over = if failed.is_tunnel { failed.started } else { failed.ended };
+                    !(same_file || is_by_script(one.kind) && one.started >= over)
                 }
                 Class::Service => {
                     let at_service = matches!(one.role, Some(HostRole::Sts | HostRole::StsAlias));
@@ -374,6 +407,7 @@ impl Walk<'_> {
 
     fn page(&mut self, index: usize, one: &Sighting) {
         let Some(page) = &one.page else { return };
+        self.script_runs = false;
         let kind = page.id.as_deref().and_then(entra::page).map(|row| row.step);
         let offers = page.methods.as_ref().is_some_and(|methods| !methods.is_empty());
         if let Some(number) = page.description.or(page.title) {
@@ -714,6 +748,30 @@ impl Walk<'_> {
             }
             _ => {}
         }
+    }
+
+    /// An external provider sent the user back with an error in place of a token. What the service makes of
+    /// it is at most that the challenge failed.
+    fn provider(&mut self, index: usize, one: &Sighting) {
+        let Some(error) = one.provider_error.as_deref() else { return };
+        let told = self.candidate.as_ref().is_some_and(|known| {
+            known.at == index && !known.weak && known.outcome != Outcome::Undetermined
+        });
+        if told {
+            return;
+        }
+        let code = self.candidate.as_ref().filter(|known| known.at == index).and_then(|c| c.code);
+        let (outcome, side) = match error {
+            // RFC 6749 section 4.1.2.1: the user or the provider refused.
+            "access_denied" => (Outcome::MfaDenied, Side::User),
+            "server_error" | "temporarily_unavailable" => (Outcome::OtherError, Side::Service),
+            _ => (Outcome::OtherError, Side::Application),
+        };
+        self.challenge();
+        self.mfa = MfaState::Failed;
+        self.waiting = Waiting::Nothing;
+        self.set(index, outcome, side, code);
+        self.sent_back = Some(index);
     }
 
     fn away(&mut self, index: usize) {

@@ -9,7 +9,7 @@ use super::answers::TokenAnswer;
 use super::expose::{self, value};
 use super::sighting::{FoundCode, Grant, Sighting};
 use super::wire::{Pairs, add_correlation, add_state, host_of, read_return};
-use super::{Carrier, Flow, Guid, markup};
+use super::{Carrier, Flow, Guid, answers, markup};
 use crate::entra::{self, StepKind};
 use crate::evidence::{Exchange, HostName};
 
@@ -92,6 +92,11 @@ pub(super) fn read_request(
         StepKind::Token => !redeems,
         _ => false,
     };
+    if at_service && sighting.kind == StepKind::ExternalMethod {
+        let error = value(form, "error").or_else(|| value(query, "error"));
+        sighting.provider_error =
+            error.map(|error| answers::oauth_error(error).unwrap_or_else(|| "unnamed".to_owned()));
+    }
     if sighting.kind == StepKind::AppReturn {
         for (pairs, carrier) in [(query, Carrier::RedirectQuery), (form, Carrier::FormPost)] {
             read_return(sighting, pairs, carrier, Grant::Arrived);

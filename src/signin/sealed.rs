@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::dark;
 use super::failure::{Failure, FailureKind, FailureSide};
 use super::machines::{Machines, may_be_one};
 use super::{
@@ -19,7 +20,8 @@ use super::{
 };
 use crate::entra::{self, ConcealerKind, Fault, HostRole, hosts};
 use crate::evidence::{
-    Connection, Evidence, EvidenceRef, Exchange, ExchangeId, HostName, Opened, Tunnel,
+    Answer, Connection, Evidence, EvidenceRef, Exchange, ExchangeId, HostName, Opened, Scheme,
+    Tunnel,
 };
 use crate::time::{Span, Timestamp};
 
@@ -45,6 +47,9 @@ struct Host<'a> {
     began: Vec<Timestamp>,
     good: Vec<Timestamp>,
     bad: Vec<Bad<'a>>,
+    /// When its name was asked for and found, with the addresses cut off, so that nothing tells which
+    /// connections are to it.
+    found: Vec<Timestamp>,
     order: ExchangeId,
 }
 
@@ -71,6 +76,10 @@ impl Host<'_> {
         self.good.iter().any(|good| *good >= at)
     }
 
+    fn is_found_after(&self, at: Timestamp) -> bool {
+        self.found.iter().any(|found| *found > at)
+    }
+
     /// Its failures that nothing made good.
     ///
     /// One that is not certain, or at a host that had answered before, must have come twice: a client
@@ -83,6 +92,7 @@ impl Host<'_> {
             .iter()
             .filter(|bad| bad.failure.side == FailureSide::Network && !self.is_good_after(bad.at))
             .filter(|bad| bad.exchange.lookup.is_none() || known.is_none_or(|good| good > bad.at))
+            .filter(|bad| bad.exchange.lookup.is_none() || !self.is_found_after(bad.at))
             .collect();
         // What looks like an alert in place of the client's last word leaves little doubt.
         let refused = FailureKind::Fault(Fault::CertUntrusted);
@@ -190,7 +200,14 @@ pub(super) fn attempt(view: View<'_>) -> Option<SignInAttempt> {
         let goes_on = last.is_some_and(|last| asked_after(view, last.plus(GOES_ON)));
         let stood_in = last.is_some_and(|last| scripts.iter().any(|host| host.is_good_after(last)));
         let runs = last.is_some_and(|last| polls_after(view, last));
-        if dead > 0 && dead == scripts.len() && !stood_in && !runs && !goes_on {
+        // The page is older than the capture, and may have its scripts in connections that are so too.
+        let opened = services().any(|host| !host.began.is_empty());
+        let older = !opened
+            && scripts
+                .iter()
+                .flat_map(|host| host.standing())
+                .any(|bad| dark::is_older(evidence, bad.exchange.at.input, bad.at));
+        if dead > 0 && dead == scripts.len() && !stood_in && !runs && !goes_on && !older {
             if scripts.len() == 1 {
                 doubts.push(super::OTHER_ROOT);
             }
@@ -264,6 +281,32 @@ pub(super) fn polls(connection: &Connection) -> bool {
     connection.wire.as_ref().is_some_and(|wire| wire.polls.is_some())
 }
 
+/// Requests that only a sign-in makes and that are no step of one: a page's reports of itself, and an
+/// application that sends the browser to sign in.
+fn traces(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
+    let mut found: Vec<(Veil, EvidenceRef)> = Vec::new();
+    for exchange in evidence.exchanges.iter().filter(|one| !one.is_hidden()) {
+        let url = &exchange.request.url;
+        let step = |host: &str, method: &str, path: &str| {
+            entra::endpoint(host, method, path)
+                .filter(|_| hosts::is_sign_in_service(host))
+                .map(|row| row.step)
+        };
+        let own = step(url.host.as_str(), &exchange.request.method, &url.path);
+        let location = exchange.response.as_ref().ok().and_then(|one| one.location.as_ref());
+        let sent = location.and_then(|to| step(to.host.as_str(), "GET", &to.path));
+        let veil = match (own, sent) {
+            (Some(StepKind::Telemetry), _) if url.scheme != Scheme::Authority => Veil::Reports,
+            (_, Some(StepKind::Authorize)) => Veil::SentOn,
+            _ => continue,
+        };
+        if !found.iter().any(|(known, _)| *known == veil) {
+            found.push((veil, exchange.at));
+        }
+    }
+    found
+}
+
 /// Ports at which proxies that a client names listen.
 const PROXIES: [u16; 7] = [1080, 3128, 8000, 8080, 8081, 8888, 9090];
 
@@ -287,9 +330,11 @@ pub(super) fn veils(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
     let mut veils: Vec<(Veil, EvidenceRef)> = Vec::new();
     let hidden = evidence.exchanges.iter().filter(|exchange| exchange.is_hidden());
     let mut service = hidden.filter(|exchange| is_of_sign_in(exchange.host().as_str()));
-    if let Some(first) = service.next() {
-        veils.push((Veil::Begun, first.at));
+    let looked_up = || evidence.lookups.iter().find(|one| is_of_sign_in(one.name.as_str()));
+    if let Some(at) = service.next().map(|first| first.at).or_else(|| Some(looked_up()?.at)) {
+        veils.push((Veil::Begun, at));
     }
+    veils.extend(traces(evidence));
     for coverage in &evidence.coverage.inputs {
         let Some(wire) = &coverage.wire else { continue };
         if let Some(at) = wire.first_frame.filter(|_| wire.is_one_sided) {
@@ -304,7 +349,11 @@ pub(super) fn veils(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
         }
     }
     let mut unnamed = None;
+    let mut tunnelled = None;
     let mut named = false;
+    let is_proxied = |one: &&Connection| one.wire.as_ref().is_some_and(|wire| wire.is_proxied);
+    let proxies: BTreeSet<_> =
+        evidence.connections.iter().filter(is_proxied).filter_map(|one| one.server).collect();
     for connection in evidence.connections.iter().filter(|one| one.wire.is_some()) {
         let failed = !matches!(connection.opened, Opened::Established { .. } | Opened::MidStream);
         let proxy = connection.server.is_some_and(|server| PROXIES.contains(&server.port()));
@@ -322,9 +371,13 @@ pub(super) fn veils(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
                 let wire = connection.wire.as_ref();
                 wire.is_some_and(|wire| wire.payload.iter().all(Option::is_some))
             };
-            let seals = connection.opened == Opened::MidStream
-                && (connection.tls.is_some() || proxy && both());
-            unnamed = unnamed.or(seals.then_some(connection.at));
+            let old = connection.opened == Opened::MidStream;
+            let tunnel = connection.server.is_some_and(|server| proxies.contains(&server));
+            if old && both() && (proxy || tunnel) {
+                // What a proxy was asked for before has no name, whatever has one now.
+                tunnelled = tunnelled.or(Some(connection.at));
+            }
+            unnamed = unnamed.or((old && connection.tls.is_some()).then_some(connection.at));
             continue;
         };
         named |= connection.tls.is_some();
@@ -339,7 +392,7 @@ pub(super) fn veils(evidence: &Evidence) -> Vec<(Veil, EvidenceRef)> {
             veils.push((veil, connection.at));
         }
     }
-    if let Some(at) = unnamed.filter(|_| !named) {
+    if let Some(at) = tunnelled.or(unnamed.filter(|_| !named)) {
         veils.push((Veil::MidStream, at));
     }
     // What explains the others comes first.
@@ -373,6 +426,7 @@ fn seen(view: View<'_>) -> Vec<Host<'_>> {
             began: Vec::new(),
             good: Vec::new(),
             bad: Vec::new(),
+            found: Vec::new(),
             order: id,
         });
         match view.failures.get(&id) {
@@ -385,6 +439,15 @@ fn seen(view: View<'_>) -> Vec<Host<'_>> {
                 host.good.push(end);
             }
             None => {}
+        }
+    }
+    for lookup in &view.evidence.lookups {
+        let own = view.client.is_none() || lookup.client.map(|at| at.ip()) == view.client;
+        let is_found = own && lookup.answer == Answer::Cut;
+        if let Some((host, at)) = found.get_mut(&lookup.name).zip(lookup.asked)
+            && is_found
+        {
+            host.found.push(at);
         }
     }
     found.into_values().collect()
@@ -437,6 +500,7 @@ fn made(
                 kind,
                 at: exchange.started(),
                 result,
+                is_answered: false,
                 detail,
                 host: exchange.host().clone(),
                 count: 1,

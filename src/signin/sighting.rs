@@ -101,6 +101,12 @@ pub(super) struct Sighting {
     pub authorization_state: Option<u64>,
     /// The external MFA provider that a page hands the user to.
     pub external_host: Option<HostName>,
+    /// The error that an external MFA provider sent back.
+    pub provider_error: Option<String>,
+    /// Seconds that the computer's clock was ahead of the service's.
+    pub ahead: Option<i64>,
+    /// Whether the service's page made the browser send this, as far as the request says.
+    pub from_service: bool,
     /// Words for the step.
     pub detail: String,
 }

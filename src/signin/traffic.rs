@@ -342,6 +342,9 @@ fn silence(anchor: &Sighting, evidence: &Evidence) -> Traffic {
     if dark::is_asked(evidence, anchor.input, at, at.plus(SILENCE)) {
         return Traffic::Unknown(Unseen::Encrypted);
     }
+    if dark::is_torn(evidence, anchor.input, at) {
+        return Traffic::Unknown(Unseen::RecordsLost);
+    }
     match evidence.coverage.absent(anchor.input, at, SILENCE) {
         Absence::Proven(_) if !is_client_seen(evidence, anchor.id, at.plus(SILENCE)) => {
             Traffic::Unknown(Unseen::NotShown)

@@ -13,7 +13,7 @@ use super::answers::{CodeText, CredentialAnswer, Page, SasAnswer, TokenAnswer, c
 use super::expose::{self, value};
 use super::request::read_request;
 use super::sighting::{FoundCode, Grant, Sighting};
-use super::{Carrier, Failure, FailureKind, Guid, answers, markup};
+use super::{Carrier, Failure, FailureKind, Guid, answers, clock, failure, markup};
 use crate::entra::{self, HostRole, StepKind, hosts};
 use crate::evidence::{Body, Exchange, ExchangeId, HostName, NoResponse, Response, Scheme, Url};
 
@@ -140,6 +140,9 @@ fn blank(
         script_report: false,
         client_setting: false,
         authorization_state: None,
+        provider_error: None,
+        ahead: clock::ahead(exchange),
+        from_service: is_from_service(exchange),
         detail: String::new(),
     }
 }
@@ -170,6 +173,14 @@ const PARTS: [&str; 12] =
 fn extension(exchange: &Exchange) -> Option<String> {
     let (_, file) = exchange.request.url.path.rsplit_once('/')?;
     file.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase())
+}
+
+/// Whether a page of the service made the browser send this.
+fn is_from_service(exchange: &Exchange) -> bool {
+    ["origin", "referer"]
+        .into_iter()
+        .filter_map(|name| host_of(expose::header(&exchange.request.headers, name)?))
+        .any(|host| hosts::is_sign_in_service(host.as_str()))
 }
 
 /// The picture that browsers ask every host for.
@@ -297,7 +308,7 @@ fn read_response(
         describe_failure(sighting);
         return;
     }
-    sighting.body_missing = is_missing(sighting.kind, response, at_service);
+    sighting.body_missing = is_missing(sighting.kind, exchange, response, at_service);
     read_body(sighting, exchange, response, at_service);
     let asked = matches!(sighting.kind, StepKind::MfaBegin | StepKind::MfaPoll | StepKind::MfaCode);
     let final_status = response.status == 200 || response.status >= 400;
@@ -335,7 +346,7 @@ fn read_body(sighting: &mut Sighting, exchange: &Exchange, response: &Response, 
 }
 
 /// Whether a body that would tell how the step went is not in the capture.
-fn is_missing(kind: StepKind, response: &Response, at_service: bool) -> bool {
+fn is_missing(kind: StepKind, exchange: &Exchange, response: &Response, at_service: bool) -> bool {
     let tells = matches!(
         kind,
         StepKind::Authorize
@@ -351,7 +362,12 @@ fn is_missing(kind: StepKind, response: &Response, at_service: bool) -> bool {
             | StepKind::ExternalMethod
     );
     let redirect = (300..400).contains(&response.status) || response.status == 204;
-    tells && at_service && !redirect && matches!(response.body, Body::Missing(_))
+    // The service ends none of these steps with nothing.
+    let method = exchange.request.method.as_ref();
+    let blank = (response.status == 200 || failure::is_fault_unsaid(response))
+        && matches!(method, "GET" | "POST")
+        && matches!(response.body, Body::Empty);
+    tells && at_service && !redirect && (blank || matches!(response.body, Body::Missing(_)))
 }
 
 fn read_location(sighting: &mut Sighting, location: &Url) {

@@ -1,5 +1,6 @@
 //! Which attempt the verdict follows.
 
+use crate::evidence::Unseen;
 use crate::signin::{Outcome, SignIn, SignInAttempt};
 use crate::time::Timestamp;
 
@@ -34,6 +35,11 @@ pub(super) const fn is_success(attempt: &SignInAttempt) -> bool {
     matches!(attempt.outcome, Outcome::CompletedWithoutMfa | Outcome::MfaCompleted)
 }
 
+/// Whether a user was at a page of the service, and what the service said is not in the capture.
+fn is_unsaid(attempt: &SignInAttempt) -> bool {
+    attempt.unseen.contains(&Unseen::BodiesMissing) && !attempt.flow.is_without_prompt()
+}
+
 /// The attempt that counts: the last failed one that no later one made unimportant; failing that, one
 /// that MFA was asked in and whose end is not seen; failing that, the last success.
 pub(super) fn choose<'a>(signin: &'a SignIn, selection: &Selection) -> Option<&'a SignInAttempt> {
@@ -60,7 +66,9 @@ pub(super) fn choose<'a>(signin: &'a SignIn, selection: &Selection) -> Option<&'
         standing().rfind(|attempt| {
             let after = last_success.is_none_or(|last| attempt.first > last);
             attempt.outcome == Outcome::Undetermined
-                && (attempt.was_asked() || !any_success || attempt.blockage.is_some() && after)
+                && (attempt.was_asked()
+                    || !any_success
+                    || after && (attempt.blockage.is_some() || is_unsaid(attempt)))
         })
     };
     let success = || standing().rfind(|attempt| is_success(attempt));

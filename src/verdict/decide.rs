@@ -357,6 +357,10 @@ fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding
                 let all = [Some(unseen_words(Unseen::Encrypted)), keys];
                 all.into_iter().flatten().map(Text::of).collect()
             }
+            Seen::Veiled(Veil::Reports | Veil::Returned) => {
+                vec![Text::of(unseen_words(Unseen::CaptureStarted))]
+            }
+            Seen::Veiled(Veil::SentOn) => vec![Text::of(unseen_words(Unseen::CaptureEnded))],
             Seen::Veiled(_) => {
                 vec![Text::of("what travels where this capture does not reach")]
             }

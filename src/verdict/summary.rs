@@ -349,6 +349,15 @@ pub(super) fn veil(veil: Veil) -> Text {
         ),
         Veil::OneSided => Text::of("it holds packets of one direction only"),
         Veil::Proxy => Text::of("the proxy that the computer uses could not be reached"),
+        Veil::Reports => {
+            Text::of("a sign-in page reports of itself, and none of the sign-in's steps is in it")
+        }
+        Veil::Returned => Text::of(
+            "an application takes what the sign-in service handed out, and what came before is not in it",
+        ),
+        Veil::SentOn => Text::of(
+            "an application sends the browser to sign in, and what came after that is not in it",
+        ),
         Veil::Underway => Text::of(
             "connections to the sign-in service were in use before it began, so that they cannot be read",
         ),

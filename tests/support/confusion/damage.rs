@@ -59,6 +59,9 @@ impl Damage {
         Self::StopsBefore,
     ];
 
+    /// Those that take the end away.
+    pub(crate) const CUTS: [Self; 3] = [Self::CutAtNineTenths, Self::CutBefore, Self::StopsBefore];
+
     /// Whether it takes the end away.
     pub(crate) const fn is_cut(self) -> bool {
         matches!(self, Self::CutAtNineTenths | Self::CutBefore | Self::StopsBefore)

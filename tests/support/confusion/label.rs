@@ -121,6 +121,8 @@ pub(crate) struct Story {
     early: Vec<Reading>,
     /// It begins after the page.
     late: Vec<Reading>,
+    /// Right as well, in some formats and damages.
+    besides: Vec<(Vec<Format>, Vec<Damage>, Vec<Reading>)>,
     only: Vec<Format>,
     pub(crate) tell: fn(&mut Teller),
 }
@@ -146,6 +148,7 @@ pub(crate) fn story(
         dark: vec![UNREADABLE],
         early: vec![UNDETERMINED],
         late: Vec::new(),
+        besides: Vec::new(),
         only: Vec::new(),
         tell,
     }
@@ -202,6 +205,16 @@ impl Story {
         self
     }
 
+    pub(crate) fn besides(
+        mut self,
+        formats: &[Format],
+        damages: &[Damage],
+        readings: &[Reading],
+    ) -> Self {
+        self.besides.push((formats.to_vec(), damages.to_vec(), readings.to_vec()));
+        self
+    }
+
     pub(crate) fn only(mut self, formats: &[Format]) -> Self {
         self.only = formats.to_vec();
         self
@@ -242,6 +255,16 @@ impl Story {
 
     /// What is right for a damaged capture.
     pub(crate) fn right(&self, format: Format, damage: Damage, decided: Decided) -> Vec<Reading> {
+        let mut right = self.usual(format, damage, decided);
+        for (formats, damages, readings) in &self.besides {
+            if formats.contains(&format) && damages.contains(&damage) {
+                right.extend(readings);
+            }
+        }
+        right
+    }
+
+    fn usual(&self, format: Format, damage: Damage, decided: Decided) -> Vec<Reading> {
         let whole = self.whole(format);
         let with = |more: &[Reading]| [&whole[..], more].concat();
         match damage {

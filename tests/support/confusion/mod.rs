@@ -13,6 +13,7 @@ pub(crate) mod pages;
 pub(crate) mod saz;
 pub(crate) mod stories_access;
 pub(crate) mod stories_healthy;
+pub(crate) mod stories_mixed;
 pub(crate) mod stories_network;
 pub(crate) mod stories_path;
 pub(crate) mod stories_program;
@@ -34,6 +35,7 @@ pub(crate) fn changed() -> Vec<(&'static str, &'static str)> {
         stories_network::CHANGED,
         stories_path::CHANGED,
         stories_unclear::CHANGED,
+        stories_mixed::CHANGED,
     ]
     .concat()
 }
@@ -48,6 +50,7 @@ pub(crate) fn stories() -> Vec<Story> {
         stories_network::stories(),
         stories_path::stories(),
         stories_unclear::stories(),
+        stories_mixed::stories(),
     ]
     .concat()
 }

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::damage::Damage;
 use super::label::{
     AFTER, BEFORE, Format, NOTHING, Reading, Story, UNDETERMINED, UNREADABLE, story,
 };
@@ -17,13 +18,25 @@ const NEVER: Reading = ("mfa_not_attempted", "user");
 
 /// Where requests that never left the browser are not seen at all.
 const OUTSIDE: [Format; 3] = [Format::Saz, Format::Keyed, Format::KeyedTwo];
+const UNSHOWN: [Format; 5] =
+    [Format::Saz, Format::Keyed, Format::KeyedTwo, Format::Dark, Format::DarkProxy];
 const UNSEEN: [Reading; 3] = [UNDETERMINED, CLIENT, NEVER];
 
 /// Labels that were changed after a run, each because the specification says otherwise.
-pub(crate) const CHANGED: &[(&str, &str)] = &[(
-    "device-host-intercepted and device-certificate-missing, end early",
-    "`sign_in_prevented_by_network` as well: the way the sign-in was sent fails, and nothing follows",
-)];
+pub(crate) const CHANGED: &[(&str, &str)] = &[
+    (
+        "device-host-intercepted and device-certificate-missing, end early",
+        "`sign_in_prevented_by_network` as well: the way the sign-in was sent fails, and nothing follows",
+    ),
+    (
+        "content-policy, in Fiddler and in packets",
+        "begins late: `no_sign_in` as well, nothing of the sign-in is asked after the page; ends early: `mfa_not_attempted` as well, as of the whole, because what decides never left the browser and is not there to be cut off",
+    ),
+    (
+        "two-faults-before, in packets without keys, ends early",
+        "`no_sign_in` as well, as in the stories of a dead sign-in host: before the first request to it the packets hold connections of the application alone",
+    ),
+];
 
 pub(crate) fn stories() -> Vec<Story> {
     vec![
@@ -38,7 +51,7 @@ pub(crate) fn stories() -> Vec<Story> {
         story("two-applications", "One application lets in, the other one is not assigned.", APPLICATION, two_applications).early(&[PASSED, UNDETERMINED]),
         story("consent-missing", "A hidden frame is told that consent is missing, and nobody goes on.", APPLICATION, consent_missing).measured().early(&[UNDETERMINED, NOTHING]),
         story("extension-blocks-script", "An extension blocks the script of the sign-in page.", CLIENT, extension_blocks).seen(&OUTSIDE, &UNSEEN).seen(&[Format::Firefox], &[CLIENT, UNDETERMINED]).early(&[UNDETERMINED, CLIENT]),
-        story("content-policy", "A content policy forbids the script of the challenge page.", CLIENT, content_policy).measured().seen(&OUTSIDE, &UNSEEN).seen(&[Format::Firefox], &[CLIENT, UNDETERMINED]).early(&[UNDETERMINED]),
+        story("content-policy", "A content policy forbids the script of the challenge page.", CLIENT, content_policy).measured().seen(&OUTSIDE, &UNSEEN).seen(&[Format::Firefox], &[CLIENT, UNDETERMINED]).early(&[UNDETERMINED]).besides(&UNSHOWN, &[Damage::StartsLate], &[NOTHING]).besides(&OUTSIDE, &Damage::CUTS, &[NEVER]),
         story("cookies-blocked", "The browser takes no cookies.", CLIENT, cookies_blocked),
         story("script-error", "The page script fails and reports it; nothing is begun.", CLIENT, script_error).measured().also(&[UNDETERMINED]).early(&[UNDETERMINED, CLIENT]),
         story("registration-from-elsewhere", "Security information may not be registered from here (53010).", BLOCKED, registration_blocked),
@@ -46,7 +59,7 @@ pub(crate) fn stories() -> Vec<Story> {
         story("external-misconfigured", "The external method is set up wrongly (50161).", APPLICATION, external_misconfigured),
         story("policy-and-dead-telemetry", "Conditional Access blocks; a script root of two is dead and telemetry resets.", BLOCKED, policy_beside_noise).mfa("passed").measured().faulty().early(&[UNDETERMINED, PASSED]).dark(&[UNREADABLE]),
         story("two-faults", "The first script root has no name, and beginning the challenge is answered by a filter.", AFTER, two_faults).host("login.microsoftonline.com").dark(&[UNREADABLE]).early(&[UNDETERMINED]).seen(&[Format::Firefox], &[AFTER]),
-        story("two-faults-before", "The sign-in host is reset at its name, and the script roots have no name either.", BEFORE, two_faults_before).host("login.microsoftonline.com").dark(&[BEFORE]).measured(),
+        story("two-faults-before", "The sign-in host is reset at its name, and the script roots have no name either.", BEFORE, two_faults_before).host("login.microsoftonline.com").dark(&[BEFORE]).measured().besides(&[Format::Dark, Format::DarkProxy], &Damage::CUTS, &[NOTHING]),
     ]
 }
 

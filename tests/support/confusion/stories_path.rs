@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::damage::Damage;
 use super::label::{
     AFTER, BEFORE, Format, NOTHING, Reading, Story, UNDETERMINED, UNREADABLE, story,
 };
@@ -18,6 +19,14 @@ pub(crate) const CHANGED: &[(&str, &str)] = &[
     (
         "external-host-dead, begins late",
         "`no_sign_in` as well: only a host that no table knows is asked for",
+    ),
+    (
+        "external-host-dead, in Fiddler and in packets",
+        "`undetermined` as well: no page names the host of the provider and no request to it is seen, only that some unknown host could not be reached; never that the user did not go on",
+    ),
+    (
+        "certificate-host-reset, in Fiddler",
+        "`undetermined` as well: a host that asks for the user's certificate ends the handshake of a Fiddler that decrypts in the same way, because Fiddler has none to show",
     ),
     (
         "poll-503-then-passed, ends early",
@@ -84,7 +93,12 @@ pub(crate) fn stories() -> Vec<Story> {
         after("external-host-dead", "The external provider has no name here.", external_dead)
             .host("idp.strongauth.example")
             .dark(&[UNREADABLE, AFTER, BEFORE])
-            .late(&[AFTER, BEFORE, UNDETERMINED, NOTHING]),
+            .late(&[AFTER, BEFORE, UNDETERMINED, NOTHING])
+            .besides(
+                &[Format::Saz, Format::Keyed, Format::KeyedTwo],
+                &Damage::ALL,
+                &[UNDETERMINED],
+            ),
         after(
             "external-return-cut",
             "The external provider is done, the way back to the service is cut.",
@@ -97,7 +111,8 @@ pub(crate) fn stories() -> Vec<Story> {
             certificate_host,
         )
         .host("certauth.login.microsoftonline.com")
-        .dark(&[UNREADABLE, AFTER, BEFORE]),
+        .dark(&[UNREADABLE, AFTER, BEFORE])
+        .besides(&[Format::Saz], &Damage::ALL, &[UNDETERMINED]),
         story("service-503", "The service itself answers 503 to the challenge.", SERVICE, |t| {
             service_says(t, 503)
         }),

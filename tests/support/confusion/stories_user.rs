@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::damage::Damage;
 use super::label::{
     AFTER, BEFORE, Format, NOTHING, Reading, Story, UNDETERMINED, UNREADABLE, story,
 };
@@ -27,6 +28,10 @@ pub(crate) const CHANGED: &[(&str, &str)] = &[
     (
         "challenge-ignored, begins late",
         "`no_sign_in`: nothing of the sign-in is asked after the page",
+    ),
+    (
+        "challenge-ignored and method-list-ignored, in packets with keys, stopped early",
+        "`mfa_not_attempted` as well: the client is still seen a minute later, as it closes idle connections, which is what the specification asks for",
     ),
 ];
 
@@ -124,7 +129,8 @@ pub(crate) fn stories() -> Vec<Story> {
         )
         .mfa("asked")
         .early(&[UNDETERMINED])
-        .late(&[NOTHING]),
+        .late(&[NOTHING])
+        .besides(&[Format::Keyed, Format::KeyedTwo], &[Damage::StopsBefore], &[NEVER]),
         story(
             "method-list-ignored",
             "The page shows a list of methods, and the user never picks one.",
@@ -133,7 +139,8 @@ pub(crate) fn stories() -> Vec<Story> {
         )
         .mfa("asked")
         .measured()
-        .early(&[UNDETERMINED]),
+        .early(&[UNDETERMINED])
+        .besides(&[Format::Keyed, Format::KeyedTwo], &[Damage::StopsBefore], &[NEVER]),
         story(
             "must-register",
             "No method is registered: 50072 and the page to register.",
