@@ -39,6 +39,9 @@ rule! {
     }
 }
 
+/// The code that asks for the app, mostly of users who have another method.
+const NUDGE: u32 = 50_203;
+
 impl Rule for MfaNotRegistered {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         for (index, attempt) in case.attempts() {
@@ -54,10 +57,18 @@ impl Rule for MfaNotRegistered {
             for error in cited {
                 refs.add(error.reference);
             }
-            let summary = Text::of("the user has no usable MFA method and is sent to register one");
+            let summary = Text::of(match code {
+                // The user may well have other methods.
+                Some(NUDGE) => "the user is asked to register the Authenticator app",
+                _ => "the user has no usable MFA method and is sent to register one",
+            });
             let summary = match code {
                 Some(code) => summary.with(" (").with(Piece::Code(code)).with(")"),
                 None => summary,
+            };
+            let summary = match attempt.note {
+                Some(note) if told => summary.with("; ").with(note),
+                _ => summary,
             };
             let summary = if attempt.side == Side::Network {
                 summary.with("; the registration pages could not be reached")

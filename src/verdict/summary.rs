@@ -133,6 +133,13 @@ pub(super) fn summary(
         Outcome::MfaCompleted => {
             Text::of("MFA was asked for and passed; AADSTS50074 was a normal step here.")
         }
+        Outcome::CompletedWithoutMfa
+            if attempt.mfa == MfaState::Unknown && is_by_provider(attempt) =>
+        {
+            Text::of(
+                "The sign-in was completed and the service asked for no MFA; whether the identity provider did is not known.",
+            )
+        }
         Outcome::CompletedWithoutMfa if attempt.mfa == MfaState::Unknown => {
             Text::of("The sign-in was completed; whether MFA was asked for is not in the capture.")
         }
@@ -226,6 +233,11 @@ pub(super) fn summary(
         }
         Outcome::Undetermined | Outcome::Unreadable | Outcome::NoSignIn => undetermined(attempt),
     }
+}
+
+/// Whether another identity provider signed the user in.
+fn is_by_provider(attempt: &SignInAttempt) -> bool {
+    attempt.steps.iter().any(|step| step.kind == StepKind::FederationReturn)
 }
 
 /// An answer, and what else is to be said at once.
