@@ -90,7 +90,8 @@ fn plain(text: &str) -> String {
 
 fn with_result(value: &str) -> Vec<Told> {
     let waits = mfatrace::entra::result(value).is_some_and(|row| row.is_pending());
-    let mut told = vec![authorize(), password(&challenge(&[PUSH])), script(), begin(PUSH, "Success")];
+    let mut told =
+        vec![authorize(), password(&challenge(&[PUSH])), script(), begin(PUSH, "Success")];
     told.push(end(PUSH, "AuthenticationPending", true));
     told.push(end(PUSH, value, waits));
     if value == "Success" {
@@ -102,13 +103,7 @@ fn with_result(value: &str) -> Vec<Told> {
 }
 
 fn on_begin(value: &str) -> Vec<Told> {
-    vec![
-        authorize(),
-        password(&challenge(&[PUSH])),
-        script(),
-        begin(PUSH, value),
-        elsewhere(),
-    ]
+    vec![authorize(), password(&challenge(&[PUSH])), script(), begin(PUSH, value), elsewhere()]
 }
 
 fn result_row(row: &ResultRow) -> String {
@@ -321,7 +316,8 @@ fn code_table() -> String {
     for (title, words, codes) in GROUPS {
         group(title, words, codes);
     }
-    let told: BTreeSet<u32> = GROUPS.iter().flat_map(|(_, _, codes)| codes.iter().copied()).collect();
+    let told: BTreeSet<u32> =
+        GROUPS.iter().flat_map(|(_, _, codes)| codes.iter().copied()).collect();
     let rest: Vec<u32> = errors()
         .filter(|row| row.mfa_related && !told.contains(&row.code))
         .map(|row| row.code)
@@ -397,8 +393,11 @@ fn failure_table() -> String {
         String::from("| told by | kind of failure | texts, among others |\n| --- | --- | --- |\n");
     for (rules, faults) in by_rule {
         for (fault, patterns) in faults {
-            let shown: Vec<String> =
-                patterns.iter().take(4).map(|one| format!("`{}`", one.replace('|', "\\|"))).collect();
+            let shown: Vec<String> = patterns
+                .iter()
+                .take(4)
+                .map(|one| format!("`{}`", one.replace('|', "\\|")))
+                .collect();
             let more = patterns.len().saturating_sub(4);
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
             let _ = writeln!(

@@ -9,7 +9,8 @@ rule! {
     /// ## What it finds
     /// The error with which the sign-in service ended an attempt: its AADSTS number, its name and
     /// what it means. A refusal that carries no number (a policy page, an OAuth error) is told in
-    /// its own words.
+    /// its own words. Of a Conditional Access page the number and its reading are told, and whether
+    /// token protection is behind the refusal or the service knows no device.
     ///
     /// ## Why it breaks sign-in
     /// The service has decided. Whose matter it is follows from the kind of the code: a user or
@@ -21,9 +22,8 @@ rule! {
     /// information where another attempt made this one unimportant.
     ///
     /// ## What looks like it
-    /// Codes that are normal steps (50058, 50140, 50199, 16000 and others, see their own rule);
-    /// 50074, which is a question; codes in the settings of a page or in the reports of a client
-    /// library.
+    /// Codes that are normal steps (50058, 50140, 50199, 16000 and others, STS004); 50074, which is
+    /// a question (STS001); codes in the settings of a page or in the reports of a client library.
     ///
     /// ## What to do
     /// Take the correlation id and the time to the sign-in log: its details name the policy or
@@ -116,10 +116,8 @@ fn describe(attempt: &SignInAttempt) -> Option<(Text, Confidence, Option<&'stati
 
 /// A number of a policy page with its reading.
 fn page_number(text: Text, number: PolicyNumber) -> Text {
-    let text = text
-        .with(Piece::Literal(number.kind.as_str()))
-        .with(" ")
-        .with(u64::from(number.number));
+    let text =
+        text.with(Piece::Literal(number.kind.as_str())).with(" ").with(u64::from(number.number));
     match number.row() {
         Some(row) => text.with(": ").with(Piece::Literal(row.reading)),
         None => text,

@@ -22,9 +22,9 @@ rule! {
     /// host made good is information. From packets: the alert, with the side that sent it.
     ///
     /// ## What looks like it
-    /// A handshake that failed once and worked at the next try; a refused certificate, a client
-    /// certificate that was asked for, no common version, an answer that is no TLS, and a
-    /// connection that was cut (each has its own rule).
+    /// A handshake that failed once and worked at the next try; a refused certificate (TLS001), a
+    /// client certificate that was asked for (TLS004), an answer that is no TLS (TLS005), no common
+    /// version (TLS006), and a connection that was cut (TLS007).
     ///
     /// ## What to do
     /// Compare with another network: if it works there, a firewall or proxy on this one breaks the

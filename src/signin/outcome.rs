@@ -12,7 +12,9 @@ use std::time::Duration;
 use super::correlate::Group;
 use super::sighting::{Grant, Sighting};
 use super::{Blockage, Carrier, FailureKind, Flow, MfaState, Outcome, Side};
-use crate::entra::{self, ErrorCategory, HostRole, MethodShape, Nature, PolicyNumber, ResultClass, StepKind, hosts};
+use crate::entra::{
+    self, ErrorCategory, HostRole, MethodShape, Nature, PolicyNumber, ResultClass, StepKind, hosts,
+};
 use crate::evidence::{Evidence, EvidenceRef, HostName, Unseen};
 
 /// How long a page that polls does so, when it does not say.
@@ -622,8 +624,8 @@ impl Walk<'_> {
                     }
                 } else if code == 70_016 {
                     return;
-                } else if row.outcome == Some(Outcome::OtherError) {
-                    (Outcome::OtherError, row.effective_side())
+                } else if let Some(outcome) = row.outcome {
+                    (outcome, row.effective_side())
                 } else {
                     // No session was found, without a word of MFA.
                     (Outcome::OtherError, Side::Application)
@@ -684,9 +686,10 @@ impl Walk<'_> {
     /// Whether a code of Conditional Access stands on the page that Conditional Access shows.
     fn is_policy_page(&self, index: usize, category: ErrorCategory) -> bool {
         category == ErrorCategory::ConditionalAccess
-            && self.candidate.as_ref().is_some_and(|known| {
-                known.at == index && known.outcome == Outcome::BlockedByPolicy
-            })
+            && self
+                .candidate
+                .as_ref()
+                .is_some_and(|known| known.at == index && known.outcome == Outcome::BlockedByPolicy)
     }
 
     fn elsewhere(&mut self, index: usize, one: &Sighting) {

@@ -130,8 +130,7 @@ const ONE_COMPUTER: &str = "Take everything on the device on which the sign-in f
 /// Whether packets and requests of one moment say different things of a host.
 fn is_contradicted(signin: &SignIn) -> bool {
     signin.disagreements.iter().any(|one| {
-        let kinds =
-            [DisagreementKind::AnsweredAndUnreachable, DisagreementKind::FailedAndReached];
+        let kinds = [DisagreementKind::AnsweredAndUnreachable, DisagreementKind::FailedAndReached];
         kinds.contains(&one.kind) && !one.is_explained
     })
 }
