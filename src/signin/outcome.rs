@@ -37,6 +37,9 @@ pub(super) struct Judgement {
     pub note: Option<&'static str>,
 }
 
+/// A code with many uses; after a hand-off it says that the provider's token was not taken.
+const REFUSED_ASSERTION: u32 = 50_012;
+
 /// Failed requests remembered of one attempt.
 const OBSTACLES: usize = 256;
 
@@ -670,9 +673,9 @@ impl Walk<'_> {
                     );
                     self.mfa = if lost { MfaState::Failed } else { MfaState::Passed };
                 }
-                if let Waiting::Elsewhere { .. } = self.waiting
-                    && row.mfa_related
-                {
+                let away = matches!(self.waiting, Waiting::Elsewhere { .. });
+                let side = if away && code == REFUSED_ASSERTION { Side::Application } else { side };
+                if away && (row.mfa_related || code == REFUSED_ASSERTION) {
                     // What the provider sent back was not taken.
                     self.mfa = MfaState::Failed;
                 }
