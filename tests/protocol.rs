@@ -4,13 +4,7 @@
 //! analysed, and the row holds what came out (`UPDATE=1 cargo test --test protocol` writes them anew). The
 //! rows between them are written by hand and checked: what they cite exists, and a capture that they name
 //! gives the outcome and the rules that stand in the row.
-#![expect(
-    clippy::panic,
-    clippy::string_slice,
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "test support"
-)]
+#![expect(clippy::unwrap_used, reason = "test support")]
 
 mod support;
 
@@ -89,7 +83,7 @@ fn plain(text: &str) -> String {
 // ---- result values ----
 
 fn with_result(value: &str) -> Vec<Told> {
-    let waits = mfatrace::entra::result(value).is_some_and(|row| row.is_pending());
+    let waits = mfatrace::entra::result(value).is_some_and(ResultRow::is_pending);
     let mut told =
         vec![authorize(), password(&challenge(&[PUSH])), script(), begin(PUSH, "Success")];
     told.push(end(PUSH, "AuthenticationPending", true));
@@ -424,7 +418,9 @@ fn source_list() -> String {
     })
 }
 
-const TABLES: &[(&str, fn() -> String)] = &[
+type Make = fn() -> String;
+
+const TABLES: &[(&str, Make)] = &[
     ("results", result_table),
     ("codes", code_table),
     ("policy pages", policy_table),

@@ -23,6 +23,7 @@ pub mod agreement {}
 pub mod judgement {}
 
 /// What is on the wire, what is made of it, and where that is shown.
+#[expect(clippy::doc_markdown, reason = "names of other people's files, not of code")]
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
 

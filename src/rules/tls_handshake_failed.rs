@@ -58,6 +58,8 @@ mod tests {
     use super::super::support::*;
     use crate::evidence::{Alert, Connection, Peer};
 
+    type Change = fn(&mut Connection);
+
     /// A handshake that ends with a fatal alert.
     fn alert<const NUMBER: u8, const BY_CLIENT: bool>(connection: &mut Connection) {
         let from = if BY_CLIENT { Peer::Client } else { Peer::Server };
@@ -69,7 +71,7 @@ mod tests {
 
     #[test]
     fn alerts_have_their_rules() {
-        let cases: [(fn(&mut Connection), &str); 25] = [
+        let cases: [(Change, &str); 25] = [
             (alert::<10, false>, "TLS003"),
             (alert::<40, false>, "TLS003"),
             (alert::<40, true>, "TLS003"),
@@ -101,7 +103,7 @@ mod tests {
             capture.wired("login.microsoftonline.com", change);
             assert!(!capture.found(rule).is_empty(), "{number}: {:?}", capture.rules());
         }
-        for change in [alert::<0, true> as fn(&mut Connection), alert::<90, true>] {
+        for change in [alert::<0, true> as Change, alert::<90, true>] {
             let mut capture = Capture::new();
             capture.wired("login.microsoftonline.com", change);
             assert!(capture.found("TLS003").is_empty(), "{:?}", capture.rules());

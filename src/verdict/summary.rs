@@ -133,19 +133,7 @@ pub(super) fn summary(
         Outcome::MfaCompleted => {
             Text::of("MFA was asked for and passed; AADSTS50074 was a normal step here.")
         }
-        Outcome::CompletedWithoutMfa
-            if attempt.mfa == MfaState::Unknown && is_by_provider(attempt) =>
-        {
-            Text::of(
-                "The sign-in was completed and the service asked for no MFA; whether the identity provider did is not known.",
-            )
-        }
-        Outcome::CompletedWithoutMfa if attempt.mfa == MfaState::Unknown => {
-            Text::of("The sign-in was completed; whether MFA was asked for is not in the capture.")
-        }
-        Outcome::CompletedWithoutMfa => {
-            Text::of("The sign-in was completed and MFA was never asked for.")
-        }
+        Outcome::CompletedWithoutMfa => Text::of(without_challenge(attempt)),
         Outcome::MfaPreventedByNetwork | Outcome::SignInPreventedByNetwork => {
             network(attempt, cause, confidence)
         }
@@ -235,9 +223,18 @@ pub(super) fn summary(
     }
 }
 
-/// Whether another identity provider signed the user in.
-fn is_by_provider(attempt: &SignInAttempt) -> bool {
-    attempt.steps.iter().any(|step| step.kind == StepKind::FederationReturn)
+/// What is said of a sign-in that went through and was not seen to be asked for MFA.
+fn without_challenge(attempt: &SignInAttempt) -> &'static str {
+    let by_provider = attempt.steps.iter().any(|step| step.kind == StepKind::FederationReturn);
+    match (attempt.mfa, by_provider) {
+        (MfaState::Unknown, true) => {
+            "The sign-in was completed and the service asked for no MFA; whether the identity provider did is not known."
+        }
+        (MfaState::Unknown, false) => {
+            "The sign-in was completed; whether MFA was asked for is not in the capture."
+        }
+        _ => "The sign-in was completed and MFA was never asked for.",
+    }
 }
 
 /// An answer, and what else is to be said at once.
