@@ -957,3 +957,40 @@ fn what_is_missing_follows_from_the_cause_that_the_verdict_names() {
     }
     assert!(told > 10, "{told}");
 }
+
+#[test]
+fn the_second_factor_of_a_customers_tenant_is_a_step_that_is_not_read() {
+    let flow = "https://contoso.b2clogin.com/contoso.onmicrosoft.com/b2c_1_signin";
+    let client = "client_id=3c9b7e04-51aa-4f0e-a6c2-9d8e7f6a5b40&response_type=code&scope=openid";
+    let fine = |told: Told| told.by_service().answer("application/json", "{\"status\":\"200\"}");
+    let steps = || {
+        vec![
+            answered(
+                get(&format!("{flow}/oauth2/v2.0/authorize?{client}")),
+                "<html>Sign in</html>",
+            ),
+            fine(post(&format!("{flow}/SelfAsserted?tx=x"), "signInName=x&password=x")),
+            answered(
+                get(&format!("{flow}/api/CombinedSigninAndSignup/confirmed")),
+                "<html>Phone</html>",
+            ),
+            fine(post(&format!("{flow}/api/Phonefactor/verify?tx=x"), "auth_type=onewaysms&id=1")),
+        ]
+    };
+    let mut through = steps();
+    let url = "https://app.example/cb?code=x&state=y";
+    through.push(
+        get(&format!("{flow}/api/Phonefactor/confirmed"))
+            .status(302)
+            .by_service()
+            .field("Location", url),
+    );
+    through.push(get(url));
+    assert_eq!(run(&through).verdict.outcome, Outcome::MfaCompleted);
+    let mut open = steps();
+    open.push(elsewhere());
+    let analysis = run(&open);
+    assert_eq!(verdict(&analysis), (Outcome::Undetermined, Side::CannotTell));
+    // The answer is there: nobody is told to save bodies.
+    assert!(finding(&analysis, "CAP001").is_none());
+}

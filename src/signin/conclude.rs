@@ -368,8 +368,11 @@ impl Walk<'_> {
             if let Some(judgement) = self.left_while_polling(evidence, at) {
                 return judgement;
             }
-            let refused = self.members.get(at).and_then(|one| one.status).filter(|s| *s >= 400);
-            let unseen = refused.map_or(Unseen::BodiesMissing, |_| Unseen::NotShown);
+            // An answer that is there and does not say how it went is not one that was not saved.
+            let is_there = self.members.get(at).is_some_and(|one| {
+                one.body_unread || one.status.is_some_and(|status| status >= 400)
+            });
+            let unseen = if is_there { Unseen::NotShown } else { Unseen::BodiesMissing };
             return cannot(&self, unseen, at);
         }
         if let Some(unseen) = self.left_open(evidence) {
