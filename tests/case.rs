@@ -122,3 +122,16 @@ fn the_first_line_names_a_contradiction() {
     let summary = both.verdict.summary.shown(Redaction::Secrets);
     assert!(summary.contains("the packets of the same moment show the host reached"), "{summary}");
 }
+
+#[test]
+fn a_contradiction_asks_for_one_sign_in_recorded_by_both() {
+    for name in ["browser-fails-packets-reach", "browser-answered-packets-dead"] {
+        let capture = support::root().join(format!("captures/cases/{name}.zip"));
+        let next = support::run(&[capture], &[]).verdict.next_capture.unwrap();
+        let missing = next.missing.shown(Redaction::Secrets);
+        assert!(missing.contains("at the same time"), "{name}: {missing}");
+        assert!(next.steps[0].contains("the same sign-in"), "{name}: {:?}", next.steps);
+        let steps = next.steps.concat();
+        assert!(steps.contains("HAR") && (steps.contains("pktmon") || steps.contains("tcpdump")));
+    }
+}

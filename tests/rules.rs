@@ -66,6 +66,21 @@ fn every_rule_explains_itself() {
     }
 }
 
+/// A reader is sent to another rule by its id.
+#[test]
+fn rules_that_a_rule_names_exist() {
+    for meta in rules() {
+        let words = meta.docs.split(|c: char| !c.is_ascii_alphanumeric());
+        for word in words.filter(|word| word.len() == 6) {
+            let (letters, number) = word.split_at(3);
+            let is_id = number.bytes().all(|byte| byte.is_ascii_digit())
+                && rules().any(|other| family(other.family) == letters);
+            assert!(!is_id || find(word).is_some(), "{} names {word}", meta.id);
+        }
+        assert!(!meta.docs.contains("own rule"), "{} does not name the rule", meta.id);
+    }
+}
+
 #[test]
 fn advice_is_one_sentence() {
     for meta in rules() {

@@ -35,7 +35,7 @@ pub use self::methods::{MethodRow, MethodShape, method};
 pub use self::notes::{NoteRow, NoteSubject, note};
 pub use self::outcome::{GuideCause, MfaState, Outcome, Side};
 pub use self::pages::{PageRow, page};
-pub use self::policy_pages::{PolicyPageRow, policy_description, policy_title};
+pub use self::policy_pages::{PolicyNumber, PolicyPageRow, policy_description, policy_title};
 pub use self::results::{ResultClass, ResultRow, result};
 pub use self::vendors::{Certainty, SignatureKind, Vendor, VendorClass};
 

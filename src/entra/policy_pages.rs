@@ -3,8 +3,10 @@
 //! It knows nothing of pages; it turns a title or description number into a short reading.
 //!
 //! Positions in the list may shift with the version of the page, so a reading is always shown
-//! together with its number.
+//! together with its number. The two lists are read apart: the same number says something else in
+//! each.
 
+use std::fmt;
 use std::sync::LazyLock;
 
 use super::outcome::GuideCause;
@@ -60,6 +62,40 @@ impl PolicyPageRow {
     }
 }
 
+/// A number of a page, and in which of the two lists it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PolicyNumber {
+    /// Headline or text.
+    pub kind: PolicyText,
+    /// The number.
+    pub number: u32,
+}
+
+impl PolicyNumber {
+    /// Of the two numbers of a page the one that tells more: what bears on MFA goes before what does
+    /// not, and the text before the headline.
+    pub fn of_page(title: Option<u32>, description: Option<u32>) -> Option<Self> {
+        let given = |kind, number: Option<u32>| number.map(|number| Self { kind, number });
+        let title = given(PolicyText::Title, title);
+        let bears = |one: &Self| one.row().is_some_and(|row| row.bears_on_mfa);
+        match given(PolicyText::Description, description) {
+            Some(text) if bears(&text) => Some(text),
+            text => title.filter(bears).or(text).or(title),
+        }
+    }
+
+    /// Its reading.
+    pub fn row(self) -> Option<&'static PolicyPageRow> {
+        find(self.kind, self.number)
+    }
+}
+
+impl fmt::Display for PolicyNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.number)
+    }
+}
+
 /// The reading of `iErrorTitle`.
 pub fn policy_title(number: u32) -> Option<&'static PolicyPageRow> {
     find(PolicyText::Title, number)
@@ -99,6 +135,21 @@ mod tests {
         assert!((1..=31).all(|number| policy_description(number).is_some()));
         assert_eq!(policy_title(0), None);
         assert_eq!(policy_description(32), None);
+    }
+
+    #[test]
+    fn of_two_numbers_the_telling_one_is_taken_from_its_own_list() {
+        let of = |title, description| {
+            PolicyNumber::of_page(title, description).map(|one| one.to_string())
+        };
+        assert_eq!(of(None, None), None);
+        assert_eq!(of(Some(12), None).as_deref(), Some("title 12"));
+        assert_eq!(of(Some(3), Some(6)).as_deref(), Some("description 6"));
+        assert_eq!(of(Some(19), Some(4)).as_deref(), Some("title 19"));
+        assert_eq!(of(Some(19), Some(30)).as_deref(), Some("description 30"));
+        let headline = PolicyNumber::of_page(Some(19), None).and_then(PolicyNumber::row).unwrap();
+        assert_eq!(headline.guide, Some(GuideCause::OutdatedDevice));
+        assert_eq!(PolicyNumber::of_page(None, Some(99)).and_then(PolicyNumber::row), None);
     }
 
     #[test]

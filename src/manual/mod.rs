@@ -22,6 +22,11 @@ pub mod agreement {}
 #[doc = include_str!("judgement.md")]
 pub mod judgement {}
 
+/// What is on the wire, what is made of it, and where that is shown.
+#[expect(clippy::doc_markdown, reason = "names of other people's files, not of code")]
+#[doc = include_str!("protocol.md")]
+pub mod protocol {}
+
 /// The rules, generated from their documentation.
 #[doc = include_str!("rules.md")]
 pub mod rules {}

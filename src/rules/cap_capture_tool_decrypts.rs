@@ -23,8 +23,8 @@ rule! {
     /// of a capture tool.
     ///
     /// ## What looks like it
-    /// Decryption by a proxy or an antivirus program, which is there without the capture too and
-    /// has its own rule.
+    /// Decryption by a proxy or an antivirus program, which is there without the capture too
+    /// (TLS002, at hosts that ask for a certificate PRX008).
     ///
     /// ## What to do
     /// Ask whether the sign-in fails without the tool. For device sign-in take a HAR, or exclude

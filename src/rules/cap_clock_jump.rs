@@ -17,8 +17,8 @@ rule! {
     /// and by another after it, a minute or more apart, with at least two answers on each side.
     ///
     /// ## What looks like it
-    /// A single answer with an old date, as from a cache; a clock that is off all the time (its own
-    /// rule).
+    /// A single answer with an old date, as from a cache; a clock that is off all the time
+    /// (CAP008).
     ///
     /// ## What to do
     /// Look for a time service that corrects the clock, a virtual machine that was paused, or a

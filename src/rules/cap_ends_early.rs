@@ -24,8 +24,9 @@ rule! {
     /// Confidence is medium where the capture goes on but the steps of this attempt do not.
     ///
     /// ## What looks like it
-    /// A user who left the page: then the capture goes on, and the rule for a left challenge
-    /// speaks. In packets a connection that was still open at the end says nothing of the kind.
+    /// A user who left the page: then the capture goes on, and MFA003 speaks, or MFA001 where no
+    /// method was begun. In packets a connection that was still open at the end says nothing of the
+    /// kind.
     ///
     /// ## What to do
     /// Start the capture before the application is opened, sign in, wait until there is a result

@@ -8,7 +8,8 @@ use crate::signin::FailureKind;
 rule! {
     /// ## What it finds
     /// A request to a sign-in host got no answer, and the capture has no reason for it: status 0
-    /// without an error text, a text in a language that is not known, or a fault of no known kind.
+    /// without an error text, a text in a language that is not known, or one that says only that it
+    /// failed (`ERR_FAILED`).
     ///
     /// ## Why it breaks sign-in
     /// The step that the request was for could not go on. Whether the network, an extension or the
@@ -20,7 +21,8 @@ rule! {
     ///
     /// ## What looks like it
     /// A request that the page gave up when it moved on, which some browsers export the same way;
-    /// an answer out of a cache that was not exported.
+    /// an answer out of a cache that was not exported. A failure that the client names is told by
+    /// the rule for its kind, or by NET004.
     ///
     /// ## What to do
     /// Take the capture again with a tool that names the failure: the developer tools of Edge or
@@ -38,22 +40,7 @@ rule! {
 impl Rule for CapFailureUnnamed {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
         let failed = case.failed_hosts(|failure| {
-            matches!(
-                failure.kind,
-                FailureKind::Unnamed
-                    | FailureKind::Fault(
-                        Fault::Auth
-                            | Fault::Cache
-                            | Fault::Decode
-                            | Fault::Failed
-                            | Fault::InsecureRedirect
-                            | Fault::Redirects
-                            | Fault::RequestInvalid
-                            | Fault::Resources
-                            | Fault::UnsafeContent
-                            | Fault::UnsafePort
-                    )
-            )
+            matches!(failure.kind, FailureKind::Unnamed | FailureKind::Fault(Fault::Failed))
         });
         report_failed_hosts(
             self.meta(),

@@ -18,7 +18,7 @@ rule! {
     ///
     /// ## What looks like it
     /// A few frames that the network card put together to more than the usual longest one, in a
-    /// capture that is whole otherwise; a file that ends too early (its own rule).
+    /// capture that is whole otherwise; a file that ends too early (CAP006).
     ///
     /// ## What to do
     /// Capture whole packets: `pktmon start --capture --pkt-size 0`, `tcpdump -s 0`; in Wireshark

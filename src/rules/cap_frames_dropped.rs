@@ -18,7 +18,7 @@ rule! {
     ///
     /// ## What looks like it
     /// Segments that the network lost: they are sent again, and the capture has the repetition;
-    /// frames that were cut (their own rule).
+    /// frames that were cut (CAP013).
     ///
     /// ## What to do
     /// Capture with a filter for the hosts or ports in question and with larger buffers, write to a

@@ -30,8 +30,10 @@ rule! {
     /// well. Inputs of one day with some minutes between them.
     ///
     /// ## What to do
-    /// Ask where and when each input was taken. Take both again at once, on the same computer; if
-    /// they still disagree, look for what sits between the browser and the network.
+    /// Ask where and when each input was taken. Take both anew at the same time and on the computer
+    /// on which the sign-in fails: packets and a HAR of one and the same sign-in. If they still
+    /// disagree, look for what sits between the browser and the network: a proxy, a VPN or a
+    /// security program on that computer.
     ///
     /// ## References
     /// Chromium `net_error_list.h` (what the browser means by a failed connection); RFC 9293

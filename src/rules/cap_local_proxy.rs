@@ -21,7 +21,7 @@ rule! {
     /// ## What looks like it
     /// The capture tool itself, which listens on the computer: there the address of the client is
     /// local and that of the server is not. A name filter that leads to a local address, where
-    /// nothing answers, has its own rule.
+    /// nothing answers, is told by DNS004.
     ///
     /// ## What to do
     /// Find the program (the process on that port, `netstat -abno`), read its log at the time of

@@ -18,7 +18,7 @@ rule! {
     ///
     /// ## What looks like it
     /// A file that ends where the recording was stopped: it is whole. Frames that were cut or
-    /// dropped while they were captured (each has its own rule).
+    /// dropped while they were captured (CAP013, CAP014).
     ///
     /// ## What to do
     /// Wait until the export is finished before the file is copied; send it packed, so that

@@ -22,9 +22,9 @@ rule! {
     /// tries, in a capture that sees both directions.
     ///
     /// ## What looks like it
-    /// A name that is denied (its own rule); a single look-up that was lost and repeated; a
-    /// computer that lost its network for a moment. Lookups that travel encrypted or in a VPN,
-    /// where none is seen at all.
+    /// A name that is denied (DNS001); a single look-up that was lost and repeated; a computer that
+    /// lost its network for a moment. Lookups that travel encrypted or in a VPN, where none is seen
+    /// at all.
     ///
     /// ## What to do
     /// On the same computer run `nslookup login.microsoftonline.com`, then once more with another

@@ -23,8 +23,8 @@ rule! {
     /// lookup of the name.
     ///
     /// ## What looks like it
-    /// A name that does not exist, or no answer at all (each has its own rule); a secure resolver
-    /// of the browser that fails while the one of the system works. An address of version 6 that is
+    /// A name that does not exist (DNS001), or no answer at all (DNS002); a secure resolver of the
+    /// browser that fails while the one of the system works. An address of version 6 that is
     /// refused while that of version 4 is given.
     ///
     /// ## What to do

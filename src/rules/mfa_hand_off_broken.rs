@@ -20,14 +20,14 @@ rule! {
     /// provider in the same attempt.
     ///
     /// ## What looks like it
-    /// A user who did not come back from the provider (its own rule); a first try that the provider
-    /// refused and a second that passed; a host of the provider that cannot be reached (a network
-    /// rule).
+    /// A user who did not come back from the provider (MFA003); a first try that the provider
+    /// refused and a second that passed; a host of the provider that cannot be reached (told by the
+    /// rule for the way in which it failed).
     ///
     /// ## What to do
-    /// 50161: the address of the provider in the tenant is wrong. 5001256 and 50012: the token of
-    /// the provider is not valid (issuer, key, nonce, time). 900491: the provider's application has
-    /// no consent in the tenant.
+    /// 50161: correct the discovery address of the provider in the external method of the tenant.
+    /// 5001256 and 50012: let the provider correct its token (issuer, key, nonce, time). 900491:
+    /// grant the provider's application the consent of an administrator in the tenant.
     ///
     /// ## References
     /// Microsoft Entra: external authentication method provider reference; Microsoft Entra error

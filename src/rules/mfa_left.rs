@@ -21,8 +21,8 @@ rule! {
     /// been seen. Confidence is medium: why the client stopped is in no capture.
     ///
     /// ## What looks like it
-    /// A capture that was stopped too early; polls that failed on the network; a poll window that
-    /// was used up; a passkey that the browser or the device cannot use.
+    /// A capture that was stopped too early (CAP003); polls that failed on the network; a poll
+    /// window that was used up (MFA006); a passkey that the browser or the device cannot use.
     ///
     /// ## What to do
     /// Ask what was on the screen. For a passkey check Bluetooth and the browser; for an external

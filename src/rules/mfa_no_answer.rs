@@ -16,12 +16,12 @@ rule! {
     ///
     /// ## Evidence it needs
     /// Answers that wait, over the whole time that the page polls. A final result such as
-    /// `PhoneAppNoResponse` has its own rule. Confidence is medium at most, because the way
+    /// `PhoneAppNoResponse` is told by MFA002. Confidence is medium at most, because the way
     /// between the service and the phone is in no capture of a computer.
     ///
     /// ## What looks like it
-    /// A capture that ends, or a page that was closed, before the time was used up; polls that
-    /// failed on the network.
+    /// A capture that ends (CAP003), or a page that was closed (MFA003), before the time was used
+    /// up; polls that failed on the network.
     ///
     /// ## What to do
     /// Let the user open the Authenticator app by hand, check notifications, battery saving and

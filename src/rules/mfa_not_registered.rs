@@ -8,7 +8,8 @@ use crate::signin::{Outcome, StepKind};
 rule! {
     /// ## What it finds
     /// The service sent the user to register a method (50072, 50079, 50203 or the registration
-    /// page), or showed an MFA page that offers no method at all.
+    /// page), or showed an MFA page that offers no method at all. Whether the page lets the user go
+    /// on without registering is told.
     ///
     /// ## Why it breaks sign-in
     /// The challenge cannot be answered with a method that does not exist. If the registration
@@ -21,13 +22,14 @@ rule! {
     ///
     /// ## What looks like it
     /// A nudge to register the app that can be skipped and was; registration in the course of a
-    /// sign-in that then succeeded; a request that cannot show a page (then the rule for such
-    /// requests speaks).
+    /// sign-in that then succeeded; a request that cannot show a page (MFA005).
     ///
     /// ## What to do
-    /// Look at the authentication methods of the user in the portal. Register at the security
-    /// info page from a network that a policy allows; check that `mysignins.microsoft.com` and
-    /// its like can be reached.
+    /// Look at the authentication methods of the user in the portal. 50203 asks for the
+    /// Authenticator app of users who may have other methods: register it, skip it where the page
+    /// allows that, or take the user out of the registration campaign. Register at the security
+    /// info page from a network that a policy allows; check that `mysignins.microsoft.com` and its
+    /// like can be reached.
     ///
     /// ## References
     /// Microsoft Entra error codes (50072, 50079, 50203); Microsoft: combined security
@@ -38,6 +40,9 @@ rule! {
         advice: "Let the user register a method in the security info, or give a Temporary Access Pass to begin with.",
     }
 }
+
+/// The code that asks for the app, mostly of users who have another method.
+const NUDGE: u32 = 50_203;
 
 impl Rule for MfaNotRegistered {
     fn check(&self, case: &Case<'_>, out: &mut Findings) {
@@ -54,10 +59,18 @@ impl Rule for MfaNotRegistered {
             for error in cited {
                 refs.add(error.reference);
             }
-            let summary = Text::of("the user has no usable MFA method and is sent to register one");
+            let summary = Text::of(match code {
+                // The user may well have other methods.
+                Some(NUDGE) => "the user is asked to register the Authenticator app",
+                _ => "the user has no usable MFA method and is sent to register one",
+            });
             let summary = match code {
                 Some(code) => summary.with(" (").with(Piece::Code(code)).with(")"),
                 None => summary,
+            };
+            let summary = match attempt.note {
+                Some(note) if told => summary.with("; ").with(note),
+                _ => summary,
             };
             let summary = if attempt.side == Side::Network {
                 summary.with("; the registration pages could not be reached")

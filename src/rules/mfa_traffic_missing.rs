@@ -23,8 +23,8 @@ rule! {
     /// cache and is never called missing for want of a request.
     ///
     /// ## What looks like it
-    /// A method whose code is typed, where no poll is due; a capture that ends at this place; a user
-    /// who did not choose a method or left the page (each has its own rule); a request that failed
+    /// A method whose code is typed, where no poll is due; a capture that ends at this place; a
+    /// user who did not choose a method (MFA001) or left the page (MFA003); a request that failed
     /// once and was repeated.
     ///
     /// ## What to do

@@ -95,6 +95,7 @@ mod mfa_traffic_missing;
 mod net_blocked_by_client;
 mod net_offline;
 mod net_page_script_failed;
+mod net_request_given_up;
 mod proxy_auth_required;
 mod proxy_block_page;
 mod proxy_captive_portal;
@@ -208,6 +209,7 @@ pub static RULES: &[&dyn Rule] = &[
     &net_blocked_by_client::NetBlockedByClient,
     &net_offline::NetOffline,
     &net_page_script_failed::NetPageScriptFailed,
+    &net_request_given_up::NetRequestGivenUp,
     &sts_mfa_challenge::StsMfaChallenge,
     &sts_error_code::StsErrorCode,
     &sts_service_fault::StsServiceFault,

@@ -20,9 +20,9 @@ rule! {
     /// failure that a later try or another host made good is information.
     ///
     /// ## What looks like it
-    /// Blocked telemetry, advertising and pictures, which no sign-in needs (this rule does not
-    /// look at them); a block page in place of a script, which the browser also stops because of
-    /// its type.
+    /// Blocked telemetry, advertising and pictures, which no sign-in needs (this rule does not look
+    /// at them); a block page in place of a script, which the browser also stops because of its
+    /// type (PRX004). A request that the client gave up for a reason of its own (NET004).
     ///
     /// ## What to do
     /// Try a private window without extensions or another browser profile. For a block by the

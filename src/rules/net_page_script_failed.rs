@@ -21,8 +21,9 @@ rule! {
     /// certain; the others only say that something in the page failed, so confidence is medium.
     ///
     /// ## What looks like it
-    /// A report about some small fault in an attempt that went on all the same: this rule is
-    /// silent then. A script that was blocked on the network has other rules.
+    /// A report about some small fault in an attempt that went on all the same: this rule is silent
+    /// then. A script that was blocked on the way is told by the rule for the way in which it
+    /// failed, one that was blocked in the browser by NET001.
     ///
     /// ## What to do
     /// Try a private window, another profile and a current browser. If it works there, switch

@@ -22,9 +22,8 @@ rule! {
     /// the place of TLS; a page inside TLS is not seen.
     ///
     /// ## What looks like it
-    /// An error page of the service itself (it has the service's headers); a 401 challenge; a
-    /// page of an identity provider; an export that keeps no headers; a captive portal (its own
-    /// rule).
+    /// An error page of the service itself (it has the service's headers); a 401 challenge; a page
+    /// of an identity provider; an export that keeps no headers; a captive portal (PRX006).
     ///
     /// ## What to do
     /// Open the cited answer: such pages usually name the rule and a ticket number. Allow the

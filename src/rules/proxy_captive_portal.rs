@@ -18,12 +18,12 @@ rule! {
     /// Status 511, or a redirect that the service did not write and that leads to a page whose
     /// address speaks of a log-in. Confidence is high for 511 and for an address without TLS. It is
     /// an error only where an attempt could not go on. From packets: the redirect or status 511 in
-    /// clear; where the portal answers on port 443 in plain text, the rule for plain text speaks.
+    /// clear; where the portal answers on port 443 in plain text, TLS005 speaks.
     ///
     /// ## What looks like it
     /// The browser's own test for a portal, which is meant to be redirected, when the sign-in comes
-    /// through afterwards; a block page of a filter and the sign-in page of an identity provider
-    /// (each is something else).
+    /// through afterwards; a block page of a filter (PRX004); the sign-in page of an identity
+    /// provider, which is a step.
     ///
     /// ## What to do
     /// Open `http://www.msftconnecttest.com/redirect` or another plain address, finish the log-in

@@ -22,8 +22,8 @@ rule! {
     /// no list has low confidence.
     ///
     /// ## What looks like it
-    /// The capture tool itself, which decrypts the host while it runs and has its own rule;
-    /// inspection of hosts that ask for no certificate (its own rule too).
+    /// The capture tool itself, which decrypts the host while it runs (CAP005); inspection of hosts
+    /// that ask for no certificate (TLS002).
     ///
     /// ## What to do
     /// Add the hosts to the list of exemptions of the named product:

@@ -21,8 +21,8 @@ rule! {
     /// the client and the proxy; for a SOCKS proxy its refusal.
     ///
     /// ## What looks like it
-    /// A proxy that first asks for credentials (that is 407 and has its own rule) and then lets
-    /// through; a proxy that cannot reach the host (502 to 504, its own rule).
+    /// A proxy that first asks for credentials (407, PRX002) and then lets through; a proxy that
+    /// cannot reach the host (502 to 504, PRX003).
     ///
     /// ## What to do
     /// Find the request in the log of the proxy by its time and host, see which rule refused it,

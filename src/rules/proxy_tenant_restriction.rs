@@ -23,9 +23,10 @@ rule! {
     /// cross-tenant access settings (500212, 500213), which no proxy adds.
     ///
     /// ## What to do
-    /// The list stands in the policy of the proxy (`Restrict-Access-To-Tenants`) or in the tenant
-    /// restrictions of the device's own tenant (`sec-Restrict-Tenant-Access-Policy`). The refusal
-    /// is logged in the tenant that was asked for.
+    /// Add the tenant to the list, or take the user out of the restriction. The list stands in the
+    /// policy of the proxy (`Restrict-Access-To-Tenants`) or in the tenant restrictions of the
+    /// device's own tenant (`sec-Restrict-Tenant-Access-Policy`). The refusal is logged in the
+    /// tenant that was asked for.
     ///
     /// ## References
     /// Microsoft Entra: tenant restrictions v1 and v2; Microsoft Entra error codes.

@@ -21,8 +21,8 @@ rule! {
     /// was wanted behind it is not seen.
     ///
     /// ## What looks like it
-    /// A proxy that refuses a single host or asks for credentials, and a script that names the proxy
-    /// and does not come (each has its own rule); a computer without any network.
+    /// A proxy that refuses a single host (PRX001) or asks for credentials (PRX002); a script that
+    /// names the proxy and does not come (PRX009); a computer without any network.
     ///
     /// ## What to do
     /// Read the settings that are in force (`netsh winhttp show proxy`, the browser's own page),

@@ -20,8 +20,9 @@ rule! {
     /// client and the proxy.
     ///
     /// ## What looks like it
-    /// The service's own 503 carries the service's headers and has its own rule; a single 502
-    /// that the next try made good.
+    /// The service's own 503, which carries the service's headers (STS003); a 503 with a page of a
+    /// filter in answer to another request than CONNECT (PRX004); a single 502 that the next try
+    /// made good.
     ///
     /// ## What to do
     /// Test from the proxy machine (`curl -v` to the host), look at its DNS and at the firewall

@@ -1,7 +1,7 @@
 //! STS002: the sign-in service refused with an error.
 
 use super::{Case, Meta, Rule, about_attempt, deciding_refs, is_decided_by_result};
-use crate::entra::{self, ErrorCategory, Nature};
+use crate::entra::{self, ErrorCategory, Nature, PolicyNumber};
 use crate::finding::{Confidence, Finding, Findings, Piece, Refs, Text};
 use crate::signin::{Carrier, Outcome, SignInAttempt};
 
@@ -9,7 +9,8 @@ rule! {
     /// ## What it finds
     /// The error with which the sign-in service ended an attempt: its AADSTS number, its name and
     /// what it means. A refusal that carries no number (a policy page, an OAuth error) is told in
-    /// its own words.
+    /// its own words. Of a Conditional Access page the number and its reading are told, and whether
+    /// token protection is behind the refusal or the service knows no device.
     ///
     /// ## Why it breaks sign-in
     /// The service has decided. Whose matter it is follows from the kind of the code: a user or
@@ -21,9 +22,8 @@ rule! {
     /// information where another attempt made this one unimportant.
     ///
     /// ## What looks like it
-    /// Codes that are normal steps (50058, 50140, 50199, 16000 and others, see their own rule);
-    /// 50074, which is a question; codes in the settings of a page or in the reports of a client
-    /// library.
+    /// Codes that are normal steps (50058, 50140, 50199, 16000 and others, STS004); 50074, which is
+    /// a question (STS001); codes in the settings of a page or in the reports of a client library.
     ///
     /// ## What to do
     /// Take the correlation id and the time to the sign-in log: its details name the policy or
@@ -106,8 +106,30 @@ fn describe(attempt: &SignInAttempt) -> Option<(Text, Confidence, Option<&'stati
         .with(Piece::Literal(row.meaning.trim_end_matches('.')))
         .with("; kind: ")
         .with(Piece::Literal(row.category.as_str()));
+    let text = match attempt.policy_page.filter(|_| attempt.outcome == Outcome::BlockedByPolicy) {
+        Some(number) => page_number(text.with("; on the page "), number),
+        None => text,
+    };
     let confidence = if row.is_verified() { Confidence::High } else { Confidence::Medium };
-    Some((text, confidence, Some(advice(row.category))))
+    Some((noted(text, attempt), confidence, Some(advice(row.category))))
+}
+
+/// A number of a policy page with its reading.
+fn page_number(text: Text, number: PolicyNumber) -> Text {
+    let text =
+        text.with(Piece::Literal(number.kind.as_str())).with(" ").with(u64::from(number.number));
+    match number.row() {
+        Some(row) => text.with(": ").with(Piece::Literal(row.reading)),
+        None => text,
+    }
+}
+
+/// What else the page of a refusal says.
+fn noted(text: Text, attempt: &SignInAttempt) -> Text {
+    match attempt.note.filter(|_| attempt.outcome == Outcome::BlockedByPolicy) {
+        Some(note) => text.with("; ").with(Piece::Literal(note)),
+        None => text,
+    }
 }
 
 /// A refusal without a number.
@@ -119,16 +141,10 @@ fn without_code(attempt: &SignInAttempt) -> Option<(Text, Confidence, Option<&'s
         Outcome::BlockedByPolicy => {
             let text = Text::of("the service showed a page that a policy refuses the sign-in");
             let text = match attempt.policy_page {
-                Some(number) => {
-                    let text = text.with(" (number ").with(u64::from(number));
-                    let row = entra::policy_description(number);
-                    match row.or_else(|| entra::policy_title(number)) {
-                        Some(row) => text.with(": ").with(Piece::Literal(row.reading)).with(")"),
-                        None => text.with(")"),
-                    }
-                }
+                Some(number) => page_number(text.with(" ("), number).with(")"),
                 None => text,
             };
+            let text = noted(text, attempt);
             Some((text, Confidence::Medium, Some(advice(ErrorCategory::ConditionalAccess))))
         }
         Outcome::OtherError => Some((

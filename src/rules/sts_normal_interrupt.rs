@@ -20,8 +20,8 @@ rule! {
     /// each attempt, always information.
     ///
     /// ## What looks like it
-    /// The same code as the end of an attempt, for example 50058 on a silent request that no
-    /// window followed: then the error rule speaks.
+    /// The same code as the end of an attempt, for example 50058 on a silent request that no window
+    /// followed: then STS002 speaks.
     ///
     /// ## What to do
     /// Nothing. Go on with the code or the result that decided.

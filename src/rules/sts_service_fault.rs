@@ -23,8 +23,8 @@ rule! {
     /// where an attempt ended with it.
     ///
     /// ## What looks like it
-    /// 502 to 504 that a proxy wrote (they lack the headers of the service, and have their own
-    /// rule); a single failure that the next try made good.
+    /// 502 to 504 that a proxy wrote (they lack the headers of the service, PRX003); a single
+    /// failure that the next try made good.
     ///
     /// ## What to do
     /// For 429 look in the sign-in log for a program that signs in again and again. Otherwise

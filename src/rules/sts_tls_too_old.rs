@@ -18,8 +18,8 @@ rule! {
     /// The code as the end of an attempt.
     ///
     /// ## What looks like it
-    /// A handshake that finds no common version, where no answer comes at all (its own rule); the
-    /// code in what a client library reports of an earlier failure.
+    /// A handshake that finds no common version, where no answer comes at all (TLS006); the code in
+    /// what a client library reports of an earlier failure.
     ///
     /// ## What to do
     /// Find the program: the code names no program, the capture does (process, user agent,

@@ -1,6 +1,6 @@
 //! TCP003: a connection to a sign-in host is cut.
 
-use super::{Case, Meta, Rule, report_failed_hosts};
+use super::{Case, Meta, Rule, report_failed_hosts_by_kind};
 use crate::entra::{Fault, GuideCause, Side, hosts};
 use crate::finding::Findings;
 use crate::signin::FailureKind;
@@ -8,9 +8,10 @@ use crate::signin::FailureKind;
 rule! {
     /// ## What it finds
     /// A connection to a sign-in host was made and then broke before the whole answer had come:
-    /// reset, closed, aborted, cut short, or broken inside HTTP/2 or QUIC. In packets: a RST from
-    /// the side of the server while an answer was due; with keys also a stream of HTTP/2 that was
-    /// reset, or a connection of it that was given up with an error.
+    /// reset, closed, aborted, cut short, or broken inside HTTP/2 or QUIC; or the answer came in a
+    /// form that cannot be unpacked. In packets: a RST from the side of the server while an answer
+    /// was due; with keys also a stream of HTTP/2 that was reset, or a connection of it that was
+    /// given up with an error.
     ///
     /// ## Why it breaks sign-in
     /// The page or the MFA poll is lost. Filters that go by the name of the host let the
@@ -33,7 +34,8 @@ rule! {
     /// ## What to do
     /// Try from another network. If it works there, take a packet capture on both sides of the
     /// firewall: who sent the reset is seen in its TTL. Exempt the sign-in hosts from inspection
-    /// and data loss rules.
+    /// and data loss rules. An answer that cannot be unpacked was changed on the way: look for a
+    /// proxy or scanner that rewrites pages.
     ///
     /// ## References
     /// RFC 9293 section 3.10.7 (segments with RST); RFC 9113 section 5.4 (errors of HTTP/2);
@@ -54,6 +56,7 @@ impl Rule for TcpConnectionCut {
                 FailureKind::Fault(
                     Fault::AbortedConnection
                         | Fault::ClosedWithoutAnswer
+                        | Fault::Decode
                         | Fault::Http11Required
                         | Fault::Http2
                         | Fault::Incomplete
@@ -72,12 +75,14 @@ impl Rule for TcpConnectionCut {
         failed.retain(|one| {
             one.decisive || !case.spares(one.kind == FailureKind::Fault(Fault::Quic))
         });
-        report_failed_hosts(
-            self.meta(),
-            case,
-            failed,
-            " was cut off before its whole answer came",
-            out,
-        );
+        report_failed_hosts_by_kind(self.meta(), case, failed, words, out);
+    }
+}
+
+/// What became of the answer.
+const fn words(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Fault(Fault::Decode) => " gave an answer that cannot be unpacked",
+        _ => " was cut off before its whole answer came",
     }
 }

@@ -26,8 +26,8 @@ rule! {
     ///
     /// ## What looks like it
     /// A few lost segments that a repetition made good; a client that left or slept; a ClientHello
-    /// that got lost (its own rule). Where short segments stay away too, the way as a whole is
-    /// dead, and its MTU has nothing to do with it.
+    /// that got lost (TLS008). Where short segments stay away too, the way as a whole is dead, and
+    /// its MTU has nothing to do with it.
     ///
     /// ## What to do
     /// On the same computer send packets that must not be split and search the length at which they

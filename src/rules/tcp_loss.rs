@@ -20,7 +20,7 @@ rule! {
     /// Packets of connections that carried data: at least 30 segments with data to and from the
     /// host, of which more than 10 % were repeated or came late, or four tries in vain before
     /// connections that then stood. It is never the reason of a failure by itself; a connection
-    /// that failed is left to the rule for its fault.
+    /// that failed is left to the rule for its fault (TCP001, TCP006).
     ///
     /// ## What looks like it
     /// A few percent of loss, which every network has; copies that the capture took twice; segments

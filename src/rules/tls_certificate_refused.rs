@@ -2,7 +2,8 @@
 
 use super::tls_revocation_unreachable::unasked;
 use super::{Case, Meta, Rule, failed_host};
-use crate::entra::{Fault, GuideCause, Side};
+use crate::entra::{Fault, GuideCause, Side, vendors};
+use crate::evidence::ExchangeId;
 use crate::finding::{Findings, Text};
 use crate::signin::{Errand, FailureKind, is_refused_unchecked};
 
@@ -36,8 +37,8 @@ rule! {
     ///
     /// ## What to do
     /// Open the address in the same browser and read the issuer. Inspection: exempt the host, or
-    /// install the root of the product on the client. Otherwise check the clock and the root
-    /// store.
+    /// install the root of the product on the client. Otherwise check the clock and the root store:
+    /// where the refused certificate is the service's own, it lacks `DigiCert Global Root G2`.
     ///
     /// ## References
     /// RFC 5280 section 6 (path validation); Microsoft notices on TLS certificate changes
@@ -64,9 +65,13 @@ impl Rule for TlsCertificateRefused {
             });
             let unchecked = unchecked && !servers.failed.is_empty() && !servers.answered;
             let own = kind == FailureKind::Fault(Fault::CertRevoked);
+            let untrusted = kind == FailureKind::Fault(Fault::CertUntrusted);
+            let genuine =
+                untrusted && !unchecked && one.exchanges.iter().any(|id| is_genuine(case, *id));
             let said = match (unchecked, own) {
                 // The right certificate, and an alert that gives no reason.
                 (true, false) => " showed a certificate that the client did not accept",
+                _ if genuine => " showed the service's own certificate, and the client refused it",
                 _ => words(kind),
             };
             let mut finding = failed_host(self.meta(), case, one, &Text::of(said));
@@ -81,10 +86,25 @@ impl Rule for TlsCertificateRefused {
                     .with_text(&unasked(&servers.failed));
                 finding.advice = Some(Text::of(UNASKED));
             }
+            if genuine {
+                finding.advice = Some(Text::of(ROOTS));
+            }
             out.push(finding);
         }
     }
 }
+
+/// Whether the certificate that was refused is one of the service's own, as far as its issuer tells.
+fn is_genuine(case: &Case<'_>, id: ExchangeId) -> bool {
+    let connection = case.evidence.exchange(id).and_then(|one| one.connection);
+    let connection = connection.and_then(|number| case.evidence.connection(number));
+    connection
+        .and_then(|one| one.tls.as_deref()?.certificate.as_ref())
+        .is_some_and(|certificate| vendors::is_expected_issuer(&certificate.issuer))
+}
+
+/// What to do where a client refuses the right certificate.
+const ROOTS: &str = "Bring the list of root certificates of the client up to date: the sign-in hosts need DigiCert Global Root G2; if it is there, check the clock and whether the program pins a certificate.";
 
 /// What to do where a client refuses what it cannot ask the status of.
 const UNASKED: &str = "Open TCP port 80 to the hosts that tell the status of certificates (endpoint sets 84 and 125), then look at the issuer of the certificate.";

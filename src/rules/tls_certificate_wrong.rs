@@ -26,7 +26,7 @@ rule! {
     /// ## What looks like it
     /// A capture whose own clock is wrong: there the client goes on, and the rule is silent about
     /// the time. A name that was only guessed from a lookup; a host that has nothing to do with
-    /// signing in; an untrusted issuer or an inspection (each has its own rule).
+    /// signing in; an untrusted issuer (TLS001) or an inspection (TLS002).
     ///
     /// ## What to do
     /// Look at the subject, the issuer and the dates in the cited frames: they mostly give away who

@@ -17,15 +17,14 @@ rule! {
     ///
     /// ## Evidence it needs
     /// An account of the handshake by the capture tool that names a reset or an end. A browser's
-    /// HAR does not tell in which phase a reset came; there the rule for cut connections speaks. It
-    /// is an error only where an attempt could not go on; a host that another one stood in for, or
-    /// a failure that the next try made good, is information. From packets: the reset or the end
-    /// itself. One whose TTL differs from that of the server's other packets was sent by something
-    /// on the way.
+    /// HAR does not tell in which phase a reset came; there TCP003 speaks. It is an error only
+    /// where an attempt could not go on; a host that another one stood in for, or a failure that
+    /// the next try made good, is information. From packets: the reset or the end itself. One whose
+    /// TTL differs from that of the server's other packets was sent by something on the way.
     ///
     /// ## What looks like it
     /// A server that refuses the client and closes without an alert; a reset after the handshake
-    /// (its own rule); an idle connection that was closed. A client that leaves by itself.
+    /// (TCP003); an idle connection that was closed. A client that leaves by itself.
     ///
     /// ## What to do
     /// Compare with another network, and with another host at the same address range: a cut that

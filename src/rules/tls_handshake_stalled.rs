@@ -23,8 +23,8 @@ rule! {
     ///
     /// ## What looks like it
     /// A connection that a browser opened in reserve and left; a capture that ends in the middle of
-    /// a handshake; a ClientHello that never arrived, a reset and an alert (each has its own
-    /// rule).
+    /// a handshake; a ClientHello that never arrived (TLS008), a reset (TLS007) and an alert
+    /// (TLS003).
     ///
     /// ## What to do
     /// On the same computer run `curl -v https://HOST/` and see at which message it waits. Compare

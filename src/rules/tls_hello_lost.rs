@@ -23,8 +23,8 @@ rule! {
     ///
     /// ## What looks like it
     /// A ClientHello in several segments that is answered; one lost segment that the repetition
-    /// made good; a filter that cuts the connection at this place, or a server that took the
-    /// message and kept silent (each has its own rule).
+    /// made good; a filter that cuts the connection at this place (TLS007), or a server that took
+    /// the message and kept silent (TLS009).
     ///
     /// ## What to do
     /// Try once with the post-quantum share switched off (in Chrome and Edge the policy

@@ -12,10 +12,10 @@ use crate::signin::FailureKind;
 
 rule! {
     /// ## What it finds
-    /// The certificate that came for a sign-in host was issued by neither `DigiCert` nor
-    /// Microsoft, so something on the way or on the computer decrypts the traffic. A known
-    /// product is named; a proxy of the organisation and an antivirus program on the computer are
-    /// told apart. Hosts that ask for a client certificate have a rule of their own.
+    /// The certificate that came for a sign-in host was issued by neither `DigiCert` nor Microsoft,
+    /// so something on the way or on the computer decrypts the traffic. A known product is named; a
+    /// proxy of the organisation and an antivirus program on the computer are told apart. Hosts
+    /// that ask for a client certificate are told by PRX008.
     ///
     /// ## Why it breaks sign-in
     /// Decryption that the client trusts does not by itself disturb a password or a push. It does
@@ -29,9 +29,9 @@ rule! {
     /// confidence. From packets: a certificate in clear, which TLS up to 1.2 has.
     ///
     /// ## What looks like it
-    /// The root of the capture tool itself, which has its own rule. A host of an identity
-    /// provider may have any public issuer, so there only known products count. Under TLS 1.3 a
-    /// packet capture does not show the certificate at all.
+    /// The root of the capture tool itself (CAP005). A host of an identity provider may have any
+    /// public issuer, so there only known products count. Under TLS 1.3 a packet capture does not
+    /// show the certificate at all.
     ///
     /// ## What to do
     /// Read the issuer with the user of the product. Exempt `login.microsoftonline.com`,

@@ -18,12 +18,11 @@ rule! {
     /// ## Evidence it needs
     /// An error that says so in terms. It is an error only where an attempt could not go on; a host
     /// that another one stood in for, or a failure that the next try made good, is information.
-    /// From packets: these bytes themselves. Where they name a product, the rule for block pages
-    /// speaks in its place.
+    /// From packets: these bytes themselves. Where they name a product, PRX004 speaks in its place.
     ///
     /// ## What looks like it
-    /// A handshake that breaks a rule of TLS (its own rule); a host whose port 443 serves plain
-    /// HTTP on purpose.
+    /// A handshake that breaks a rule of TLS (TLS003); a host whose port 443 serves plain HTTP on
+    /// purpose.
     ///
     /// ## What to do
     /// On the same computer run `curl -v http://HOST:443/`: the answer in plain text shows who

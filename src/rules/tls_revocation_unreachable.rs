@@ -25,7 +25,7 @@ rule! {
     /// could not be told (`certificate_revoked`, `certificate_unknown` about one of the service's
     /// own, the errors of browsers and Windows about the check), or waited in the handshake for
     /// seconds while the status was being asked for; else it is information. It never decides: the
-    /// refused certificate has a rule of its own, which names this as its reason.
+    /// refused certificate is told by TLS001, which names this as its reason.
     ///
     /// ## What looks like it
     /// One of these servers that fails while another one answers; a status out of the cache, or

@@ -23,7 +23,7 @@ rule! {
     ///
     /// ## What looks like it
     /// An inspecting proxy that is the old one of the two while the computer is modern; a handshake
-    /// that is cut (its own rule); the service's own word for it, AADSTS1002016 (its own rule).
+    /// that is cut (TLS007); the service's own word for it, AADSTS1002016 (STS005).
     ///
     /// ## What to do
     /// See in the capture whether other hosts work: if only this one fails, look at a device on the

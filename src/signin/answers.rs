@@ -118,6 +118,10 @@ pub(super) struct Page {
     pub description: Option<u32>,
     /// Whether token protection is behind a refusal.
     pub token_binding: bool,
+    /// Whether the page knows the device; `None` when it does not say.
+    pub knows_device: Option<bool>,
+    /// Whether the page lets the user go on without registering a method.
+    pub skippable: bool,
     /// Where a federated user is sent.
     pub federation: Option<String>,
     /// Addresses of the roots that the page takes its scripts from.
@@ -176,6 +180,13 @@ impl Page {
         page.title = map.get("iErrorTitle").and_then(number);
         page.description = map.get("iErrorDescription").and_then(number);
         page.token_binding = text("urlTokenBindingLearnMore").is_some();
+        let device = ["sDeviceId", "sDeviceState"];
+        page.knows_device = device
+            .iter()
+            .any(|key| map.get(*key).is_some_and(Value::is_string))
+            .then(|| device.iter().any(|key| text(key).is_some()));
+        let days = map.get("iRemainingDaysToSkipMfaRegistration").and_then(number);
+        page.skippable = text("urlSkipMfaRegistration").is_some() && days != Some(0);
         page.federation = map
             .get("oGetCredTypeResult")
             .and_then(|answer| answer.get("Credentials")?.get("FederationRedirectUrl")?.as_str())

@@ -21,7 +21,7 @@ use super::{
     AttemptId, Blockage, Carrier, Flow, Guid, GuideCause, MfaState, Outcome, Phase, SignIn,
     SignInAttempt, Step, StepKind, StepResult, StsError, Veil,
 };
-use crate::entra::{self, HostRole, Nature, ResultClass, hosts};
+use crate::entra::{self, HostRole, Nature, PolicyNumber, ResultClass, hosts};
 use crate::evidence::{
     Evidence, Exchange, ExchangeId, HostName, Identity, InputId, Scheme, Unseen,
 };
@@ -338,7 +338,7 @@ fn attempt(
     let code = judgement.deciding_code.and_then(entra::error);
     let value = judgement.result_value.as_deref().and_then(entra::result);
     let value = value.filter(|row| row.outcome.is_some() && judgement.mfa == MfaState::Failed);
-    let page = judgement.policy_page.and_then(entra::policy_description);
+    let page = judgement.policy_page.and_then(PolicyNumber::row);
     let mut supports: Vec<GuideCause> = Vec::new();
     let told = code
         .filter(|row| row.is_verified())

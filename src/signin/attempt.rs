@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::{ClockReading, Expected, Failure, GuideCause, MfaState, Outcome, Side, StepKind};
+use crate::entra::PolicyNumber;
 use crate::evidence::{EvidenceRef, ExchangeId, HostName, Identity, InputId, Unseen};
 use crate::time::Timestamp;
 
@@ -311,8 +312,8 @@ pub struct SignInAttempt {
     pub result_value: Option<String>,
     /// The code that decided, where one did.
     pub deciding_code: Option<u32>,
-    /// Number of the policy page's description (protocol 3.1a).
-    pub policy_page: Option<u32>,
+    /// The number on the policy page that tells the most.
+    pub policy_page: Option<PolicyNumber>,
     /// What had to follow the last MFA page, in order, and what of it the capture has.
     pub expected: Vec<Expected>,
     /// What it needed and did not get.

@@ -81,8 +81,9 @@ impl Walk<'_> {
         } else {
             Outcome::CompletedWithoutMfa
         };
-        if outcome == Outcome::CompletedWithoutMfa && self.flow == Flow::DeviceCode {
-            // The user signs in elsewhere, and what was asked there is not seen here.
+        let by_provider = |one: &Sighting| one.kind == StepKind::FederationReturn && one.answered;
+        if outcome == Outcome::CompletedWithoutMfa && self.members.iter().any(by_provider) {
+            // A provider that signs the user in may ask for a second factor of its own.
             self.mfa = MfaState::Unknown;
         }
         if outcome == Outcome::CompletedWithoutMfa && self.is_partly_dark(at, evidence) {
@@ -389,7 +390,7 @@ impl Walk<'_> {
         Judgement {
             outcome,
             side,
-            mfa: self.mfa,
+            mfa: self.mfa_seen(),
             blockage: None,
             decided_by: refs,
             result_value: self.result_value.clone(),
@@ -398,7 +399,17 @@ impl Walk<'_> {
             methods: self.methods.clone(),
             unseen: Vec::new(),
             doubts: self.doubts.clone(),
-            note: self.note,
+            note: self.note.filter(|_| outcome != Outcome::Undetermined),
+        }
+    }
+
+    /// How far MFA got. With a device code the user signs in elsewhere: what was asked there is not seen.
+    fn mfa_seen(&self) -> MfaState {
+        let elsewhere = self.flow == Flow::DeviceCode
+            && !self.members.iter().any(|one| one.kind == StepKind::Password && one.answered);
+        match self.mfa {
+            MfaState::NotAsked if elsewhere => MfaState::Unknown,
+            mfa => mfa,
         }
     }
 
@@ -430,8 +441,11 @@ impl Walk<'_> {
             if let Some(judgement) = self.left_while_polling(evidence, at) {
                 return judgement;
             }
-            let refused = self.members.get(at).and_then(|one| one.status).filter(|s| *s >= 400);
-            let unseen = refused.map_or(Unseen::BodiesMissing, |_| Unseen::NotShown);
+            // An answer that is there and does not say how it went is not one that was not saved.
+            let is_there = self.members.get(at).is_some_and(|one| {
+                one.body_unread || one.status.is_some_and(|status| status >= 400)
+            });
+            let unseen = if is_there { Unseen::NotShown } else { Unseen::BodiesMissing };
             return cannot(&self, unseen, at);
         }
         if let Some(unseen) = self.left_open(evidence) {

@@ -12,7 +12,9 @@ use std::time::Duration;
 use super::correlate::Group;
 use super::sighting::{Grant, Sighting};
 use super::{Blockage, Carrier, FailureKind, Flow, MfaState, Outcome, Side};
-use crate::entra::{self, HostRole, MethodShape, Nature, ResultClass, StepKind, hosts};
+use crate::entra::{
+    self, ErrorCategory, HostRole, MethodShape, Nature, PolicyNumber, ResultClass, StepKind, hosts,
+};
 use crate::evidence::{Evidence, EvidenceRef, HostName, Unseen};
 
 /// How long a page that polls does so, when it does not say.
@@ -28,12 +30,15 @@ pub(super) struct Judgement {
     pub decided_by: Vec<EvidenceRef>,
     pub result_value: Option<String>,
     pub deciding_code: Option<u32>,
-    pub policy_page: Option<u32>,
+    pub policy_page: Option<PolicyNumber>,
     pub methods: Vec<String>,
     pub unseen: Vec<Unseen>,
     pub doubts: Vec<&'static str>,
     pub note: Option<&'static str>,
 }
+
+/// A code with many uses; after a hand-off it says that the provider's token was not taken.
+const REFUSED_ASSERTION: u32 = 50_012;
 
 /// Failed requests remembered of one attempt.
 const OBSTACLES: usize = 256;
@@ -105,7 +110,7 @@ pub(super) struct Walk<'a> {
     pub(super) has_methods: Option<bool>,
     pub(super) window: Duration,
     pub(super) result_value: Option<String>,
-    pub(super) policy_page: Option<u32>,
+    pub(super) policy_page: Option<PolicyNumber>,
     pub(super) left: Option<usize>,
     pub(super) lost: bool,
     pub(super) note: Option<&'static str>,
@@ -410,11 +415,15 @@ impl Walk<'_> {
         self.script_runs = false;
         let kind = page.id.as_deref().and_then(entra::page).map(|row| row.step);
         let offers = page.methods.as_ref().is_some_and(|methods| !methods.is_empty());
-        if let Some(number) = page.description.or(page.title) {
+        if let Some(number) = PolicyNumber::of_page(page.title, page.description) {
             self.policy_page = Some(number);
         }
         if page.token_binding {
             self.note = Some("the page names token protection as the reason");
+        } else if page.knows_device == Some(false) && kind == Some(StepKind::PolicyPage) {
+            self.note = Some("the page knows no device, so no device claim reached the service");
+        } else if page.skippable && kind == Some(StepKind::Registration) {
+            self.note = Some("the page let the user skip the registration for now");
         }
         match kind {
             Some(StepKind::MfaPage) => self.mfa_page(index, one),
@@ -652,8 +661,8 @@ impl Walk<'_> {
                     }
                 } else if code == 70_016 {
                     return;
-                } else if row.outcome == Some(Outcome::OtherError) {
-                    (Outcome::OtherError, row.effective_side())
+                } else if let Some(outcome) = row.outcome {
+                    (outcome, row.effective_side())
                 } else {
                     // No session was found, without a word of MFA.
                     (Outcome::OtherError, Side::Application)
@@ -682,6 +691,9 @@ impl Walk<'_> {
             Nature::Failure => {
                 let (outcome, side) = if row.is_verified() {
                     (row.effective_outcome(), row.effective_side())
+                } else if self.is_policy_page(index, row.category) {
+                    // The page it stands on says what the number alone does not.
+                    (Outcome::BlockedByPolicy, Side::Policy)
                 } else {
                     (Outcome::OtherError, row.category.side())
                 };
@@ -695,9 +707,9 @@ impl Walk<'_> {
                     );
                     self.mfa = if lost { MfaState::Failed } else { MfaState::Passed };
                 }
-                if let Waiting::Elsewhere { .. } = self.waiting
-                    && row.mfa_related
-                {
+                let away = matches!(self.waiting, Waiting::Elsewhere { .. });
+                let side = if away && code == REFUSED_ASSERTION { Side::Application } else { side };
+                if away && (row.mfa_related || code == REFUSED_ASSERTION) {
                     // What the provider sent back was not taken.
                     self.mfa = MfaState::Failed;
                 }
@@ -706,6 +718,15 @@ impl Walk<'_> {
                 self.set(index, outcome, side, Some(code));
             }
         }
+    }
+
+    /// Whether a code of Conditional Access stands on the page that Conditional Access shows.
+    fn is_policy_page(&self, index: usize, category: ErrorCategory) -> bool {
+        category == ErrorCategory::ConditionalAccess
+            && self
+                .candidate
+                .as_ref()
+                .is_some_and(|known| known.at == index && known.outcome == Outcome::BlockedByPolicy)
     }
 
     fn elsewhere(&mut self, index: usize, one: &Sighting) {

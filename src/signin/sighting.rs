@@ -55,6 +55,8 @@ pub(super) struct Sighting {
     pub failure: Option<Failure>,
     /// Whether the response had a body that would tell more and is not here.
     pub body_missing: bool,
+    /// Whether that body is here, in a form that is not known: as of the flows of a customers' tenant.
+    pub body_unread: bool,
     pub correlation_ids: Vec<Guid>,
     pub request_id: Option<Guid>,
     /// Values of state that requests of one sign-in repeat, hashed.

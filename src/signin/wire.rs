@@ -110,6 +110,7 @@ fn blank(
         pending: matches!(exchange.response, Err(NoResponse::Pending | NoResponse::NotCaptured)),
         failure,
         body_missing: false,
+        body_unread: false,
         correlation_ids: Vec::new(),
         request_id: None,
         state: Vec::new(),
@@ -314,7 +315,10 @@ fn read_response(
     let final_status = response.status == 200 || response.status >= 400;
     if asked && at_service && final_status && sighting.sas.is_none() {
         // An answer that does not say what these calls always say tells as little as none.
-        sighting.body_missing |= sighting.page.is_none() && sighting.codes.is_empty();
+        let silent = sighting.page.is_none() && sighting.codes.is_empty();
+        sighting.body_unread = silent
+            && expose::body(&response.body).is_some_and(|body| body.trim_start().starts_with('{'));
+        sighting.body_missing |= silent;
     }
 }
 
@@ -697,6 +701,7 @@ fn describe(sighting: &mut Sighting) {
         Some(status) if sighting.body_missing => {
             words.push(format!("status {status} without a word of the service"));
         }
+        _ if sighting.body_unread => words.push("answered in a form that is not known".to_owned()),
         _ if sighting.body_missing => words.push("body not in the capture".to_owned()),
         _ => {}
     }

@@ -184,9 +184,10 @@ fn cause_of(
 
 /// Marks what is a consequence of a reason: each rule says which others follow from it.
 fn mask(findings: &mut [Finding], cause: Option<usize>) {
-    let reasons: Vec<(&'static RuleMeta, Option<usize>)> = findings
-        .iter()
-        .filter(|finding| finding.decisive)
+    // What follows from the cause is told to follow from it, and not from what decided beside it.
+    let first = cause.and_then(|number| findings.get(number)).into_iter();
+    let reasons: Vec<(&'static RuleMeta, Option<usize>)> = first
+        .chain(findings.iter().filter(|finding| finding.decisive))
         .map(|finding| (finding.meta, finding.attempt))
         .collect();
     for (number, finding) in findings.iter_mut().enumerate() {

@@ -15,7 +15,9 @@ use recipes::Recipe;
 use super::{CaptureKind, NextCapture};
 use crate::evidence::{DiagnosticCode, Evidence, Unseen, Vantage};
 use crate::finding::{Confidence, Text};
-use crate::signin::{Browser, Client, Outcome, Side, SignIn, SignInAttempt, System, client};
+use crate::signin::{
+    Browser, Client, DisagreementKind, Outcome, Side, SignIn, SignInAttempt, System, client,
+};
 
 /// The capture that is wanted beside a verdict: always where it cannot tell, and where the network
 /// is held responsible without proof.
@@ -29,6 +31,9 @@ pub(super) fn wanted(
         Side::CannotTell => Some(next_capture(evidence, signin, Some(attempt))),
         Side::Network if confidence < Confidence::High => {
             let client = client(evidence, Some(attempt));
+            if is_contradicted(signin) {
+                return Some(at_once(&client, evidence));
+            }
             let is_there = evidence.inputs.iter().any(|input| input.format.is_packets());
             let (kind, missing) = if is_there {
                 (CaptureKind::Browser, "what the browser itself says of the failure")
@@ -56,6 +61,9 @@ pub(super) fn next_capture(
     let client = client(evidence, attempt);
     let encrypted = || unfit_keys(evidence, signin).map_or(ENCRYPTED, |(_, missing)| missing);
     let usual = if client.is_program { CaptureKind::Program } else { CaptureKind::Browser };
+    if is_contradicted(signin) {
+        return at_once(&client, evidence);
+    }
     let (kind, missing) = if closed && evidence.exchanges.is_empty() {
         (CaptureKind::Password, "the password of the archive")
     } else {
@@ -109,6 +117,30 @@ const NOT_IN_PACKETS: &str =
 const REMINDER: &str = "The recording can hold passwords and session cookies. Please send it only the \
                         way we agreed on, never in a plain mail, and sign out and change the password \
                         afterwards if one was typed.";
+
+/// What is missing where a trace and packets say different things of one host.
+const AT_ONCE: &str = "one sign-in that the browser and the packets show at the same time: the \
+                       inputs given contradict each other";
+
+/// What is done before the other steps then.
+const ONE_COMPUTER: &str = "Take everything on the device on which the sign-in fails, in one go: the \
+                            packets and the HAR have to show the same sign-in. Note which VPN, proxy \
+                            or security program runs on it.";
+
+/// Whether packets and requests of one moment say different things of a host.
+fn is_contradicted(signin: &SignIn) -> bool {
+    signin.disagreements.iter().any(|one| {
+        let kinds = [DisagreementKind::AnsweredAndUnreachable, DisagreementKind::FailedAndReached];
+        kinds.contains(&one.kind) && !one.is_explained
+    })
+}
+
+/// Packets and the browser's own record, both anew: one of the two alone would not tell which is right.
+fn at_once(client: &Client, evidence: &Evidence) -> NextCapture {
+    let mut wanted = from(CaptureKind::Packets, AT_ONCE, client, evidence);
+    wanted.steps.insert(0, ONE_COMPUTER);
+    wanted
+}
 
 fn ended(attempt: Option<&SignInAttempt>) -> &'static str {
     match attempt.map(|attempt| attempt.outcome) {

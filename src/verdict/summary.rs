@@ -133,12 +133,7 @@ pub(super) fn summary(
         Outcome::MfaCompleted => {
             Text::of("MFA was asked for and passed; AADSTS50074 was a normal step here.")
         }
-        Outcome::CompletedWithoutMfa if attempt.mfa == MfaState::Unknown => {
-            Text::of("The sign-in was completed; whether MFA was asked for is not in the capture.")
-        }
-        Outcome::CompletedWithoutMfa => {
-            Text::of("The sign-in was completed and MFA was never asked for.")
-        }
+        Outcome::CompletedWithoutMfa => Text::of(without_challenge(attempt)),
         Outcome::MfaPreventedByNetwork | Outcome::SignInPreventedByNetwork => {
             network(attempt, cause, confidence)
         }
@@ -225,6 +220,20 @@ pub(super) fn summary(
             }
         }
         Outcome::Undetermined | Outcome::Unreadable | Outcome::NoSignIn => undetermined(attempt),
+    }
+}
+
+/// What is said of a sign-in that went through and was not seen to be asked for MFA.
+fn without_challenge(attempt: &SignInAttempt) -> &'static str {
+    let by_provider = attempt.steps.iter().any(|step| step.kind == StepKind::FederationReturn);
+    match (attempt.mfa, by_provider) {
+        (MfaState::Unknown, true) => {
+            "The sign-in was completed and the service asked for no MFA; whether the identity provider did is not known."
+        }
+        (MfaState::Unknown, false) => {
+            "The sign-in was completed; whether MFA was asked for is not in the capture."
+        }
+        _ => "The sign-in was completed and MFA was never asked for.",
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod leaks;
 pub(crate) mod memory;
 pub(crate) mod random;
 pub(crate) mod sealed;
+pub(crate) mod signin;
 pub(crate) mod traffic;
 pub(crate) mod tshark;
 

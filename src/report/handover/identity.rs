@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::entra::{error, method, policy_description, result};
+use crate::entra::{error, method, result};
 use crate::evidence::EvidenceRef;
 use crate::finding::{Refs, Text};
 use crate::report::json::captured;
@@ -158,7 +158,7 @@ impl IdentityHandover {
                 .collect(),
             policy_page: attempt.policy_page.map(|number| Named {
                 value: number.to_string(),
-                meaning: policy_description(number).map(|row| row.reading),
+                meaning: number.row().map(|row| row.reading),
             }),
             user: attempt.user.as_ref().map(|user| user.shown(report.redaction)),
             tenant: attempt.tenant.as_ref().map(clean),

@@ -302,7 +302,7 @@ fn identity_block(
     }
     if let Some(policy) = &identity.policy_page {
         let reading = policy.meaning.map(|text| format!(": {text}")).unwrap_or_default();
-        value(page, "Policy page", &format!("text number {}{reading}", policy.value));
+        value(page, "Policy page", &format!("{}{reading}", policy.value));
     }
     for (label, text) in [
         ("User", &identity.user),
