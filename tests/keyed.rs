@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use support::archive::{gzip, zip};
+use support::archive::{gzip, tar, zip};
 use support::tshark::{Request, of_tshark};
 
 /// A session: its packets, and its HAR.
@@ -345,30 +345,93 @@ fn a_packet_capture_may_be_given_for_its_keys() {
     assert!(array(&told["evidence"], "exchanges").is_empty(), "they are not those of the capture");
 }
 
-#[test]
-fn keys_behind_the_packets_on_standard_input_open_an_archive() {
-    let capture = folder().join("push-denied-tls13-h1.pcap");
-    let members = [
-        ("a.pcap".to_owned(), std::fs::read(&capture).unwrap()),
-        ("b.txt".to_owned(), std::fs::read(beside(&capture).unwrap()).unwrap()),
-    ];
+/// What is told of bytes that come on standard input.
+fn piped(bytes: &[u8], more: &[&str]) -> Value {
     let packed = tempfile::NamedTempFile::new().unwrap();
-    let piped = |bytes: Vec<u8>| {
-        std::fs::write(packed.path(), bytes).unwrap();
-        run(&["--format", "json", "-"], Stdio::from(std::fs::File::open(packed.path()).unwrap()))
-    };
-    let told = piped(zip(&members, ""));
-    assert!(verdict(&told).starts_with("mfa_denied user"), "{}", verdict(&told));
-    assert!(array(&told, "diagnostics").is_empty(), "{}", told["diagnostics"]);
-    assert_eq!(array(&told, "inputs").len(), 2);
-    assert!(array(&told, "inputs").iter().all(|input| input["container_sha256"].is_string()));
+    std::fs::write(packed.path(), bytes).unwrap();
+    let stdin = Stdio::from(std::fs::File::open(packed.path()).unwrap());
+    run(&[&["--format", "json"], more, &["-"]].concat(), stdin)
+}
 
-    // In a gzip it is not held as a whole where it can be read again.
-    let told = piped(gzip(&zip(&members, "")));
+/// A pcapng with its blocks of secrets behind all others.
+fn secrets_last(pcapng: &[u8]) -> Vec<u8> {
+    let (mut rest, mut last, mut out) = (pcapng, Vec::new(), Vec::new());
+    while let [kind, _, _, _, a, b, c, d, ..] = *rest {
+        let length = usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap();
+        let (block, behind) = rest.split_at(length);
+        rest = behind;
+        let out = if kind == 0x0a && block[1] == 0 { &mut last } else { &mut out };
+        out.extend_from_slice(block);
+    }
+    assert!(!last.is_empty());
+    [out, last].concat()
+}
+
+#[test]
+fn keys_behind_the_packets_on_standard_input_open_them() {
+    let capture = folder().join("push-denied-tls13-h1.pcap");
+    let packets = std::fs::read(&capture).unwrap();
+    let keys = std::fs::read(beside(&capture).unwrap()).unwrap();
+    let members = [("a.pcap".to_owned(), packets), ("b.txt".to_owned(), keys)];
+    let pcapng = secrets_last(&std::fs::read(folder().join("ropc-tls13-h2.pcapng")).unwrap());
+    let forms = [
+        ("zip", "mfa_denied user", 2, zip(&members, "")),
+        ("zip in gzip", "mfa_denied user", 2, gzip(&zip(&members, ""))),
+        ("tar", "mfa_denied user", 2, tar(&members)),
+        ("tar in gzip", "mfa_denied user", 2, gzip(&tar(&members))),
+        ("pcapng", "interaction_required application", 1, pcapng.clone()),
+        ("pcapng in gzip", "interaction_required application", 1, gzip(&pcapng)),
+    ];
+    for (form, outcome, inputs, bytes) in forms {
+        let told = piped(&bytes, &[]);
+        assert!(verdict(&told).starts_with(outcome), "{form}: {}", verdict(&told));
+        assert!(array(&told, "diagnostics").is_empty(), "{form}: {}", told["diagnostics"]);
+        assert_eq!(array(&told, "inputs").len(), inputs, "{form}");
+        // The same as of a file.
+        let path = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(path.path(), &bytes).unwrap();
+        let name = path.path().to_string_lossy().into_owned();
+        let of_file = run(&["--format", "json", &name], Stdio::null()).to_string();
+        assert_eq!(told.to_string(), of_file.replace(&name, "standard input"), "{form}");
+    }
+}
+
+#[test]
+fn keys_behind_what_cannot_be_kept_are_told_of() {
+    let capture = folder().join("push-denied-tls13-h1.pcap");
+    let member = |name: &str, bytes: Vec<u8>| (name.to_owned(), bytes);
+    let packets = member("a.pcap", std::fs::read(&capture).unwrap());
+    let keys = member("c.txt", std::fs::read(beside(&capture).unwrap()).unwrap());
+    let most = usize::try_from(mfatrace::limits::KEPT).unwrap();
+    let members = [packets, member("b.bin", vec![0; most]), keys];
+    let told = piped(&tar(&members), &["--no-hash"]);
     let [late] = array(&told, "diagnostics") else { panic!("{}", told["diagnostics"]) };
     assert_eq!((text(late, "code"), late["lost"].as_u64()), ("key-log", secrets(&capture)));
-    assert!(text(late, "text").contains("save it to a file"), "{late}");
+    assert!(text(late, "text").contains("give the file by its path"), "{late}");
     assert_eq!(verdict(&told), "unreadable cannot_tell -");
+    // Packed, it is short.
+    let told = piped(&gzip(&tar(&members)), &["--no-hash"]);
+    assert!(verdict(&told).starts_with("mfa_denied user"), "{}", verdict(&told));
+    assert!(array(&told, "diagnostics").is_empty(), "{}", told["diagnostics"]);
+}
+
+/// A pipe that has a name is read twice without being opened twice, which would wait for ever.
+#[cfg(unix)]
+#[test]
+fn keys_behind_the_packets_in_a_named_pipe_open_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    if !Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()) {
+        return;
+    }
+    let pcapng = self::folder().join("ropc-tls13-h2.pcapng");
+    let pcapng = secrets_last(&std::fs::read(pcapng).unwrap());
+    let other = pipe.clone();
+    let writer = std::thread::spawn(move || std::fs::write(other, pcapng).unwrap());
+    let told = run(&["--format", "json", pipe.to_str().unwrap()], Stdio::null());
+    writer.join().unwrap();
+    assert_eq!(verdict(&told), "interaction_required application -");
+    assert!(array(&told, "diagnostics").is_empty(), "{}", told["diagnostics"]);
 }
 
 /// Secrets in the key log beside a capture that open something.
