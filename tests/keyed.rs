@@ -458,6 +458,102 @@ fn keys_that_do_not_fit_are_told_of() {
     assert!(late.contains("in use before it began") && late.contains("it has to run before the"));
 }
 
+/// A capture without the frames whose numbers, from 1, are not wanted.
+fn with_frames(capture: &[u8], wants: impl Fn(usize) -> bool) -> Vec<u8> {
+    let u32_at = |bytes: &[u8], at: usize| {
+        let four = bytes[at..at + 4].try_into().unwrap();
+        usize::try_from(u32::from_le_bytes(four)).unwrap()
+    };
+    let is_pcapng = capture.starts_with(&[0x0a, 0x0d]);
+    let (mut out, mut rest) =
+        if is_pcapng { (Vec::new(), capture) } else { (capture[..24].to_vec(), &capture[24..]) };
+    let mut number = 0;
+    while !rest.is_empty() {
+        let length = if is_pcapng { u32_at(rest, 4) } else { 16 + u32_at(rest, 8) };
+        let (block, behind) = rest.split_at(length);
+        rest = behind;
+        let is_frame = !is_pcapng || u32_at(block, 0) == 6;
+        number += usize::from(is_frame);
+        if !is_frame || wants(number) {
+            out.extend_from_slice(block);
+        }
+    }
+    out
+}
+
+/// A pcap whose frames are cut.
+fn cut_frames(pcap: &[u8], most: usize) -> Vec<u8> {
+    let (mut out, mut rest) = (pcap[..24].to_vec(), &pcap[24..]);
+    while !rest.is_empty() {
+        let length = u32::from_le_bytes(rest[8..12].try_into().unwrap());
+        let (head, behind) = rest.split_at(16);
+        let (frame, behind) = behind.split_at(usize::try_from(length).unwrap());
+        rest = behind;
+        let frame = &frame[..frame.len().min(most)];
+        out.extend_from_slice(&head[..8]);
+        out.extend_from_slice(&u32::try_from(frame.len()).unwrap().to_le_bytes());
+        out.extend_from_slice(&head[12..]);
+        out.extend_from_slice(frame);
+    }
+    out
+}
+
+/// What a capture lacks the network is not blamed for, and no request gets the answer of another one.
+#[test]
+fn frames_that_a_capture_lacks_are_no_fault_of_the_network() {
+    let (mut tried, mut wrong) = (0, Vec::new());
+    let folder = tempfile::tempdir().unwrap();
+    for session in sessions() {
+        let known = |lack: &Lack| lack.session == session.name;
+        let is_zip = session.packets.extension().is_some_and(|ending| ending == "zip");
+        if is_zip || LACKS.iter().any(known) {
+            continue;
+        }
+        let whole = told(&session.packets);
+        if text(&whole["verdict"], "side") == "network" {
+            continue;
+        }
+        let bytes = std::fs::read(&session.packets).unwrap();
+        let count = whole["inputs"].as_array().unwrap().iter();
+        let count = count.filter_map(|input| input["counts"]["records"].as_u64()).max();
+        let count = usize::try_from(count.unwrap()).unwrap();
+        let mut fewer: Vec<(String, Vec<u8>)> = vec![
+            ("each 41st missing".to_owned(), with_frames(&bytes, |n| n % 41 != 13)),
+            ("each 13th missing".to_owned(), with_frames(&bytes, |n| n % 13 != 5)),
+        ];
+        for part in 2..7 {
+            let from = count * part / 8;
+            let hole = with_frames(&bytes, |n| !(from..from + 6).contains(&n));
+            fewer.push((format!("hole at {from}"), hole));
+        }
+        if !bytes.starts_with(&[0x0a, 0x0d]) {
+            fewer.extend(
+                [900, 400].map(|most| (format!("cut to {most}"), cut_frames(&bytes, most))),
+            );
+        }
+        let all = exchanges(&whole);
+        for (what, bytes) in fewer {
+            let path = folder.path().join("capture");
+            std::fs::write(&path, bytes).unwrap();
+            let keys = beside(&session.packets);
+            let lacking: Value =
+                serde_json::from_str(&output(&path, keys.as_deref(), "json")).unwrap();
+            tried += 1;
+            let name = format!("{}, {what}", session.name);
+            if text(&lacking["verdict"], "side") == "network" {
+                wrong.push(format!("{name}: {}", verdict(&lacking)));
+            }
+            for (key, got) in exchanges(&lacking) {
+                if got > all.get(&key).copied().unwrap_or(0) {
+                    wrong.push(format!("{name}: {key:?} was not said"));
+                }
+            }
+        }
+    }
+    assert!(tried > 200, "{tried}");
+    assert!(wrong.is_empty(), "{} of {tried}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
 #[test]
 fn packets_give_the_exchanges_of_the_har() {
     let (mut all, mut agree, mut wrong) = (0, 0, Vec::new());
