@@ -287,7 +287,7 @@ fn lacks(connection: &Connection) -> bool {
 }
 
 /// Whether a capture is known to lack packets that were on the line.
-fn is_lossy(coverage: &InputCoverage) -> bool {
+pub(super) fn is_lossy(coverage: &InputCoverage) -> bool {
     coverage.wire.as_ref().is_some_and(|wire| wire.dropped > 0 || wire.missing > 0)
 }
 
