@@ -7,6 +7,7 @@ mod feeds;
 mod known;
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -20,7 +21,7 @@ pub use crate::entra::HostRole;
 use crate::entra::hosts;
 use crate::evidence::{Diagnostic, DiagnosticCode, Evidence, EvidenceBuilder, Input};
 use crate::finding::{Finding, RuleMeta};
-use crate::limits::Limits;
+use crate::limits::{self, Limits};
 use crate::rules;
 use crate::signin::{self, SignIn};
 pub use crate::verdict::Selection;
@@ -88,76 +89,111 @@ pub fn analyze(inputs: &[CaseInput], options: &AnalyzeOptions<'_>) -> Analysis {
         keys: &keys,
         cancel: options.cancel,
     };
-    let kept = Kept::default();
-    let standard = Source::stdin().keeping(&kept);
-    let (mut builder, is_once) = read_all(inputs, standard, &read, options);
+    let mut streams = Streams::default();
+    let mut builder = read_all(inputs, &mut streams, &read, options);
     let late = keys.take_late();
     // Keys that stand behind the packets that they open do so when those are read once more.
     if late > 0 && !read.is_cancelled() {
-        // An archive on standard input was held in memory, and is still there.
-        let is_given = inputs.contains(&CaseInput::Standard);
-        let standard = if is_given { kept.source() } else { Some(Source::bytes(Vec::new())) };
-        if let Some(standard) = standard.filter(|_| !is_once) {
-            (builder, _) = read_all(inputs, standard, &read, options);
+        if streams.rewind() {
+            // What was read first makes room for what is read now.
+            drop(builder);
+            builder = read_all(inputs, &mut streams, &read, options);
         } else {
             builder.add_diagnostic(too_late(late));
         }
     }
-    drop(kept);
+    drop(streams);
     conclude(builder.finish(), &options.selection)
 }
 
 /// Says that keys came too late, in what cannot be read twice.
 fn too_late(late: u64) -> Diagnostic {
     let text = format!(
-        "{late} secrets came behind the packets that they may open, and what comes through standard \
-         input or a pipe cannot be read twice: connections that began before them stay encrypted; \
-         save it to a file and give the file, or give the keys with --keylog"
+        "{late} secrets came behind the packets that they may open, and of what comes through \
+         standard input or a pipe no more than {} MiB can be read twice: connections that began \
+         before them stay encrypted; save it to a file and give the file by its path, or give the \
+         keys with --keylog",
+        limits::KEPT / limits::MIB
     );
     let (code, lost) = (DiagnosticCode::KeyLog, Some(late));
     Diagnostic { code, input: None, offset: None, lost, text }
 }
 
-/// Reads all inputs: those with keys first. It tells too whether one is a pipe that has a name.
+/// What is given that cannot be opened twice: standard input, and pipes that have a name.
+#[derive(Default)]
+struct Streams {
+    /// Which of the inputs are streams, in the order in which they are opened, and what was kept of each.
+    kept: Vec<Option<Kept>>,
+    room: Kept,
+    /// The next input, where all are opened once more.
+    again: Option<usize>,
+}
+
+impl Streams {
+    /// Opens the next input, or what was kept of it.
+    fn open(&mut self, open: impl FnOnce() -> io::Result<Source>) -> io::Result<Source> {
+        if let Some(next) = &mut self.again {
+            let kept = self.kept.get(*next).cloned().flatten();
+            *next = next.saturating_add(1);
+            return kept.map_or_else(open, |kept| Ok(kept.source()));
+        }
+        let source = open();
+        let is_once = source.as_ref().is_ok_and(Source::is_once);
+        let kept = is_once.then(|| self.room.another());
+        self.kept.push(kept.clone());
+        Ok(match kept {
+            Some(kept) => source?.keeping(&kept),
+            None => source?,
+        })
+    }
+
+    /// Makes ready for opening all inputs once more; `false` when one would not come as it did.
+    fn rewind(&mut self) -> bool {
+        let is_ready = self.kept.iter().flatten().all(Kept::is_whole);
+        self.again = is_ready.then_some(0);
+        is_ready
+    }
+}
+
+/// Reads all inputs: those with keys first.
 fn read_all(
     inputs: &[CaseInput],
-    standard: Source,
+    streams: &mut Streams,
     read: &ReadOptions<'_>,
     options: &AnalyzeOptions<'_>,
-) -> (EvidenceBuilder, bool) {
+) -> EvidenceBuilder {
     let mut builder = EvidenceBuilder::new();
-    let mut is_once = false;
-    let mut standard = Some(standard);
+    let mut is_taken = false;
     for path in options.key_logs {
-        if let Some((name, source)) = file(path, &mut builder) {
-            is_once |= source.is_once();
+        if let Some((name, source)) = file(path, streams, &mut builder) {
             capture::open_keys(&name, source, read, &mut builder);
         }
     }
     for input in inputs {
         let given = match input {
-            CaseInput::File(path) => {
-                let given = file(path, &mut builder);
-                is_once |= given.as_ref().is_some_and(|(_, source)| source.is_once());
-                given
-            }
-            // It is at its end when it is given twice.
+            CaseInput::File(path) => file(path, streams, &mut builder),
             CaseInput::Standard => {
-                let source = standard.take().unwrap_or_else(|| Source::bytes(Vec::new()));
-                Some(("standard input".to_owned(), source))
+                // It is at its end when it is given twice.
+                let at_end = std::mem::replace(&mut is_taken, true);
+                let open = || Ok(if at_end { Source::bytes(Vec::new()) } else { Source::stdin() });
+                streams.open(open).ok().map(|source| ("standard input".to_owned(), source))
             }
         };
         if let Some((name, source)) = given {
             capture::open(&name, source, read, options.hash, &mut builder);
         }
     }
-    (builder, is_once)
+    builder
 }
 
 /// Opens a file; that it cannot be opened is noted.
-fn file(path: &Path, builder: &mut EvidenceBuilder) -> Option<(String, Source)> {
+fn file(
+    path: &Path,
+    streams: &mut Streams,
+    builder: &mut EvidenceBuilder,
+) -> Option<(String, Source)> {
     let name = path.to_string_lossy().into_owned();
-    match Source::file(path) {
+    match streams.open(|| Source::file(path)) {
         Ok(source) => Some((name, source)),
         Err(error) => {
             let id = builder.add_input(Input::named(&name));

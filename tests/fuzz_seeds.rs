@@ -225,6 +225,20 @@ fn protocols_hold() {
     run(|kind| kind != Seeds::Files);
 }
 
+/// What a fuzzer found, by entry.
+const FOUND: &[(&str, &[u8])] = &[
+    // UTF-16 that ends within a character.
+    ("har", b"\xdc\x00\x20\x00\x3a\x00\x00\x00\xa6"),
+];
+
+#[test]
+fn what_was_found_holds() {
+    for (name, bytes) in FOUND {
+        let entry = ENTRIES.iter().find(|entry| entry.name == *name).unwrap();
+        (entry.run)(bytes);
+    }
+}
+
 #[test]
 fn every_entry_is_here() {
     let names: Vec<&str> = ENTRIES.iter().map(|entry| entry.name).collect();

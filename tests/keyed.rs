@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use support::archive::{gzip, zip};
+use support::archive::{gzip, tar, zip};
 use support::tshark::{Request, of_tshark};
 
 /// A session: its packets, and its HAR.
@@ -345,30 +345,93 @@ fn a_packet_capture_may_be_given_for_its_keys() {
     assert!(array(&told["evidence"], "exchanges").is_empty(), "they are not those of the capture");
 }
 
-#[test]
-fn keys_behind_the_packets_on_standard_input_open_an_archive() {
-    let capture = folder().join("push-denied-tls13-h1.pcap");
-    let members = [
-        ("a.pcap".to_owned(), std::fs::read(&capture).unwrap()),
-        ("b.txt".to_owned(), std::fs::read(beside(&capture).unwrap()).unwrap()),
-    ];
+/// What is told of bytes that come on standard input.
+fn piped(bytes: &[u8], more: &[&str]) -> Value {
     let packed = tempfile::NamedTempFile::new().unwrap();
-    let piped = |bytes: Vec<u8>| {
-        std::fs::write(packed.path(), bytes).unwrap();
-        run(&["--format", "json", "-"], Stdio::from(std::fs::File::open(packed.path()).unwrap()))
-    };
-    let told = piped(zip(&members, ""));
-    assert!(verdict(&told).starts_with("mfa_denied user"), "{}", verdict(&told));
-    assert!(array(&told, "diagnostics").is_empty(), "{}", told["diagnostics"]);
-    assert_eq!(array(&told, "inputs").len(), 2);
-    assert!(array(&told, "inputs").iter().all(|input| input["container_sha256"].is_string()));
+    std::fs::write(packed.path(), bytes).unwrap();
+    let stdin = Stdio::from(std::fs::File::open(packed.path()).unwrap());
+    run(&[&["--format", "json"], more, &["-"]].concat(), stdin)
+}
 
-    // In a gzip it is not held as a whole where it can be read again.
-    let told = piped(gzip(&zip(&members, "")));
+/// A pcapng with its blocks of secrets behind all others.
+fn secrets_last(pcapng: &[u8]) -> Vec<u8> {
+    let (mut rest, mut last, mut out) = (pcapng, Vec::new(), Vec::new());
+    while let [kind, _, _, _, a, b, c, d, ..] = *rest {
+        let length = usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap();
+        let (block, behind) = rest.split_at(length);
+        rest = behind;
+        let out = if kind == 0x0a && block[1] == 0 { &mut last } else { &mut out };
+        out.extend_from_slice(block);
+    }
+    assert!(!last.is_empty());
+    [out, last].concat()
+}
+
+#[test]
+fn keys_behind_the_packets_on_standard_input_open_them() {
+    let capture = folder().join("push-denied-tls13-h1.pcap");
+    let packets = std::fs::read(&capture).unwrap();
+    let keys = std::fs::read(beside(&capture).unwrap()).unwrap();
+    let members = [("a.pcap".to_owned(), packets), ("b.txt".to_owned(), keys)];
+    let pcapng = secrets_last(&std::fs::read(folder().join("ropc-tls13-h2.pcapng")).unwrap());
+    let forms = [
+        ("zip", "mfa_denied user", 2, zip(&members, "")),
+        ("zip in gzip", "mfa_denied user", 2, gzip(&zip(&members, ""))),
+        ("tar", "mfa_denied user", 2, tar(&members)),
+        ("tar in gzip", "mfa_denied user", 2, gzip(&tar(&members))),
+        ("pcapng", "interaction_required application", 1, pcapng.clone()),
+        ("pcapng in gzip", "interaction_required application", 1, gzip(&pcapng)),
+    ];
+    for (form, outcome, inputs, bytes) in forms {
+        let told = piped(&bytes, &[]);
+        assert!(verdict(&told).starts_with(outcome), "{form}: {}", verdict(&told));
+        assert!(array(&told, "diagnostics").is_empty(), "{form}: {}", told["diagnostics"]);
+        assert_eq!(array(&told, "inputs").len(), inputs, "{form}");
+        // The same as of a file.
+        let path = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(path.path(), &bytes).unwrap();
+        let name = path.path().to_string_lossy().into_owned();
+        let of_file = run(&["--format", "json", &name], Stdio::null()).to_string();
+        assert_eq!(told.to_string(), of_file.replace(&name, "standard input"), "{form}");
+    }
+}
+
+#[test]
+fn keys_behind_what_cannot_be_kept_are_told_of() {
+    let capture = folder().join("push-denied-tls13-h1.pcap");
+    let member = |name: &str, bytes: Vec<u8>| (name.to_owned(), bytes);
+    let packets = member("a.pcap", std::fs::read(&capture).unwrap());
+    let keys = member("c.txt", std::fs::read(beside(&capture).unwrap()).unwrap());
+    let most = usize::try_from(mfatrace::limits::KEPT).unwrap();
+    let members = [packets, member("b.bin", vec![0; most]), keys];
+    let told = piped(&tar(&members), &["--no-hash"]);
     let [late] = array(&told, "diagnostics") else { panic!("{}", told["diagnostics"]) };
     assert_eq!((text(late, "code"), late["lost"].as_u64()), ("key-log", secrets(&capture)));
-    assert!(text(late, "text").contains("save it to a file"), "{late}");
+    assert!(text(late, "text").contains("give the file by its path"), "{late}");
     assert_eq!(verdict(&told), "unreadable cannot_tell -");
+    // Packed, it is short.
+    let told = piped(&gzip(&tar(&members)), &["--no-hash"]);
+    assert!(verdict(&told).starts_with("mfa_denied user"), "{}", verdict(&told));
+    assert!(array(&told, "diagnostics").is_empty(), "{}", told["diagnostics"]);
+}
+
+/// A pipe that has a name is read twice without being opened twice, which would wait for ever.
+#[cfg(unix)]
+#[test]
+fn keys_behind_the_packets_in_a_named_pipe_open_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("pipe");
+    if !Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()) {
+        return;
+    }
+    let pcapng = self::folder().join("ropc-tls13-h2.pcapng");
+    let pcapng = secrets_last(&std::fs::read(pcapng).unwrap());
+    let other = pipe.clone();
+    let writer = std::thread::spawn(move || std::fs::write(other, pcapng).unwrap());
+    let told = run(&["--format", "json", pipe.to_str().unwrap()], Stdio::null());
+    writer.join().unwrap();
+    assert_eq!(verdict(&told), "interaction_required application -");
+    assert!(array(&told, "diagnostics").is_empty(), "{}", told["diagnostics"]);
 }
 
 /// Secrets in the key log beside a capture that open something.
@@ -393,6 +456,102 @@ fn keys_that_do_not_fit_are_told_of() {
     let late = output(&folder().join("starts-at-polls-tls13-h1.pcapng"), None, "text");
     let late = late.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(late.contains("in use before it began") && late.contains("it has to run before the"));
+}
+
+/// A capture without the frames whose numbers, from 1, are not wanted.
+fn with_frames(capture: &[u8], wants: impl Fn(usize) -> bool) -> Vec<u8> {
+    let u32_at = |bytes: &[u8], at: usize| {
+        let four = bytes[at..at + 4].try_into().unwrap();
+        usize::try_from(u32::from_le_bytes(four)).unwrap()
+    };
+    let is_pcapng = capture.starts_with(&[0x0a, 0x0d]);
+    let (mut out, mut rest) =
+        if is_pcapng { (Vec::new(), capture) } else { (capture[..24].to_vec(), &capture[24..]) };
+    let mut number = 0;
+    while !rest.is_empty() {
+        let length = if is_pcapng { u32_at(rest, 4) } else { 16 + u32_at(rest, 8) };
+        let (block, behind) = rest.split_at(length);
+        rest = behind;
+        let is_frame = !is_pcapng || u32_at(block, 0) == 6;
+        number += usize::from(is_frame);
+        if !is_frame || wants(number) {
+            out.extend_from_slice(block);
+        }
+    }
+    out
+}
+
+/// A pcap whose frames are cut.
+fn cut_frames(pcap: &[u8], most: usize) -> Vec<u8> {
+    let (mut out, mut rest) = (pcap[..24].to_vec(), &pcap[24..]);
+    while !rest.is_empty() {
+        let length = u32::from_le_bytes(rest[8..12].try_into().unwrap());
+        let (head, behind) = rest.split_at(16);
+        let (frame, behind) = behind.split_at(usize::try_from(length).unwrap());
+        rest = behind;
+        let frame = &frame[..frame.len().min(most)];
+        out.extend_from_slice(&head[..8]);
+        out.extend_from_slice(&u32::try_from(frame.len()).unwrap().to_le_bytes());
+        out.extend_from_slice(&head[12..]);
+        out.extend_from_slice(frame);
+    }
+    out
+}
+
+/// What a capture lacks the network is not blamed for, and no request gets the answer of another one.
+#[test]
+fn frames_that_a_capture_lacks_are_no_fault_of_the_network() {
+    let (mut tried, mut wrong) = (0, Vec::new());
+    let folder = tempfile::tempdir().unwrap();
+    for session in sessions() {
+        let known = |lack: &Lack| lack.session == session.name;
+        let is_zip = session.packets.extension().is_some_and(|ending| ending == "zip");
+        if is_zip || LACKS.iter().any(known) {
+            continue;
+        }
+        let whole = told(&session.packets);
+        if text(&whole["verdict"], "side") == "network" {
+            continue;
+        }
+        let bytes = std::fs::read(&session.packets).unwrap();
+        let count = whole["inputs"].as_array().unwrap().iter();
+        let count = count.filter_map(|input| input["counts"]["records"].as_u64()).max();
+        let count = usize::try_from(count.unwrap()).unwrap();
+        let mut fewer: Vec<(String, Vec<u8>)> = vec![
+            ("each 41st missing".to_owned(), with_frames(&bytes, |n| n % 41 != 13)),
+            ("each 13th missing".to_owned(), with_frames(&bytes, |n| n % 13 != 5)),
+        ];
+        for part in 2..7 {
+            let from = count * part / 8;
+            let hole = with_frames(&bytes, |n| !(from..from + 6).contains(&n));
+            fewer.push((format!("hole at {from}"), hole));
+        }
+        if !bytes.starts_with(&[0x0a, 0x0d]) {
+            fewer.extend(
+                [900, 400].map(|most| (format!("cut to {most}"), cut_frames(&bytes, most))),
+            );
+        }
+        let all = exchanges(&whole);
+        for (what, bytes) in fewer {
+            let path = folder.path().join("capture");
+            std::fs::write(&path, bytes).unwrap();
+            let keys = beside(&session.packets);
+            let lacking: Value =
+                serde_json::from_str(&output(&path, keys.as_deref(), "json")).unwrap();
+            tried += 1;
+            let name = format!("{}, {what}", session.name);
+            if text(&lacking["verdict"], "side") == "network" {
+                wrong.push(format!("{name}: {}", verdict(&lacking)));
+            }
+            for (key, got) in exchanges(&lacking) {
+                if got > all.get(&key).copied().unwrap_or(0) {
+                    wrong.push(format!("{name}: {key:?} was not said"));
+                }
+            }
+        }
+    }
+    assert!(tried > 200, "{tried}");
+    assert!(wrong.is_empty(), "{} of {tried}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
@@ -441,7 +600,13 @@ fn without_keys_nothing_is_read_and_with_them_no_key_is_shown() {
 
 /// Requests that tshark reads and that are not told as it tells them, by capture and the beginning of the
 /// request as it is printed.
-const EXPLAINED: &[(&str, &str)] = &[];
+const EXPLAINED: &[(&str, &str)] = &[
+    // Early data that the server asks anew: it has not read them, and the program sends them again.
+    (
+        "ropc-early-data-refused-tls13-h1",
+        "POST login.microsoftonline.com /organizations/oauth2/v2.0/token None",
+    ),
+];
 
 /// Compares what is told of one capture with what tshark reads of it.
 fn compare(

@@ -216,7 +216,7 @@ const GROUPS: &[(&str, &str, &[u32])] = &[
     (
         "A policy refuses",
         "MFA cannot help. 530033 is about device codes, 530034 about a delegated administrator, \
-         530035 about security defaults. For 530031 see decision 60.",
+         530035 about security defaults. For 530031 see decision 56.",
         &[53003, 530_031, 530_032, 530_033, 530_034, 530_035],
     ),
     (

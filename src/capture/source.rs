@@ -6,16 +6,20 @@
 //! Invariants: `offset` is what was consumed; a hash covers every byte of the input whatever was
 //! read of it; `at <= end <= chunk.len()`, and what lies between `at` and `end` is still to come.
 
+mod kept;
+
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use sha2::{Digest, Sha256};
+
+pub use self::kept::Kept;
 
 /// Bytes read at once.
 const CHUNK: usize = 128 << 10;
@@ -98,10 +102,6 @@ pub struct Source {
     kept: Option<Kept>,
 }
 
-/// The bytes of a stream that had to be held in memory, to be read once more.
-#[derive(Clone, Default)]
-pub struct Kept(Arc<Mutex<Option<Arc<Vec<u8>>>>>);
-
 impl std::fmt::Debug for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Source")
@@ -166,7 +166,7 @@ impl Source {
         source
     }
 
-    /// The same source that leaves its bytes behind, should it have to hold all of them.
+    /// The same source that leaves its bytes behind. To be called before anything is read.
     #[must_use]
     pub fn keeping(mut self, kept: &Kept) -> Self {
         self.kept = Some(kept.clone());
@@ -261,6 +261,9 @@ impl Source {
         };
         if wanted == 0 {
             self.limited |= stream.read(&mut [0])? > 0;
+            if let Some(kept) = self.kept.take_if(|_| self.limited) {
+                kept.forget();
+            }
             return Ok(0);
         }
         // The hasher may still hold the chunk; then a new one takes its place.
@@ -297,10 +300,16 @@ impl Source {
         if let Some(hash) = &mut self.hash {
             hash.add(&self.chunk, kept..filled);
         }
+        if let Some(kept_bytes) = &self.kept {
+            kept_bytes.add(self.chunk.get(kept..filled).unwrap_or_default());
+        }
         let came = filled.saturating_sub(kept);
         if let Err(error) = outcome {
             // What came before the error is given first; the error comes with every later call.
             let broken = Broken::new(&error);
+            if let Some(kept) = self.kept.take() {
+                kept.forget();
+            }
             self.inner = Inner::Stream(Box::new(broken));
             return if came > 0 { Ok(came) } else { Err(error) };
         }
@@ -344,6 +353,11 @@ impl Source {
             }
             other => {
                 self.inner = other;
+                // What is held here is kept as a whole, and so it is once in memory.
+                let kept = self.kept.take();
+                if let Some(kept) = &kept {
+                    kept.forget();
+                }
                 let mut whole = Vec::new();
                 loop {
                     let rest = self.rest();
@@ -360,8 +374,8 @@ impl Source {
                 (self.at, self.end, self.offset) = (0, whole.len(), 0);
                 self.chunk = Arc::new(whole);
                 self.length = Some(as_u64(self.rest().len()));
-                if let Some(kept) = self.kept.take().filter(|_| !self.limited) {
-                    kept.keep(&self.chunk);
+                if let Some(kept) = kept.filter(|_| !self.limited) {
+                    kept.hold(&self.chunk);
                 }
                 Ok(Box::new(Cursor::new(Shared(Arc::clone(&self.chunk)))))
             }
@@ -435,28 +449,6 @@ impl Read for Source {
         let count = from.read(buffer)?;
         self.consume(count);
         Ok(count)
-    }
-}
-
-impl Kept {
-    /// A source of what was held; `None` where nothing was.
-    pub fn source(&self) -> Option<Source> {
-        self.lock().clone().map(Source::shared)
-    }
-
-    fn keep(&self, bytes: &Arc<Vec<u8>>) {
-        *self.lock() = Some(Arc::clone(bytes));
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Arc<Vec<u8>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl std::fmt::Debug for Kept {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let held = self.lock().as_ref().map(|bytes| bytes.len());
-        f.debug_tuple("Kept").field(&held).finish()
     }
 }
 

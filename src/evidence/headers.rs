@@ -9,9 +9,9 @@ use std::fmt;
 use super::Secret;
 use crate::limits;
 
-/// The kept header fields of one message.
+/// The kept header fields of one message, and whether it had more that could not be read.
 #[derive(Clone, Default)]
-pub struct Headers(pub(super) Vec<(Cow<'static, str>, Secret<Box<str>>)>);
+pub struct Headers(pub(super) Vec<(Cow<'static, str>, Secret<Box<str>>)>, bool);
 
 /// The fields kept of every exchange, sorted. Of hosts in scope all fields of a response are kept,
 /// because products on the path sign themselves with fields of their own.
@@ -97,6 +97,17 @@ impl Headers {
     /// Whether no field was kept, which is the case when an exporter leaves them all out.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Notes that the message had fields which could not be read: in HTTP/2 they may name what was sent
+    /// in a packet that the capture lacks.
+    pub fn lack(&mut self) {
+        self.1 = true;
+    }
+
+    /// Whether a field that is not here may have been there.
+    pub const fn is_partial(&self) -> bool {
+        self.1
     }
 
     /// All kept fields in the order they came.

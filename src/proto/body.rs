@@ -60,6 +60,25 @@ pub fn decode(bytes: &[u8], content_encoding: &str, cap: u64, budget: &mut Budge
     decoded.unwrap_or_else(|| raw(bytes, cap))
 }
 
+/// Undoes the coding of a body of which nobody says how it is coded; `None` where it is not found out.
+///
+/// A coding is taken for the right one if the whole body can be decoded and is text then.
+pub fn decode_unnamed(bytes: &[u8], cap: u64, budget: &mut Budget) -> Option<Decoded> {
+    ["", "gzip", "zstd", "deflate", "br"]
+        .into_iter()
+        .map(|coding| decode(bytes, coding, cap, budget))
+        .find(|decoded| !decoded.damaged && begins_as_text(&decoded.bytes))
+}
+
+/// Whether bytes are text, of which the last character may be cut.
+fn begins_as_text(bytes: &[u8]) -> bool {
+    let end = match std::str::from_utf8(bytes) {
+        Err(error) if error.error_len().is_none() => error.valid_up_to(),
+        _ => bytes.len(),
+    };
+    end > 0 && is_text(bytes.get(..end).unwrap_or_default())
+}
+
 /// The text of a body: byte order mark, then the `charset` of the content type, then UTF-8.
 pub fn charset<'a>(bytes: &'a [u8], content_type: &str) -> Cow<'a, str> {
     let named = charset_parameter(content_type)
@@ -342,6 +361,25 @@ mod tests {
         0x6f, 0x72, 0x5f, 0x63, 0x6f, 0x64, 0x65, 0x73, 0x22, 0x3a, 0x5b, 0x35, 0x30, 0x30, 0x37,
         0x36, 0x5d, 0x7d, 0x08, 0xef, 0x15, 0xc5,
     ];
+
+    #[test]
+    fn a_coding_that_nobody_names_is_found_out() {
+        let found = |bytes: &[u8]| {
+            let decoded = decode_unnamed(bytes, 4 * limits::KIB, &mut budget());
+            decoded.map(|decoded| decoded.bytes)
+        };
+        for bytes in [TEXT, BROTLI, ZSTD, &gzipped(TEXT)] {
+            assert_eq!(found(bytes).as_deref(), Some(TEXT));
+        }
+        // The end of the last one is missing, and what is there is no text.
+        for bytes in [&b""[..], b"\xff\xfe\x01", &BROTLI[..BROTLI.len() / 2], &[0; 40]] {
+            assert_eq!(found(bytes), None, "{bytes:?}");
+        }
+        assert_eq!(
+            found("caf\u{e9}".as_bytes().get(..4).unwrap()).as_deref(),
+            Some(&b"caf\xc3"[..])
+        );
+    }
 
     fn budget() -> Budget {
         Budget::new(limits::GIB, 1000)

@@ -65,6 +65,8 @@ pub struct HttpStream {
     overtaken: u64,
     /// Whether responses may have been lost since the last one.
     unpaired: bool,
+    /// How many requests there were when the capture lost a part of the client that may hold more.
+    blurred: Option<u64>,
     /// The request for a tunnel or an upgrade that is no longer waited for.
     released: Option<u64>,
     early: Early,

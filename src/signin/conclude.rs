@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use super::hidden::is_lossy;
 use super::outcome::{Class, Judgement, Waiting, Walk, rank};
 use super::sighting::{Grant, Sighting};
 use super::{Blockage, FailureSide, Flow, MfaState, Outcome, Phase, Side};
@@ -565,10 +566,16 @@ impl Walk<'_> {
         let script = |one: &&Sighting| one.is_script && one.role == Some(HostRole::SigninCdn);
         let unserved = !after.iter().filter(script).any(|one| one.answered);
         let mut open = after.iter().filter(open);
+        // What has an answer that the capture lacks was not given up.
+        let is_lacking = |one: &Sighting| {
+            let response = evidence.exchange(one.id).map(|exchange| &exchange.response);
+            matches!(response, Some(Err(NoResponse::NotCaptured)))
+                && evidence.coverage.of(one.input).is_some_and(is_lossy)
+        };
         // A browser gives up what it waits for when the user goes elsewhere.
         let given_up = |one: &Sighting| {
             let ended = one.ended.or(one.started);
-            ended.zip(one.started).is_some_and(|(ended, started)| {
+            ended.filter(|_| !is_lacking(one)).zip(one.started).is_some_and(|(ended, started)| {
                 navigates_away(evidence, one, started)
                     .is_some_and(|at| at.since(ended) <= Duration::from_secs(2))
             })

@@ -106,7 +106,11 @@ pub(super) fn all(evidence: &Evidence, machines: &Machines) -> BTreeMap<Exchange
             && through.contains(&(exchange.at.input, exchange.host()))
             && !exchange.request.headers.has("proxy-authorization")
     };
-    let stripped = inputs(|response| speaks_for_service(response) && !has_service_marks(response));
+    let stripped = inputs(|response| {
+        speaks_for_service(response)
+            && !has_service_marks(response)
+            && !response.headers.is_partial()
+    });
     evidence
         .numbered()
         .filter_map(|(id, exchange)| {
@@ -353,7 +357,10 @@ const FEW_HEADERS: usize = 3;
 fn is_service_answer(response: &Response, fields: Fields) -> Option<bool> {
     let own = has_service_marks(response);
     let least = if fields == Fields::Kept { 1 } else { FEW_HEADERS };
-    let enough = fields != Fields::Stripped && response.headers.iter().count() >= least;
+    // Fields that the capture has and nobody can read may be those of the service.
+    let enough = fields != Fields::Stripped
+        && !response.headers.is_partial()
+        && response.headers.iter().count() >= least;
     (own || enough).then_some(own)
 }
 
@@ -464,6 +471,7 @@ fn at_service(exchange: &Exchange, response: &Response, fields: Fields) -> Optio
             && fields == Fields::Kept
             && own != Some(true)
             && !has_service_marks(response)
+            && !response.headers.is_partial()
             && is_silent(response) =>
         {
             Some(block(vendor, false))

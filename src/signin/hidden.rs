@@ -280,8 +280,14 @@ pub(super) fn waited(coverage: &InputCoverage, from: Timestamp) -> Duration {
     coverage.span.map_or(Duration::ZERO, |span| span.last().since(from))
 }
 
+/// Whether a capture lacks bytes of a connection that its ends got: what follows on them may be there.
+fn lacks(connection: &Connection) -> bool {
+    let facts = connection.wire.as_deref();
+    facts.is_some_and(|facts| facts.traffic.iter().any(|traffic| traffic.missing > 0))
+}
+
 /// Whether a capture is known to lack packets that were on the line.
-fn is_lossy(coverage: &InputCoverage) -> bool {
+pub(super) fn is_lossy(coverage: &InputCoverage) -> bool {
     coverage.wire.as_ref().is_some_and(|wire| wire.dropped > 0 || wire.missing > 0)
 }
 
@@ -322,7 +328,7 @@ fn of_connection(
         Opened::Established { .. } if !answered => {
             let tls = connection.tls.as_deref();
             tls.map_or_else(
-                || before_hello(facts),
+                || before_hello(facts).filter(|_| !lacks(connection)),
                 |tls| in_handshake(connection, facts, tls, coverage),
             )
         }
@@ -368,8 +374,11 @@ fn in_handshake(
     if tls.completed == Some(true) {
         return after_handshake(facts, tls, coverage);
     }
-    let cut_by_server = facts.reset.is_some_and(|reset| reset.by == Peer::Server)
-        || facts.ended[1].is_some_and(|at| facts.ended[0].is_none_or(|client| at <= client));
+    // The rest of the handshake may be in what the capture lacks; what is sent in vain is not.
+    let is_whole = !lacks(connection);
+    let cut_by_server = is_whole
+        && (facts.reset.is_some_and(|reset| reset.by == Peer::Server)
+            || facts.ended[1].is_some_and(|at| facts.ended[0].is_none_or(|client| at <= client)));
     if tls.server_hello.is_none() {
         if let Some(stall) = stalled {
             if stall.longest > SHORT && stall.passed <= SHORT && stall.bytes > stall.longest {
@@ -390,7 +399,8 @@ fn in_handshake(
             Some(_) => Fault::Stalled,
             None => Fault::HandshakeStalled,
         };
-        return kept_waiting(connection, coverage, sent.last()).then(|| found(fault, true));
+        let waited = is_whole && kept_waiting(connection, coverage, sent.last());
+        return waited.then(|| found(fault, true));
     }
     if stalled.is_some() {
         return Some(found(Fault::Stalled, true));
@@ -403,10 +413,11 @@ fn in_handshake(
     let flight = server_payload.map_or(sent.last(), Span::last);
     let client_left =
         facts.reset.is_some_and(|reset| reset.by == Peer::Client) || facts.ended[0].is_some();
-    if client_left && tls.inferred_alert.is_some_and(|(by, _)| by == Peer::Client) {
+    let alerted = is_whole && tls.inferred_alert.is_some_and(|(by, _)| by == Peer::Client);
+    if client_left && alerted {
         return Some(found(Fault::CertUntrusted, false));
     }
-    if client_left {
+    if client_left || !is_whole {
         // Without a word of it: it may just as well have had no use for the connection.
         return None;
     }

@@ -37,7 +37,7 @@ def setup(story):
     return ", ".join(parts)
 
 
-def nginx(network):
+def nginx(network, groups="auto"):
     """nginx in front of the stand-in on the sign-in host's address, for what node cannot do: early data."""
     chain, key = network.pki.pair("login")
     conf = network.dir / "front.conf"
@@ -45,7 +45,7 @@ def nginx(network):
     conf.write_text(f"""worker_processes 1; daemon off; pid {network.dir}/front.pid; error_log {network.dir}/front.err;
 events {{}}
 http {{ access_log off; {temps}
-server {{ listen {lab.HOSTS[lab.LOGIN]}:443 ssl; ssl_certificate {chain}; ssl_certificate_key {key}; ssl_protocols TLSv1.3; ssl_early_data on; ssl_session_cache shared:s:1m;
+server {{ listen {lab.HOSTS[lab.LOGIN]}:443 ssl; ssl_certificate {chain}; ssl_certificate_key {key}; ssl_protocols TLSv1.3; ssl_ecdh_curve {groups}; ssl_early_data on; ssl_session_cache shared:s:1m;
  location / {{ proxy_pass https://{lab.LOGIN2}; proxy_ssl_protocols TLSv1.3; proxy_ssl_server_name on; proxy_ssl_name $host; proxy_set_header Host $host; proxy_http_version 1.1; }} }} }}
 """)
     network.spawn("s", "nginx", "-c", str(conf))
@@ -62,7 +62,7 @@ def record(network, story):
     low = VERSIONS[story["tls"]]
     network.server = network.login(low=low, high=low, http=story["http"], log=str(client.log), skip=[lab.HOSTS[lab.LOGIN]] if behind else (), **server)
     if behind:
-        nginx(network)
+        nginx(network, *behind.split()[1:])
     if story["proxy"]:
         network.squid()
     network.record()

@@ -44,6 +44,7 @@ STRONG = {"code": 50074, "error": "interaction_required", "claims": True}
 REGISTER = {"code": 50079, "error": "invalid_grant", "suberror": "basic_action"}
 PENDING = {"code": 70016, "error": "authorization_pending"}
 WITHOUT_ETM = 1 << 19  # SSL_OP_NO_ENCRYPT_THEN_MAC
+RENEGOTIATION = 1 << 8  # SSL_OP_ALLOW_CLIENT_RENEGOTIATION
 
 
 def plain(client):
@@ -229,6 +230,33 @@ def ropc_early_data(client):
     early.write_text(client.request("POST", "/organizations/oauth2/v2.0/token", PASSWORD_FORM))
     child = client.s_client("-sess_in", str(session), "-early_data", str(early))
     time.sleep(1.5)
+    client.say(child, "Q\n", 0.3)
+    child.wait(10)
+
+
+@silent("ropc-early-data-refused-tls13-h1", "A program sends its request as early data, the server asks for another group and takes none of it, so the program sends it again; it is answered 50076.", http=1, client="s_client", keys="front", tokens=[MFA], behind="nginx secp384r1")
+def ropc_early_data_refused(client):
+    session, early = client.lab.dir / "session", client.lab.dir / "early"
+    child = client.s_client("-sess_out", str(session), "-groups", "P-384")
+    time.sleep(0.7)
+    client.say(child, client.request("GET", "/organizations/v2.0/.well-known/openid-configuration", more="Connection: close\r\n"), 1.0)
+    child.stdin.close()
+    child.wait(10)
+    early.write_text(client.request("POST", "/organizations/oauth2/v2.0/token", PASSWORD_FORM))
+    child = client.s_client("-sess_in", str(session), "-early_data", str(early), "-groups", "X25519:P-384")
+    time.sleep(1.5)
+    client.say(child, client.request("POST", "/organizations/oauth2/v2.0/token", PASSWORD_FORM), 1.0)
+    client.say(child, "Q\n", 0.3)
+    child.wait(10)
+
+
+@silent("ropc-renegotiated-tls12-h1", "A program asks for metadata, shakes hands anew on the same connection, and is answered 50076.", tls="1.2", http=1, client="s_client", keys="beside", secure=RENEGOTIATION, tokens=[MFA])
+def ropc_renegotiated(client):
+    child = client.s_client("-tls1_2")
+    time.sleep(0.7)
+    client.say(child, client.request("GET", "/organizations/v2.0/.well-known/openid-configuration"))
+    client.say(child, "R\n", 0.7)
+    client.say(child, client.request("POST", "/organizations/oauth2/v2.0/token", PASSWORD_FORM))
     client.say(child, "Q\n", 0.3)
     child.wait(10)
 

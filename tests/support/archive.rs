@@ -48,3 +48,15 @@ pub(crate) fn saz(sessions: &[(Vec<u8>, Vec<u8>, Vec<u8>)]) -> Vec<(String, Vec<
     }
     members
 }
+
+/// A tar of members.
+pub(crate) fn tar(members: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let mut builder = tar::Builder::new(Vec::new());
+    for (name, bytes) in members {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(u64::try_from(bytes.len()).unwrap());
+        header.set_cksum();
+        builder.append_data(&mut header, name, bytes.as_slice()).unwrap();
+    }
+    builder.into_inner().unwrap()
+}

@@ -114,7 +114,8 @@ impl Feed for Utf16<'_> {
     }
 
     fn offset(&self) -> u64 {
-        self.offset
+        // Half a character at the end of the file becomes a whole one.
+        self.offset.min(self.source.offset())
     }
 }
 
@@ -214,6 +215,17 @@ mod tests {
             assert_eq!(offsets, [0, 2, 4, 4, 8, 8, 8, 8]);
             assert_eq!(feed.offset(), 10);
         }
+    }
+
+    #[test]
+    fn half_a_character_at_the_end_is_in_the_file() {
+        let mut source = Source::bytes(b"\xdc\x00\x20\x00\xa6".to_vec());
+        let mut feed = Utf16::new(&mut source, true);
+        while !feed.fill().unwrap().is_empty() {
+            let length = feed.fill().unwrap().len();
+            feed.consume(length);
+        }
+        assert_eq!(feed.offset(), 5);
     }
 
     #[test]

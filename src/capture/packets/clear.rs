@@ -47,6 +47,9 @@ pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) {
     for (name, value) in &asked.headers {
         context.into.header(&mut headers, name, value, in_scope);
     }
+    if asked.unread > 0 {
+        headers.lack();
+    }
     let (first, mut last) = (asked.extent.first, asked.extent.last);
     if let Some(response) = &exchange.response {
         last = response.extent.last;
@@ -54,13 +57,16 @@ pub(super) fn add(exchange: ClearExchange, context: &mut Context<'_>) {
     let host = url.host.clone();
     let kept = request_body(&asked, &host, &url.path, context);
     let address = url.to_string();
+    // The answer may be in what the capture lacks of the server.
+    let is_lacking = context.lacks.is_some_and(|frame| frame > asked.extent.last.frame);
     let response = match exchange.response {
         Some(response) => Ok(answer(&response, &host, &url.path, &address, in_scope, context)),
         None if exchange.unread.is_some() => Err(NoResponse::NotCaptured),
-        None => Err(exchange.broken.map_or_else(
-            || unanswered(context.fate, is_connect, is_opened, asked.complete),
-            given_up,
-        )),
+        None => Err(match exchange.broken {
+            Some(broken) if broken.by == Peer::Server || !is_lacking => given_up(broken),
+            _ if is_lacking => NoResponse::NotCaptured,
+            _ => unanswered(context.fate, is_connect, is_opened, asked.complete),
+        }),
     };
     let at = place(first.frame, last.frame, context);
     let is_proxied = is_connect || asked.target.contains("://") || context.cover.is_proxied;
@@ -207,6 +213,9 @@ fn answer(
     for (name, value) in &given.headers {
         context.into.header(&mut headers, name, value, in_scope);
     }
+    if given.unread > 0 {
+        headers.lack();
+    }
     let location = given
         .header("location")
         .and_then(|target| context.into.target(target, base, context.scope, in_scope));
@@ -230,9 +239,13 @@ fn answer(
 
 /// The body without its content codings.
 fn decoded(given: &ClearResponse, most: u64, context: &mut Context<'_>) -> Body {
-    let codings = given.header("content-encoding").unwrap_or_default();
     let mut budget = context.budget.share();
-    let decoded = body::decode(&given.body, codings, most, &mut budget);
+    let decoded = match given.header("content-encoding") {
+        // The coding may be in a field that could not be read.
+        None if given.unread > 0 => body::decode_unnamed(&given.body, most, &mut budget),
+        codings => Some(body::decode(&given.body, codings.unwrap_or_default(), most, &mut budget)),
+    };
+    let Some(decoded) = decoded else { return Body::Missing(Missing::Undecodable) };
     if decoded.damaged && given.complete {
         return Body::Missing(Missing::Undecodable);
     }

@@ -3,6 +3,7 @@
 //! It holds no bytes and decides nothing.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 
 use super::lookups::Lookups;
 use crate::capture::Scope;
@@ -20,6 +21,8 @@ pub(super) struct Context<'a> {
     pub(super) server: SocketAddr,
     pub(super) stream: Option<StreamNumber>,
     pub(super) fate: Fate,
+    /// The last frame that showed that the capture lacks bytes of the server.
+    pub(super) lacks: Option<NonZeroU64>,
     pub(super) keys: &'a KeyLog,
     /// What bodies may still expand to.
     pub(super) budget: &'a Budget,

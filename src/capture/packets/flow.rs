@@ -5,6 +5,7 @@
 //! Invariant: its size is fixed but for its content, which is only there where somebody may need it.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::content::Content;
@@ -79,6 +80,17 @@ pub(super) struct Side {
     pub(super) since_other: u32,
     pub(super) last_request: Option<Mark>,
     pub(super) hop_limit: Option<u8>,
+    /// The last frame that showed that the capture lacks bytes of this side which the other side got,
+    /// and the last one of this side that the capture cut.
+    pub(super) missed: Option<NonZeroU64>,
+    pub(super) cut: Option<NonZeroU64>,
+}
+
+impl Side {
+    /// The last frame that showed that the capture lacks bytes of this side.
+    pub(super) fn lacks(&self) -> Option<NonZeroU64> {
+        self.missed.filter(|_| self.track.missing > 0).max(self.cut)
+    }
 }
 
 /// An ICMP error.
@@ -237,8 +249,16 @@ impl Flow {
         if matches!(kind, Kind::Copy | Kind::Foreign) {
             return false;
         }
+        if segment.payload.len() < usize::try_from(segment.length).unwrap_or(usize::MAX) {
+            self.side_mut(peer).cut = Some(mark.frame);
+        }
         if let Some(ack) = segment.ack().filter(|_| !segment.has(flag::RST)) {
-            self.side_mut(peer.other()).track.acknowledge(ack);
+            let other = self.side_mut(peer.other());
+            let before = other.track.missing;
+            other.track.acknowledge(ack);
+            if other.track.missing > before {
+                other.missed = Some(mark.frame);
+            }
         }
         if segment.has(flag::SYN) {
             self.opens(segment, peer);

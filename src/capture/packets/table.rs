@@ -53,6 +53,7 @@ pub(super) struct Around<'a> {
 impl Around<'_> {
     /// What reading a flow needs.
     fn context(&mut self, flow: &Flow, fate: Fate) -> Context<'_> {
+        let [_, server] = &flow.sides;
         Context {
             into: self.into,
             lookups: self.lookups,
@@ -62,6 +63,7 @@ impl Around<'_> {
             server: flow.server,
             stream: flow.number.map(StreamNumber),
             fate,
+            lacks: if is_one_sided(flow) { Some(NonZeroU64::MAX) } else { server.lacks() },
             keys: self.keys,
             budget: self.budget,
             bodies: self.bodies,

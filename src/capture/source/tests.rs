@@ -1,6 +1,7 @@
 //! Sources of every kind, read in every way.
 
 use super::*;
+use crate::limits;
 
 const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
@@ -94,23 +95,61 @@ fn what_came_before_an_error_is_given() {
 }
 
 #[test]
-fn what_was_held_is_read_once_more() {
-    let kept = Kept::default();
-    let stream = || Source::stream(Box::new(Slow(b"abc".to_vec()))).keeping(&kept);
-    assert_eq!(stream().seekable(10).unwrap().read(&mut [0; 2]).unwrap(), 2);
-    for _ in 0..2 {
-        let mut again = kept.source().unwrap().with_hash();
-        assert_eq!((again.length(), again.peek(9).unwrap()), (Some(3), b"abc".as_slice()));
-        assert_eq!(again.finish_hash().as_deref(), Some(ABC));
-    }
-    let kept = Kept::default();
-    let stream = || Source::stream(Box::new(Slow(b"abc".to_vec()))).keeping(&kept);
-    assert_eq!(io::copy(&mut stream(), &mut io::sink()).unwrap(), 3);
-    assert!(kept.source().is_none(), "it was not held");
-    assert!(stream().with_limit(Some(2)).seekable(10).is_ok());
-    assert!(kept.source().is_none(), "it was not read to its end");
-    assert!(stream().is_once());
+fn what_came_is_read_once_more() {
+    let stream = |kept: &Kept| Source::stream(Box::new(Slow(b"abc".to_vec()))).keeping(kept);
+    let kept = Kept::new();
+    assert_eq!(stream(&kept).seekable(10).unwrap().read(&mut [0; 2]).unwrap(), 2);
+    let mut again = kept.source().with_hash();
+    assert_eq!((again.length(), again.peek(9).unwrap()), (Some(3), b"abc".as_slice()));
+    assert_eq!(again.finish_hash().as_deref(), Some(ABC));
+
+    let kept = Kept::new();
+    let mut first = stream(&kept).with_chunk(2);
+    first.peek(1).unwrap();
+    assert_eq!(io::copy(&mut first, &mut io::sink()).unwrap(), 3);
+    assert!(kept.is_whole());
+    let mut again = kept.source().with_hash();
+    assert_eq!(again.peek(9).unwrap(), b"abc".as_slice());
+    assert_eq!((again.finish_hash().as_deref(), again.size()), (Some(ABC), 3));
+    assert!(!kept.is_whole(), "its memory was given back");
+    assert!(kept.source().peek(1).unwrap().is_empty());
+
     let (_folder, path) = file(b"abc");
-    assert!(!Source::file(&path).unwrap().is_once());
+    assert!(stream(&kept).is_once() && !Source::file(&path).unwrap().is_once());
     assert!(!Source::bytes(b"abc".to_vec()).is_once());
+}
+
+#[test]
+fn what_would_not_come_again_as_it_came_is_not_kept() {
+    let stream = |kept: &Kept| Source::stream(Box::new(Slow(b"abc".to_vec()))).keeping(kept);
+    let kept = Kept::new();
+    assert!(stream(&kept).with_limit(Some(2)).seekable(10).is_ok());
+    assert!(!kept.is_whole(), "held and cut");
+    let kept = Kept::new();
+    io::copy(&mut stream(&kept).with_limit(Some(2)), &mut io::sink()).unwrap();
+    assert!(!kept.is_whole(), "cut");
+    let kept = Kept::new();
+    let broken = Broken::new(&StreamError::Damaged.into());
+    let mut broken = Source::stream(Box::new(b"abc".as_slice().chain(broken))).keeping(&kept);
+    assert!(io::copy(&mut broken, &mut io::sink()).is_err() && !kept.is_whole());
+    let kept = Kept::new();
+    assert!(stream(&kept).seekable(2).is_err() && !kept.is_whole(), "too long");
+}
+
+#[test]
+fn what_is_kept_of_several_streams_is_bounded() {
+    let copy = |kept: &Kept, length: u64| {
+        let mut source = Source::stream(Box::new(io::repeat(7).take(length))).keeping(kept);
+        assert_eq!(io::copy(&mut source, &mut io::sink()).unwrap(), length);
+        kept.is_whole()
+    };
+    let (one, length) = (Kept::new(), limits::KEPT / 2 + 1);
+    assert!(copy(&one, length));
+    let two = one.another();
+    assert!(!copy(&two, length), "there is no room for both");
+    let three = one.another();
+    assert!(copy(&three, length - 2), "what was given up left its room");
+    assert!(!copy(&Kept::new(), limits::KEPT + 1));
+    let mut again = one.source();
+    assert_eq!(io::copy(&mut again, &mut io::sink()).unwrap(), length);
 }

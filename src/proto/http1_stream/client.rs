@@ -51,13 +51,20 @@ impl HttpStream {
                 let (lost, end) = body.skip(length);
                 self.client.state = State::Body(body);
                 self.request_content(&[], lost, mark, end);
+                if end == End::Broken {
+                    self.blurred = Some(self.requests);
+                }
             }
-            State::Head => {
-                self.cut_client(mark, out);
-                self.client.state = State::Lost;
-            }
-            State::Lost => {}
+            State::Head => self.lose_client(mark, out),
+            State::Lost => self.blurred = Some(self.requests),
         }
+    }
+
+    /// Loses the way between two requests.
+    fn lose_client(&mut self, mark: Mark, out: Events<'_>) {
+        self.cut_client(mark, out);
+        self.client.state = State::Lost;
+        self.blurred = Some(self.requests);
     }
 
     /// Passes over bytes of the client of which nobody knows how many there are.
@@ -66,12 +73,10 @@ impl HttpStream {
             State::Body(body) => {
                 let (lost, end) = body.lose();
                 self.request_content(&[], lost, mark, end);
+                self.blurred = Some(self.requests);
             }
-            State::Head => {
-                self.cut_client(mark, out);
-                self.client.state = State::Lost;
-            }
-            State::Lost => {}
+            State::Head => self.lose_client(mark, out),
+            State::Lost => self.blurred = Some(self.requests),
         }
     }
 

@@ -4,7 +4,7 @@
 //! not know what a status means, but for the framing and for what the connection becomes.
 //!
 //! Invariant: a response takes the oldest request that waits; only behind a hole, where responses
-//! may be missing, it takes the newest.
+//! may be missing, and behind a response that nobody asked for yet, it takes the newest.
 
 use super::framing::{Body, End};
 use super::message::{ClearResponse, Extent};
@@ -50,9 +50,14 @@ impl HttpStream {
                 self.response_content(&[], lost, mark, end, out);
             }
             State::Head => {
-                self.cut_server_head(mark, out);
+                let has_begun = self.cut_server_head(mark, out);
                 if self.inside.is_none() {
                     self.lose_server(out);
+                }
+                // What is missing begins with the answer to the oldest request.
+                let is_plain = |pending: &Pending| pending.asks == Asks::Nothing;
+                if !has_begun && self.waiting.front().is_some_and(is_plain) {
+                    self.tell_waiting(self.waiting.len().saturating_sub(1), out);
                 }
                 self.unpaired = true;
             }
@@ -81,11 +86,12 @@ impl HttpStream {
         self.server.resync = false;
     }
 
-    fn cut_server_head(&mut self, mark: Mark, out: Events<'_>) {
+    /// Reads what there is of a head; whether there was something.
+    fn cut_server_head(&mut self, mark: Mark, out: Events<'_>) -> bool {
         let last = self.server.last().unwrap_or(mark);
-        if let Some((head, first)) = self.server.leftover(Peer::Server) {
-            self.response_head(&head, false, Extent { first, head: last, last }, out);
-        }
+        let Some((head, first)) = self.server.leftover(Peer::Server) else { return false };
+        self.response_head(&head, false, Extent { first, head: last, last }, out);
+        true
     }
 
     /// Loses the way; a tunnel that the client already uses was granted in what is lost.
@@ -173,12 +179,18 @@ impl HttpStream {
     fn pair(&mut self, out: Events<'_>) -> Option<Pending> {
         if std::mem::take(&mut self.unpaired) {
             self.overtaken = 0;
-            self.tell_waiting(1, out);
+            // Where a later request may be lost as well, it may be that one which is answered.
+            let newest = self.waiting.back().map(|pending| pending.number);
+            let is_sure = newest.is_some() && newest != self.blurred;
+            self.tell_waiting(usize::from(is_sure), out);
         } else if let Some(left) = self.overtaken.checked_sub(1) {
             self.overtaken = left;
             return None;
         }
-        self.next_waiting()
+        let request = self.next_waiting();
+        // The request may come later, out of its order; then it is answered already.
+        self.unpaired = request.is_none() && self.requests > 0;
+        request
     }
 
     /// Adds content to the response that is read.

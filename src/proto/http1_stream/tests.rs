@@ -237,6 +237,40 @@ fn a_response_without_a_request_is_told() {
 }
 
 #[test]
+fn a_response_out_of_its_order_moves_no_other() {
+    let ok = |status: u16| format!("HTTP/1.1 {status} OK\r\nContent-Length: 0\r\n\r\n");
+    let get = |path: &str| format!("GET /{path} HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    let told = gist(&[
+        c(&get("a")),
+        s(&ok(200)),
+        // Captured before its request.
+        s(&ok(400)),
+        c(&get("b")),
+        c(&get("c")),
+        s(&ok(201)),
+        c(&get("d")),
+        s(&ok(202)),
+    ]);
+    let want = ["GET /a > 200 0", "- > 400 0", "GET /b > -", "GET /c > 201 0", "GET /d > 202 0"];
+    assert_eq!(told, want);
+    // Both a response and the next request are missing.
+    let told = gist(&[
+        c(&get("a")),
+        Step::Gap(Server, 40),
+        Step::Gap(Client, 40),
+        s(&ok(203)),
+        c(&get("c")),
+        s(&ok(204)),
+    ]);
+    assert_eq!(told, ["GET /a > -", "- > 203 0", "GET /c > 204 0"]);
+    let told = gist(&[c(&get("a")), Step::Gap(Server, 40), s(&ok(203)), c(&get("c")), s(&ok(204))]);
+    assert_eq!(told, ["GET /a > -", "- > 203 0", "GET /c > 204 0"]);
+    // Where the capture begins, the request is before it.
+    let told = gist(&[s(&ok(200)), c(&get("b")), c(&get("c")), s(&ok(201)), s(&ok(202))]);
+    assert_eq!(told, ["- > 200 0", "GET /b > 201 0", "GET /c > 202 0"]);
+}
+
+#[test]
 fn a_tunnel_begins_behind_its_head() {
     let granted = s("HTTP/1.1 200 Connection established\r\nContent-Length: 5\r\n\r\nserver");
     let told = run(&[c(CONNECT), granted, Step::Data(Client, HELLO), s("more")]);

@@ -50,6 +50,11 @@ impl Content {
         body.len().saturating_sub(before)
     }
 
+    /// Whether so much came as its head declares, and for certain.
+    pub(super) fn has_all(&self, declared: Option<u64>, length: u64) -> bool {
+        self.is_whole && self.certain.is_none() && declared == Some(length)
+    }
+
     /// Ends it with the length that its head declares, and gives how many bytes are missing at least.
     pub(super) fn close(self, declared: Option<u64>, body: &mut Vec<u8>, length: &mut u64) -> u64 {
         let Some(certain) = self.certain else { return 0 };

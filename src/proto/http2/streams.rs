@@ -349,6 +349,9 @@ impl Streams {
             let bare = is_head || matches!(response.status, 204 | 304);
             let length = response.header("content-length").and_then(|text| text.parse().ok());
             let length = if bare { Some(0) } else { length };
+            // A client that has all content may give up the stream before the server ends it.
+            let is_left = broken.is_none_or(|broken| broken.by == Peer::Client);
+            response.complete |= is_left && answered.has_all(length, response.body_length);
             response.lost = answered.close(length, &mut response.body, &mut response.body_length);
         }
         if request.is_some() || response.is_some() {

@@ -353,6 +353,41 @@ fn streams_are_given_up() {
 }
 
 #[test]
+fn a_stream_left_with_all_its_content_is_whole() {
+    let four = |stream| {
+        let head = block(&[(":status", "200"), ("content-length", "4")]);
+        [s(HEADERS, EH, stream, &head), s(DATA, 0, stream, b"ab")]
+    };
+    let told = gist(&[
+        c(HEADERS, EH | ES, 1, &get("/a")),
+        c(HEADERS, EH | ES, 3, &get("/b")),
+        c(HEADERS, EH | ES, 5, &get("/c")),
+        c(HEADERS, EH | ES, 7, &get("/d")),
+        four(1)[0].clone(),
+        four(1)[1].clone(),
+        s(DATA, PAD, 1, b"\x03cd\0\0\0"),
+        c(RESET, 0, 1, &[0, 0, 0, 8]),
+        four(3)[0].clone(),
+        four(3)[1].clone(),
+        c(RESET, 0, 3, &[0, 0, 0, 8]),
+        four(5)[0].clone(),
+        four(5)[1].clone(),
+        s(DATA, 0, 5, b"cd"),
+        s(RESET, 0, 5, &[0, 0, 0, 2]),
+        four(7)[0].clone(),
+        four(7)[1].clone(),
+        s(DATA, 0, 7, b"cd"),
+    ]);
+    let want = [
+        "GET /a > 200 4 reset Client CANCEL",
+        "GET /b > 200 2! reset Client CANCEL",
+        "GET /c > 200 4! reset Server INTERNAL_ERROR",
+        "GET /d > 200 4",
+    ];
+    assert_eq!(told, want);
+}
+
+#[test]
 fn a_connection_is_given_up() {
     let away = |last: u8, code: u8| [0, 0, 0, last, 0, 0, 0, code, b'w', b'h', b'y'];
     let told = run(&[
