@@ -151,7 +151,7 @@ pub const ARCHIVE_WINDOW: u64 = 64 * MIB;
 pub const ARCHIVE_MEMBERS: usize = 1_000_000;
 /// Bytes kept of what comes through standard input and pipes, as it comes, to be read once more when
 /// keys come late: most attachments are smaller, and a million connections leave as much of the memory.
-pub const KEPT: u64 = 64 * MIB;
+pub const KEPT: u64 = 32 * MIB;
 /// Bytes held in memory of archives inside archives and of protected members, all that are open at
 /// once together: they can be read at random only there.
 pub const HELD: u64 = 96 * MIB;

@@ -268,12 +268,15 @@ impl Reassembly {
         }
     }
 
-    /// Gives up the holes that the other side acknowledged: it has got what the capture has not.
+    /// Gives up the holes that the other side acknowledged: it has got what the capture has not. What
+    /// stands behind them may still answer what was not read.
     pub fn acknowledged(&mut self, ack: Sequence, pool: &mut Pool, out: &mut dyn FnMut(Piece<'_>)) {
         while self.waits_since().is_some()
-            && self.held.first().is_some_and(|first| ack.since(first.sequence) > 0)
+            && let Some((to, mark)) = self.held.first().map(|first| (first.sequence, first.mark))
+            && ack.since(to) > 0
         {
-            self.skip(pool, out);
+            self.jump(to, mark, out);
+            self.drain(pool, out);
         }
     }
 
@@ -329,6 +332,24 @@ mod tests {
         stream.finish(&mut pool, &mut out);
         assert_eq!(pool.used(), 0);
         (bytes, gaps)
+    }
+
+    #[test]
+    fn what_answers_is_kept_back_behind_a_hole_too() {
+        let (mut stream, mut pool) = (Reassembly::default(), Pool::default());
+        stream.start(Sequence(0));
+        stream.hear(Some(Sequence(500)));
+        let mut seen = Vec::new();
+        stream.segment(&arrival(10, b"ab", 2, Some(700), mark(1)), &mut pool, &mut |_| {});
+        stream.acknowledged(Sequence(12), &mut pool, &mut |piece| {
+            seen.push(matches!(piece, Piece::Gap(10, _)));
+        });
+        assert_eq!(seen, [true], "the hole is given up, what answers is not read");
+        stream.hear(Some(Sequence(700)));
+        stream.drain(&mut pool, &mut |piece| {
+            seen.push(matches!(piece, Piece::Data(b"ab", _)));
+        });
+        assert_eq!((seen, pool.used()), (vec![true, true], 0));
     }
 
     #[test]
