@@ -129,7 +129,7 @@ impl Maker<'_> {
             tries: flow.tries,
             asked: flow.asked.map(span),
             is_one_sided: is_one_sided(flow),
-            icmp: flow.icmp.map(|icmp| IcmpReport {
+            icmp: flow.icmp.as_deref().map(|icmp| IcmpReport {
                 kind: icmp.kind,
                 code: icmp.code,
                 from: icmp.from,
@@ -146,7 +146,7 @@ impl Maker<'_> {
             waiting: pick(0).map_or(0, |side| side.since_other),
             last_request: pick(0).and_then(|side| side.last_request).map(|mark| mark.at),
             payload: [0, 1].map(|place| pick(place).and_then(|side| side.payload).map(span)),
-            dropped: flow.dropped.map(|(count, mark)| (count, place.at(mark))),
+            dropped: flow.dropped.as_deref().map(|(count, mark)| (*count, place.at(*mark))),
             stall: [0, 1].map(|place| pick(place).and_then(stall)),
             is_proxied: told.is_proxied,
             torn: [0, 1]
@@ -351,7 +351,7 @@ fn opened(flow: &Flow) -> Opened {
     if flow.reset.is_some_and(|reset| reset.by == proto::Peer::Server) {
         return Opened::Refused;
     }
-    match flow.icmp {
+    match flow.icmp.as_deref() {
         Some(icmp) if !matches!(icmp.kind, IcmpKind::TooBig) => {
             Opened::Unreachable { icmp: icmp.code }
         }

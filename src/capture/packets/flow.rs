@@ -137,8 +137,9 @@ pub(super) struct Flow {
     pub(super) seen: Run,
     pub(super) sides: [Side; 2],
     pub(super) reset: Option<Reset>,
-    pub(super) icmp: Option<Icmp>,
-    pub(super) dropped: Option<(u32, Mark)>,
+    /// What few connections have takes no room in the others.
+    pub(super) icmp: Option<Box<Icmp>>,
+    pub(super) dropped: Option<Box<(u32, Mark)>>,
     pub(super) beat: Beat,
     /// The name that the client had looked up for the address, and whether it is one of a sign-in.
     pub(super) hint: Option<(HostName, bool)>,
@@ -229,7 +230,7 @@ impl Flow {
         let mark = segment.mark;
         self.seen.last = mark;
         if segment.is_dropped {
-            let (count, _) = self.dropped.get_or_insert((0, mark));
+            let (count, _) = &mut **self.dropped.get_or_insert_with(|| Box::new((0, mark)));
             *count = count.saturating_add(1);
         }
         let unit = Unit {

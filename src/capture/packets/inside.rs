@@ -88,8 +88,7 @@ fn weight(facts: &TlsFacts) -> usize {
             hello.alpn.iter().map(|name| name.capacity().saturating_add(size_of::<String>()));
         let lists = [&hello.versions, &hello.groups, &hello.shares];
         let numbers = lists.into_iter().map(|list| list.capacity().saturating_mul(2));
-        let own = size_of::<ClientHello>().saturating_add(hello.session_id.capacity());
-        names.chain(numbers).fold(own, usize::saturating_add)
+        names.chain(numbers).fold(size_of::<ClientHello>(), usize::saturating_add)
     };
     let certificate = |one: &CertificateFacts| {
         let names =

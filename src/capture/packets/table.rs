@@ -93,6 +93,8 @@ pub(super) struct Table {
     over: VecDeque<(u32, NonZeroU64)>,
     turn: u32,
     now: Option<Timestamp>,
+    /// Before this time no flow is idle for too long.
+    due: Option<Timestamp>,
     /// The highest number that a flow had.
     highest: Option<u32>,
     /// Connections that began in the capture, and that were there before.
@@ -145,7 +147,8 @@ impl Table {
             if segment.is_dropped
                 && let Some(flow) = self.flows.get_mut(place(slot))
             {
-                let (count, _) = flow.dropped.get_or_insert((0, segment.mark));
+                let (count, _) =
+                    &mut **flow.dropped.get_or_insert_with(|| Box::new((0, segment.mark)));
                 *count = count.saturating_add(1);
             }
             return number;
@@ -315,9 +318,9 @@ impl Table {
         let pair = Pair::of(header.source, header.destination);
         let Found { number, slot, .. } = self.numbers.segment(&pair, header)?;
         if let Some(flow) = self.flows.get_mut(place(slot))
-            && flow.icmp.is_none_or(|known| known.kind < icmp.kind)
+            && flow.icmp.as_ref().is_none_or(|known| known.kind < icmp.kind)
         {
-            flow.icmp = Some(icmp);
+            flow.icmp = Some(Box::new(icmp));
         }
         Some(number)
     }
@@ -387,18 +390,23 @@ impl Table {
     fn sweep(&mut self, around: &mut Around<'_>) {
         self.turn = 0;
         let Some(now) = self.now else { return };
-        for index in 0..self.flows.len() {
-            let Some(flow) = self.flows.get(index) else { continue };
-            let quiet = now.since(flow.seen.last.at);
-            let limit = match () {
-                () if flow.has_syn && flow.agreed.is_none() => ASKING,
-                () => IDLE,
-            };
-            if quiet > limit
-                && let Ok(slot) = u32::try_from(index)
-            {
-                self.end(slot, Why::Idle, around);
+        // All are looked at only when one may be over: each look at one is a jump in memory.
+        if self.due.is_none_or(|due| now >= due) {
+            let mut due = now.plus(ASKING);
+            for index in 0..self.flows.len() {
+                let Some(flow) = self.flows.get(index) else { continue };
+                let last = flow.seen.last.at;
+                let limit = match () {
+                    () if flow.has_syn && flow.agreed.is_none() => ASKING,
+                    () => IDLE,
+                };
+                if now.since(last) <= limit {
+                    due = due.min(last.plus(limit));
+                } else if let Ok(slot) = u32::try_from(index) {
+                    self.end(slot, Why::Idle, around);
+                }
             }
+            self.due = Some(due);
         }
         if self.contents.len() > limits::LIVE_CONTENTS.saturating_mul(2) {
             let flows = &self.flows;

@@ -9,6 +9,7 @@
 
 use std::borrow::Cow;
 
+use super::hello::SessionId;
 use super::reader::Reader;
 use crate::limits;
 use crate::proto::Mark;
@@ -289,7 +290,7 @@ pub struct ServerHello {
     /// Its random bytes.
     pub random: [u8; 32],
     /// Its session id; up to TLS 1.2 one that repeats the client's resumes that session.
-    pub session_id: Vec<u8>,
+    pub session_id: SessionId,
     /// Whether all of it was there and well formed.
     pub is_whole: bool,
 }
@@ -311,7 +312,7 @@ impl ServerHello {
             is_retry: false,
             psk: false,
             random: [0; 32],
-            session_id: Vec::new(),
+            session_id: SessionId::EMPTY,
             is_whole: false,
         };
         hello.is_whole = hello.read(reader).is_some() && seen.is_whole;
@@ -338,7 +339,7 @@ impl ServerHello {
             is_retry: false,
             psk: false,
             random: [0; 32],
-            session_id: Vec::new(),
+            session_id: SessionId::EMPTY,
             is_whole: true,
         }
     }
@@ -349,8 +350,8 @@ impl ServerHello {
         // Drafts before 22 had neither session id nor compression here.
         let is_old_draft = (0x7f00..0x7f16).contains(&self.version);
         if !is_old_draft {
-            let id = reader.block8().filter(|id| id.is_whole && id.bytes.len() <= 32)?;
-            self.session_id = id.bytes.to_vec();
+            let id = reader.block8().filter(|id| id.is_whole)?;
+            self.session_id = SessionId::new(id.bytes)?;
         }
         self.cipher = reader.u16()?;
         if !is_old_draft {

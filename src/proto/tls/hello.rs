@@ -25,6 +25,31 @@ pub enum Ech {
     Outer,
 }
 
+/// The id of a session, at most 32 bytes long (RFC 5246 section 7.4.1.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionId {
+    /// Invariant: what is behind its length is zero.
+    bytes: [u8; 32],
+    length: u8,
+}
+
+impl SessionId {
+    /// That of a hello without one.
+    pub(super) const EMPTY: Self = Self { bytes: [0; 32], length: 0 };
+
+    /// `None` when the bytes are too many.
+    pub(super) fn new(id: &[u8]) -> Option<Self> {
+        let mut bytes = [0; 32];
+        bytes.get_mut(..id.len())?.copy_from_slice(id);
+        Some(Self { bytes, length: u8::try_from(id.len()).ok()? })
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+}
+
 /// A ClientHello.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts of one message")]
@@ -64,7 +89,7 @@ pub struct ClientHello {
     /// Whether it brings a ticket of an earlier session (TLS 1.2).
     pub has_ticket: bool,
     /// Its session id.
-    pub session_id: Vec<u8>,
+    pub session_id: SessionId,
     /// Its random bytes, by which keys of a key log are found.
     pub random: [u8; 32],
     /// Its JA4 fingerprint; `None` when it was cut or has the SSL 2.0 form.
@@ -139,7 +164,7 @@ impl ClientHello {
             has_psk: false,
             has_early_data: false,
             has_ticket: false,
-            session_id: Vec::new(),
+            session_id: SessionId::EMPTY,
             random: [0; 32],
             ja4: None,
             is_ssl2: false,
@@ -149,8 +174,8 @@ impl ClientHello {
 
     fn read<'a>(&mut self, mut reader: Reader<'a>, parts: &mut Parts<'a>) -> Option<()> {
         self.random = reader.array()?;
-        let id = reader.block8().filter(|id| id.is_whole && id.bytes.len() <= 32)?;
-        self.session_id = id.bytes.to_vec();
+        let id = reader.block8().filter(|id| id.is_whole)?;
+        self.session_id = SessionId::new(id.bytes)?;
         let ciphers = reader.block16()?;
         parts.ciphers = numbers(ciphers.bytes).collect();
         self.ciphers = count(parts.ciphers.iter().filter(|cipher| !is_grease(**cipher)));
@@ -192,8 +217,9 @@ impl ClientHello {
                 parts.signature_algorithms = numbers(list16(reader)).collect();
             }
             SUPPORTED_VERSIONS => {
-                parts.versions = numbers(list8(reader)).collect();
-                keep(&mut self.versions, parts.versions.iter().copied());
+                let list = list8(reader);
+                parts.highest = numbers(list).filter(|version| !is_grease(*version)).max();
+                keep(&mut self.versions, numbers(list));
             }
             KEY_SHARE => {
                 // Drafts before 23 used another number, with the same content.
@@ -231,7 +257,7 @@ impl ClientHello {
         let challenge = usize::from(reader.u16()?);
         let ciphers = reader.take(ciphers)?;
         self.ciphers = count(ciphers.as_chunks::<3>().0.iter());
-        self.session_id = reader.take(id).filter(|id| id.len() <= 32)?.to_vec();
+        self.session_id = SessionId::new(reader.take(id)?)?;
         let challenge = reader.take(challenge)?;
         // The challenge is the end of the random bytes, with zeros before it.
         for (to, from) in self.random.iter_mut().rev().zip(challenge.iter().rev()) {

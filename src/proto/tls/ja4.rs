@@ -25,7 +25,8 @@ pub enum Carrier {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Parts<'a> {
     pub(super) legacy_version: u16,
-    pub(super) versions: Vec<u16>,
+    /// The highest of `supported_versions`.
+    pub(super) highest: Option<u16>,
     pub(super) ciphers: Vec<u16>,
     pub(super) extensions: Vec<u16>,
     pub(super) signature_algorithms: Vec<u16>,
@@ -35,7 +36,6 @@ pub(super) struct Parts<'a> {
 
 /// The fingerprint.
 pub(super) fn ja4(carrier: Carrier, parts: Parts<'_>) -> String {
-    let version = parts.versions.iter().copied().filter(|version| !is_grease(*version)).max();
     let mut ciphers = without_grease(parts.ciphers);
     let mut extensions = without_grease(parts.extensions);
     let mut out = String::with_capacity(36);
@@ -43,7 +43,7 @@ pub(super) fn ja4(carrier: Carrier, parts: Parts<'_>) -> String {
         Carrier::Quic => 'q',
         Carrier::Tcp => 't',
     });
-    out.push_str(version_code(version.unwrap_or(parts.legacy_version)));
+    out.push_str(version_code(parts.highest.unwrap_or(parts.legacy_version)));
     out.push(if extensions.contains(&SERVER_NAME) { 'd' } else { 'i' });
     let _ = write!(out, "{:02}{:02}", ciphers.len().min(99), extensions.len().min(99));
     out.extend(protocol_code(parts.protocol.unwrap_or_default()));
@@ -130,7 +130,7 @@ mod tests {
     fn example() -> Parts<'static> {
         Parts {
             legacy_version: 0x0303,
-            versions: vec![0x3a3a, 0x0304, 0x0303],
+            highest: Some(0x0304),
             ciphers: vec![
                 0x0a0a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8,
                 0xc013, 0xc014, 0x009c, 0x009d, 0x002f, 0x0035,

@@ -28,7 +28,7 @@ pub use certificate::{CertificateFacts, Chain, ClientCertificate};
 pub use decrypt::{Access, Opened, TlsOpener, fuzz_opener};
 pub use facts::{NotTls, RecordSeen, Records, Sides, Tail, TlsFacts};
 pub use handshake::{Seen, ServerHello, cipher_name};
-pub use hello::{ClientHello, Ech};
+pub use hello::{ClientHello, Ech, SessionId};
 pub use ja4::Carrier;
 pub use key_log::{KeyLog, KeyLogRead, fuzz_key_log};
 
