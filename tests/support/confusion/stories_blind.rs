@@ -5,6 +5,7 @@
 
 use serde_json::json;
 
+use super::damage::Damage;
 use super::label::{
     AFTER, BEFORE, Format, NOTHING, Reading, Story, UNDETERMINED, UNREADABLE, story,
 };
@@ -29,7 +30,10 @@ const WRONG: Reading = ("mfa_wrong_code", "user");
 const KEYED: [Format; 2] = [Format::Keyed, Format::KeyedTwo];
 
 /// Labels that were changed after a run, each because the specification says otherwise.
-pub(crate) const CHANGED: &[(&str, &str)] = &[];
+pub(crate) const CHANGED: &[(&str, &str)] = &[(
+    "vpn-comes-up, in packets with keys whose clock jumps",
+    "`sign_in_prevented_by_network` as well: a look-up that fails says for no request, and behind a jump of a quarter of an hour nothing tells that the challenge still stood open; host and cause are the same",
+)];
 
 pub(crate) fn stories() -> Vec<Story> {
     let all = [together(), on_the_way(), again(), others(), programs()].concat();
@@ -119,6 +123,7 @@ fn on_the_way() -> Vec<Story> {
         .host(LOGIN)
         .mfa("begun")
         .dark(&[BEFORE, AFTER, UNREADABLE, UNDETERMINED])
+        .besides(&KEYED, &[Damage::ClockJump], &[BEFORE])
         .seen(&KEYED, &[AFTER, UNDETERMINED]),
         story(
             "portal-then-passed",
@@ -374,7 +379,7 @@ fn provider_dead_other_passed(t: &mut Teller) {
     }
     t.wait(30.0);
     next_user(t);
-    t.user = "visitor@woodgrove.example".to_owned();
+    t.user = String::from("visitor@woodgrove.example");
     t.to_challenge(&["PhoneAppNotification"]);
     passes_undecided(t);
 }
