@@ -232,6 +232,12 @@ impl Group {
         one.from_service && one.grant == Grant::Arrived && !self.issued && awaits && soon
     }
 
+    /// Whether any request of it was answered, or may have been: a hidden frame shows no page.
+    fn was_answered(&self) -> bool {
+        let pending = |member: &Sighting| member.pending && !self.is_silent();
+        self.members.iter().any(|member| member.answered || pending(member))
+    }
+
     fn is_silent(&self) -> bool {
         self.flow.is_some_and(Flow::is_without_prompt)
     }
@@ -274,6 +280,8 @@ pub(super) fn group(
             expected(&groups.list, id, exchange, (input, client), failure)
         {
             groups.add(index, Sighting { input, client, ..sighting });
+        } else {
+            groups.sent_away(id, exchange, (input, client), failure);
         }
     }
     // A resource that asked for more, and nobody went on: that is all there is of the attempt.
@@ -310,10 +318,46 @@ impl Groups {
             self.by_correlation.insert(id.clone(), index);
         }
         for hash in &one.state {
-            self.by_state.insert(*hash, index);
+            // A constant that an application sends along stays with the request that was answered.
+            let kept = self.by_state.entry(*hash).or_insert(index);
+            if one.answered || one.failure.is_none() {
+                *kept = index;
+            }
         }
         if let Some(group) = self.list.get_mut(index) {
             group.add(one);
+        }
+    }
+
+    /// A program was told which federation server to ask, and could not: that is all there is of the attempt.
+    fn sent_away(
+        &mut self,
+        id: ExchangeId,
+        exchange: &Exchange,
+        (input, client): (InputId, Option<IpAddr>),
+        failure: Option<Failure>,
+    ) {
+        let told = |early: &Sighting| {
+            let near = early.started.zip(exchange.started());
+            early.federation_host.as_ref() == Some(exchange.host())
+                && early.input == input
+                && may_be_one(early.client, client)
+                && near.is_none_or(|(early, at)| at.since(early) <= OPEN)
+        };
+        let Some(place) = self.waiting.iter().position(told).filter(|_| failure.is_some()) else {
+            return;
+        };
+        if self.list.len() >= GROUPS {
+            self.dropped = self.dropped.saturating_add(1);
+            return;
+        }
+        let early = self.waiting.remove(place);
+        let mut group = Group::new(&early);
+        group.add(early);
+        let found = expected(std::slice::from_ref(&group), id, exchange, (input, client), failure);
+        if let Some((_, sighting)) = found {
+            group.add(Sighting { input, client, ..sighting });
+            self.list.push(group);
         }
     }
 
@@ -400,7 +444,15 @@ impl Groups {
         let own_ids = one.starts && !one.correlation_ids.is_empty();
         let by_state = || {
             let found = one.state.iter().filter_map(|hash| self.by_state.get(hash));
-            let newest = found.copied().filter(&fits).max()?;
+            // Nothing comes of a hidden frame that nobody answered.
+            let lives = |index: &usize| {
+                one.starts
+                    || self
+                        .list
+                        .get(*index)
+                        .is_some_and(|group| !group.is_silent() || group.was_answered())
+            };
+            let newest = found.copied().filter(&fits).filter(lives).max()?;
             let other = own_ids
                 && self.list.get(newest).is_some_and(|group| !group.correlation_ids.is_empty());
             (!other).then_some(newest)
@@ -444,10 +496,22 @@ fn by_time(groups: &[Group], one: &Sighting) -> Home {
     };
     let near = latest(groups, |group| same_page(group) && !group.is_silent())
         .or_else(|| latest(groups, |group| open(group) && !group.is_silent()));
+    // What is handed in without an id is the result of the polls just before, in whatever window.
+    let polled = || {
+        let after_poll = |group: &Group| {
+            let last = group.members.last().map(|member| member.kind);
+            matches!(last, Some(StepKind::MfaCode | StepKind::MfaPoll)) && !group.is_silent()
+        };
+        (one.kind == StepKind::MfaFinish)
+            .then(|| latest(groups, |group| after_poll(group) && open(group)))
+            .flatten()
+    };
     match one.kind {
         StepKind::AppReturn => {
             let awaited = latest(groups, |group| {
-                group.return_host.as_ref() == Some(&one.host) && group.is_open_for(one)
+                group.return_host.as_ref() == Some(&one.host)
+                    && group.is_open_for(one)
+                    && group.was_answered()
             });
             // SAML and WS-Federation need not say in advance where the answer goes.
             let unsaid = || {
@@ -484,7 +548,8 @@ fn by_time(groups: &[Group], one: &Sighting) -> Home {
             None if one.failure.is_some() && can_open(one) => Home::New { after: None },
             None => Home::None,
         },
-        _ => near
+        _ => polled()
+            .or(near)
             .or_else(|| latest(groups, |group| !group.is_silent() && late(group)))
             .map_or(Home::New { after: None }, Home::Group),
     }

@@ -249,6 +249,8 @@ impl Walk<'_> {
             Some(HostRole::MfaRegistration) if one.is_main => Class::Registration,
             Some(HostRole::Federation) if one.is_main => Class::Federation,
             None if one.kind == StepKind::FederationRedirect => Class::Federation,
+            // A program with name and password asks the federation server itself.
+            None | Some(HostRole::Federation) if one.kind == StepKind::Token => Class::Federation,
             Some(HostRole::Msa)
                 if one.kind == StepKind::FederationRedirect && one.is_main
                     || one.is_tunnel && self.is_personal() =>
@@ -390,7 +392,8 @@ impl Walk<'_> {
                 Class::Federation => {
                     let back = matches!(one.role, Some(HostRole::Sts | HostRole::StsAlias))
                         && rank(one.kind) >= rank(StepKind::FederationReturn);
-                    !((same_host && one.is_main || back) && index > obstacle.at)
+                    let through = one.is_main || one.kind == StepKind::Token;
+                    !((same_host && through || back) && index > obstacle.at)
                 }
                 Class::Device | Class::Registration | Class::Application => {
                     !(same_host && index > obstacle.at)

@@ -65,9 +65,13 @@ pub(super) fn choose<'a>(signin: &'a SignIn, selection: &Selection) -> Option<&'
     let unclear = || {
         standing().rfind(|attempt| {
             let after = last_success.is_none_or(|last| attempt.first > last);
+            // What one user got through to says nothing of another one who was stopped.
+            let alone = attempt.user.is_some()
+                && !standing().any(|one| is_success(one) && one.user == attempt.user);
             attempt.outcome == Outcome::Undetermined
                 && (attempt.was_asked()
                     || !any_success
+                    || alone && attempt.blockage.is_some()
                     || after && (attempt.blockage.is_some() || is_unsaid(attempt)))
         })
     };

@@ -12,6 +12,7 @@ pub(crate) mod label;
 pub(crate) mod pages;
 pub(crate) mod saz;
 pub(crate) mod stories_access;
+pub(crate) mod stories_blind;
 pub(crate) mod stories_healthy;
 pub(crate) mod stories_mixed;
 pub(crate) mod stories_network;
@@ -36,6 +37,7 @@ pub(crate) fn changed() -> Vec<(&'static str, &'static str)> {
         stories_path::CHANGED,
         stories_unclear::CHANGED,
         stories_mixed::CHANGED,
+        stories_blind::CHANGED,
     ]
     .concat()
 }
@@ -51,6 +53,7 @@ pub(crate) fn stories() -> Vec<Story> {
         stories_path::stories(),
         stories_unclear::stories(),
         stories_mixed::stories(),
+        stories_blind::stories(),
     ]
     .concat()
 }
