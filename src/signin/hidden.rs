@@ -228,16 +228,27 @@ impl<'a> Wire<'a> {
     }
 }
 
+/// The connections of a client to a host.
+#[derive(Default)]
+struct Talks {
+    /// Whether any was used.
+    used: bool,
+    /// How many of those left showed a certificate for other names.
+    wrong: usize,
+    /// Those that the client left, and when.
+    left: Vec<(ConnectionId, Timestamp)>,
+}
+
 /// Connections of hosts that a client left again and again as soon as it had the server's part of the
 /// handshake, and never used: clients that do not accept a certificate mostly leave without a word.
 fn left(evidence: &Evidence, machines: &Machines) -> BTreeSet<ConnectionId> {
-    let mut by_host: BTreeMap<_, (bool, usize, Vec<(ConnectionId, Timestamp)>)> = BTreeMap::new();
+    let mut by_host: BTreeMap<_, Talks> = BTreeMap::new();
     for (number, connection) in (0..).zip(&evidence.connections) {
         let Some(name) = connection.server_name.as_ref().filter(|_| connection.in_scope) else {
             continue;
         };
         let client = machines.of_connection(connection);
-        let (used, wrong, left) = by_host.entry((name, client)).or_default();
+        let Talks { used, wrong, left } = by_host.entry((name, client)).or_default();
         let tls = connection.tls.as_deref();
         *used |= tls.is_some_and(|tls| tls.completed == Some(true) && !connection.is_unused());
         if let Some(at) = tls.and_then(|tls| is_left(connection, tls)) {
@@ -254,8 +265,8 @@ fn left(evidence: &Evidence, machines: &Machines) -> BTreeSet<ConnectionId> {
     };
     by_host
         .into_values()
-        .filter(|(used, wrong, left)| !used && (*wrong >= LEFT_WRONG || again(left)))
-        .flat_map(|(_, _, left)| left)
+        .filter(|one| !one.used && (one.wrong >= LEFT_WRONG || again(&one.left)))
+        .flat_map(|one| one.left)
         .map(|(id, _)| id)
         .collect()
 }
