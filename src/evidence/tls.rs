@@ -58,6 +58,34 @@ pub struct CertificateSummary {
     pub not_after: Option<Timestamp>,
 }
 
+impl CertificateSummary {
+    /// Whether a certificate stands for a host; the subject is asked only where no names are listed.
+    pub fn is_for(&self, host: &str) -> bool {
+        if !self.names.is_empty() {
+            return self.names.iter().any(|name| covers(name, host));
+        }
+        let mut parts = self.subject.split([',', '+', '/', ';', '\n']);
+        let common = parts.find_map(|part| {
+            let (key, value) = part.trim().split_once('=')?;
+            key.trim().eq_ignore_ascii_case("CN").then(|| value.trim())
+        });
+        common.is_none_or(|name| covers(name, host))
+    }
+}
+
+/// Whether a name covers a host: a star stands for one whole label, the first (RFC 6125 section
+/// 6.4.3).
+fn covers(name: &str, host: &str) -> bool {
+    let name = name.trim_end_matches('.');
+    let host = host.trim_end_matches('.');
+    match name.strip_prefix("*.") {
+        Some(rest) => host
+            .split_once('.')
+            .is_some_and(|(label, parent)| !label.is_empty() && parent.eq_ignore_ascii_case(rest)),
+        None => name.eq_ignore_ascii_case(host),
+    }
+}
+
 /// One alert of the protocol, by its registered number (RFC 8446 section 6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Alert {
@@ -170,4 +198,24 @@ pub struct TlsHandshake {
     /// Whether the capture tool itself was the client of this handshake, as Fiddler is when it
     /// decrypts: then the certificate is the one behind the tool.
     pub by_capture_tool: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::covers;
+
+    #[test]
+    fn a_star_stands_for_one_label() {
+        for (name, covered) in [
+            ("login.microsoftonline.com", true),
+            ("LOGIN.microsoftonline.com", true),
+            ("*.microsoftonline.com", true),
+            ("*.com", false),
+            ("microsoftonline.com", false),
+            ("*", false),
+            ("*.login.microsoftonline.com", false),
+        ] {
+            assert_eq!(covers(name, "login.microsoftonline.com"), covered, "{name}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ rule! {
     /// The client asked for the address of a sign-in host, and no name server answered in time:
     /// `ERR_DNS_TIMED_OUT` and its like. In packets: questions to name servers, repeated or waited
     /// for, without an answer.
+    /// An answer that was cut and holds no address only says to ask over TCP, and counts as none.
     ///
     /// ## Why it breaks sign-in
     /// Without an address no connection is opened. Unlike a name that does not exist, the fault

@@ -26,8 +26,8 @@ rule! {
     /// go on; a failure that a later try or another host made good is information. From packets:
     /// the alert in clear, up to TLS 1.2 and from some clients in TLS 1.3. An alert that is
     /// encrypted is told by its length and place only, and a client that leaves without a word
-    /// must do so three times with no connection to the host ever used: confidence is medium at
-    /// most.
+    /// must do so three times with no connection to the host ever used, or twice where the
+    /// certificate is in clear and for other names: confidence is medium at most.
     ///
     /// ## What looks like it
     /// A wrong clock makes good certificates look out of date, at every host; a system without

@@ -16,8 +16,8 @@ use super::machines::{Machines, may_be_one};
 use crate::entra::{Fault, HostRole, hosts, vendors};
 use crate::evidence::{
     Answer, Closed, Connection, ConnectionId, Evidence, Exchange, HostName, IcmpKind,
-    InputCoverage, NameLookup, NoResponse, Opened, Peer, Protocol, REQUEST_BYTES, StallReport,
-    TlsHandshake, Transport, Wire as Facts,
+    InputCoverage, NameLookup, NamedBy, NoResponse, Opened, Peer, Protocol, REQUEST_BYTES,
+    StallReport, TlsHandshake, Transport, Wire as Facts,
 };
 use crate::time::{Span, Timestamp};
 
@@ -42,8 +42,12 @@ const TRIES: u16 = 2;
 const LEAVES: Duration = Duration::from_secs(2);
 /// Connections that must have been left so; a browser may have no use for one or two.
 const LEFT: usize = 3;
+/// The same where the certificate is in clear and not for the host: no client that checks goes on.
+const LEFT_WRONG: usize = 2;
 /// A packet shorter than this passes everywhere (RFC 8200 section 5).
 const SHORT: u32 = 1_200;
+/// The alert that ends a session (RFC 8446 section 6.1).
+const CLOSE_NOTIFY: u8 = 0;
 /// A server that resets a connection so long after the last request does so because it is idle.
 const KEPT_ALIVE: Duration = Duration::from_secs(20);
 
@@ -224,19 +228,34 @@ impl<'a> Wire<'a> {
     }
 }
 
+/// The connections of a client to a host.
+#[derive(Default)]
+struct Talks {
+    /// Whether any was used.
+    used: bool,
+    /// How many of those left showed a certificate for other names.
+    wrong: usize,
+    /// Those that the client left, and when.
+    left: Vec<(ConnectionId, Timestamp)>,
+}
+
 /// Connections of hosts that a client left again and again as soon as it had the server's part of the
 /// handshake, and never used: clients that do not accept a certificate mostly leave without a word.
 fn left(evidence: &Evidence, machines: &Machines) -> BTreeSet<ConnectionId> {
-    let mut by_host: BTreeMap<_, (bool, Vec<(ConnectionId, Timestamp)>)> = BTreeMap::new();
+    let mut by_host: BTreeMap<_, Talks> = BTreeMap::new();
     for (number, connection) in (0..).zip(&evidence.connections) {
         let Some(name) = connection.server_name.as_ref().filter(|_| connection.in_scope) else {
             continue;
         };
         let client = machines.of_connection(connection);
-        let (used, left) = by_host.entry((name, client)).or_default();
+        let Talks { used, wrong, left } = by_host.entry((name, client)).or_default();
         let tls = connection.tls.as_deref();
         *used |= tls.is_some_and(|tls| tls.completed == Some(true) && !connection.is_unused());
         if let Some(at) = tls.and_then(|tls| is_left(connection, tls)) {
+            let certificate = tls.and_then(|tls| tls.certificate.as_ref());
+            let named = connection.named_by != Some(NamedBy::Lookup);
+            let other = certificate.is_some_and(|one| !one.is_for(name.as_str()));
+            *wrong += usize::from(named && other);
             left.push((ConnectionId(number), at));
         }
     }
@@ -246,8 +265,8 @@ fn left(evidence: &Evidence, machines: &Machines) -> BTreeSet<ConnectionId> {
     };
     by_host
         .into_values()
-        .filter(|(used, left)| !used && again(left))
-        .flat_map(|(_, left)| left)
+        .filter(|one| !one.used && (one.wrong >= LEFT_WRONG || again(&one.left)))
+        .flat_map(|one| one.left)
         .map(|(id, _)| id)
         .collect()
 }
@@ -376,9 +395,13 @@ fn in_handshake(
     }
     // The rest of the handshake may be in what the capture lacks; what is sent in vain is not.
     let is_whole = !lacks(connection);
+    // What the server does after the client has ended its side cuts nothing.
+    let reset = facts.reset.filter(|reset| reset.by == Peer::Server).map(|reset| reset.time);
     let cut_by_server = is_whole
-        && (facts.reset.is_some_and(|reset| reset.by == Peer::Server)
-            || facts.ended[1].is_some_and(|at| facts.ended[0].is_none_or(|client| at <= client)));
+        && [reset, facts.ended[1]]
+            .into_iter()
+            .flatten()
+            .any(|at| facts.ended[0].is_none_or(|client| at <= client));
     if tls.server_hello.is_none() {
         if let Some(stall) = stalled {
             if stall.longest > SHORT && stall.passed <= SHORT && stall.bytes > stall.longest {
@@ -391,13 +414,18 @@ fn in_handshake(
             let certain = stall.longest > SHORT || stall.tries > TRIES;
             return Some(found(Fault::HelloLost, certain));
         }
-        if cut_by_server {
+        // Or it said goodbye in clear, and the client was the first to close.
+        let goodbye = |alert: &crate::evidence::Alert| {
+            alert.from == Peer::Server && alert.description == CLOSE_NOTIFY
+        };
+        if cut_by_server || is_whole && tls.alerts.iter().any(goodbye) {
             return Some(found(Fault::HandshakeCut, true));
         }
         // Of the server's first words the end is there and the beginning is not.
         let fault = match server_payload {
-            Some(_) => Fault::Stalled,
-            None => Fault::HandshakeStalled,
+            Some(_) if !facts.is_proxied => Fault::Stalled,
+            // Of a proxy its answer came.
+            _ => Fault::HandshakeStalled,
         };
         let waited = is_whole && kept_waiting(connection, coverage, sent.last());
         return waited.then(|| found(fault, true));
@@ -416,6 +444,10 @@ fn in_handshake(
     let alerted = is_whole && tls.inferred_alert.is_some_and(|(by, _)| by == Peer::Client);
     if client_left && alerted {
         return Some(found(Fault::CertUntrusted, false));
+    }
+    // A record of the server of which the end never came: the client could not go on with it.
+    if is_whole && facts.torn[1] && kept_waiting(connection, coverage, flight) {
+        return Some(found(Fault::HandshakeStalled, true));
     }
     if client_left || !is_whole {
         // Without a word of it: it may just as well have had no use for the connection.
@@ -446,7 +478,16 @@ fn after_handshake(facts: &Facts, tls: &TlsHandshake, coverage: &InputCoverage) 
     if server == 0 && facts.reset.is_some_and(|reset| reset.by == Peer::Server) {
         return Some(found(Fault::Reset, true));
     }
-    None
+    // The request was acknowledged, and nothing followed for longer than a client may stay silent.
+    let gone = facts.ended[0].or(facts.reset.map(|reset| reset.time));
+    let asked = facts.last_request.filter(|asked| {
+        facts.payload[1].is_some_and(|said| *asked >= said.last())
+            && facts.ended[1].is_none_or(|end| gone.is_some_and(|gone| gone < end))
+    })?;
+    let ignored = gone.map_or_else(|| waited(coverage, asked), |at| at.since(asked));
+    let counts =
+        server == 0 && facts.waiting >= REQUEST_BYTES && ignored >= KEPT_ALIVE && !is_torn(facts);
+    counts.then(|| found(Fault::Timeout, false))
 }
 
 /// Bytes that never got through; sure where that went on for long, or the capture went on after it.
@@ -473,7 +514,14 @@ fn after_answer(
         client.last() > server.last() && facts.waiting >= REQUEST_BYTES && !farewell && !closing;
     let [stall, _] = facts.stall;
     if let Some(stall) = stall.filter(|stall| stall.tries > TRIES) {
-        let counts = due && client_end.is_none();
+        // What the server still said as the bytes were first sent, tickets of TLS 1.3, is no answer to
+        // them. A client that gave up after that says goodbye too, which arrives no more than the rest.
+        let from = stall.span.first();
+        let request = stall.bytes >= REQUEST_BYTES && !closing;
+        let silent = server.last() <= from.plus(PATIENCE);
+        let end = client_end.unwrap_or(stall.span.last());
+        let held = request && silent && end.since(from) >= SILENCE;
+        let counts = due && client_end.is_none() || held;
         return counts.then(|| stalled(&stall, coverage)).flatten();
     }
     let gone = client_end.or(facts.reset.map(|reset| reset.time));
@@ -516,7 +564,7 @@ fn is_torn(facts: &Facts) -> bool {
 /// The fault that a fatal alert names (RFC 8446 section 6, RFC 5246 section 7.2).
 fn by_alert(tls: &TlsHandshake, alert: &crate::evidence::Alert) -> Option<Failure> {
     // The end of a session, and a client that changed its mind.
-    if matches!(alert.description, 0 | 90 | 100) {
+    if matches!(alert.description, CLOSE_NOTIFY | 90 | 100) {
         return None;
     }
     let fault = match (alert.from, alert.description) {

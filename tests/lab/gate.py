@@ -2,7 +2,7 @@
 """Small servers that stand on the router: what answers in place of the real ones.
 
 gate.py close|reset|hang|text|portal ADDRESS PORT [FILE]   a TCP server that takes a connection and spoils it
-gate.py dns ADDRESS PORT UPSTREAM '{"AAAA": 5, "*": null}' [NAME]   a name server: response code by type, else asks on
+gate.py dns ADDRESS PORT UPSTREAM '{"AAAA": 5, "*": null}' [NAME]   a name server: response code by type, "cut" for a truncated answer, else asks on
 """
 
 import json
@@ -62,7 +62,7 @@ def dns(address, port, upstream, codes, only):
         name, kind, end = question(query)
         code = next((codes[k] for k in codes if k == "*" or TYPES[k] == kind), None)
         if code is not None and (only is None or name == only):
-            flags = 0x8080 | (0x0100 & int.from_bytes(query[2:4], "big")) | code
+            flags = 0x8080 | (0x0100 & int.from_bytes(query[2:4], "big")) | (0x0200 if code == "cut" else code)
             s.sendto(query[:2] + struct.pack("!HHHHH", flags, 1, 0, 0, 0) + query[12:end], who)
             continue
         up = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -169,6 +169,8 @@ impl Lookups {
         let answer = match (message.rcode, addresses.is_empty()) {
             (0, false) => Answer::Addresses(addresses),
             (0, true) if !message.complete => Answer::Cut,
+            // It says no more than that the client has to ask over TCP.
+            (0, true) if message.truncated => Answer::None,
             (0, true) => Answer::Empty,
             (code, _) => Answer::Failed(code),
         };

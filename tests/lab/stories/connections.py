@@ -197,6 +197,17 @@ def mtu_black_hole_flight(lab):
     lab.get(AUTHORIZE, limit=12)
 
 
+@broken("upload-unacknowledged", "nft drops long packets to the sign-in host, curl", "The page arrives; then a long request is sent again and again, on this connection and the next, until the client gives up.", expect=["TCP006"], has=[DATA, "tcp.analysis.retransmission && tcp.len > 1300 && " + TO_LOGIN])
+def upload_unacknowledged(lab):
+    lab.up(filters=f"forward ip daddr {HOSTS[LOGIN]} ip length > 1300 drop")
+    lab.dns()
+    lab.login()
+    lab.record()
+    lab.get(AUTHORIZE)
+    for _ in range(2):
+        lab.curl("-d", "login=" + "x" * 9000, f"https://{LOGIN}/common/login", "-o", "/dev/null", limit=14)
+
+
 @healthy("mtu-told", "Chromium; the router's line carries 1400 bytes, its ICMP comes through", "A line behind the router is narrower; the ICMP says so, the client sends smaller frames and all works.", has=["icmp.type == 3 && icmp.code == 4"], covers=["TCP006", "TLS008"])
 def mtu_told(lab):
     lab.up()

@@ -104,6 +104,18 @@ def plain_text(lab):
         lab.get(AUTHORIZE)
 
 
+@broken("hello-answered-by-goodbye", "nft redirect to a server that answers with close_notify", "Each ClientHello is answered with the alert close_notify in clear; the client closes first.", expect=["TLS007"], has=[HELLO, "tls.alert_message.desc == 0 && " + FROM_LOGIN], lacks=[NO_HELLO_BACK])
+def hello_answered_by_goodbye(lab):
+    lab.up(filters=f"nat {AT} redirect to :9443")
+    lab.dns()
+    lab.login()
+    lab.gate("text", ROUTER, 9443, lab.text(bytes.fromhex("15030300020100")))
+    lab.record()
+    lab.get(f"https://{APP}/")
+    for _ in range(2):
+        lab.get(AUTHORIZE)
+
+
 # Alerts of the server.
 
 @broken("alert-handshake-failure", "openssl s_server with one cipher that curl lacks", "Client and server have no cipher in common: the server answers with alert 40.", expect=["TLS003"], has=["tls.alert_message.desc == 40 && " + FROM_LOGIN], lacks=[NO_HELLO_BACK])
@@ -246,6 +258,16 @@ def certificate_expired(lab):
     lab.record()
     for _ in range(2):
         lab.get(AUTHORIZE)
+
+
+@broken("certificate-of-another-finished", "certificate for another name, curl, TLS 1.2", "What answers shows a certificate of another host; the client ends the handshake, then leaves without a request.", expect=["TLS001", "TLS010"], has=[CERTIFICATE], lacks=[DATA])
+def certificate_of_another_finished(lab):
+    lab.up()
+    lab.dns()
+    lab.login(high="TLSv1.2", certs={LOGIN: "other"})
+    lab.record()
+    lab.get(f"https://{APP}/", AUTHORIZE)
+    lab.get(AUTHORIZE)
 
 
 @broken("certificate-of-another", "certificate for another name, Chromium, TLS 1.2", "What answers shows a certificate of another host; the browser does not go on.", expect=["TLS001", "TLS010"], has=[CERTIFICATE])

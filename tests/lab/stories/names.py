@@ -55,6 +55,17 @@ def dns_no_answer(lab):
     lab.get(AUTHORIZE, limit=22)
 
 
+@broken("dns-cut-tcp-dropped", "name server that cuts its answers, nft drop of port 53 over TCP", "The answer for the sign-in host does not fit and is cut; the question over TCP is never answered.", expect=["DNS002"], forbid=["DNS001"], has=[f"dns.flags.truncated == 1 && {ASKED}", "tcp.flags == 0x002 && tcp.dstport == 53"], lacks=[TO_LOGIN])
+def dns_cut_tcp_dropped(lab):
+    lab.up(filters="input tcp dport 53 drop")
+    lab.dns(port=5300)
+    lab.gate("dns", RESOLVER, 53, f"{RESOLVER}:5300", '{"*": "cut"}', LOGIN)
+    lab.login()
+    lab.record()
+    lab.get(f"https://{APP}/", AUTHORIZE, limit=25)
+    lab.get(AUTHORIZE, limit=25)
+
+
 @broken("dns-port-unreachable", "no name server runs, ICMP port unreachable", "The computer's name server is not there: each query is answered by ICMP port unreachable.", expect=["DNS002"], has=["icmp.type == 3 && icmp.code == 3 && dns"], lacks=["dns.flags.response == 1", "tcp"])
 def dns_port_unreachable(lab):
     lab.up()
