@@ -344,7 +344,7 @@ the specification, the protocol, the generator and this page. In their first run
 beside the window, another user who was stopped, a second try that is cut off, a program at its federation server. None blamed
 a healthy network; where the network was to blame, 16 did not say so. One cut was surer than the whole. This run is the best
 estimate here of what new stories would meet: a few in a hundred, most of them where sign-ins overlap. What it showed is mended,
-but for 2 captures whose label was widened (a clock that jumps, below), so that the tables say 0.
+but for 2 captures whose label was widened (a clock that jumps, below), so that the tables below say next to nothing.
 
 ";
 
