@@ -61,7 +61,9 @@ fn filters_select_the_frames_that_are_cited() {
     let (mut asked, mut captures) = (0, 0);
     let rows = support::manifest();
     let packets = rows.iter().filter(|row| row.path.contains(".pcap"));
-    for row in packets.step_by(8) {
+    // tshark gives what a SOCKS proxy carries a stream number of its own, which no packet has, so that
+    // the numbers behind it are not ours: see `src/manual/agreement.md`.
+    for row in packets.step_by(8).filter(|row| !row.path.contains("socks")) {
         let capture = support::root().join("captures").join(&row.path);
         let report = Command::new(env!("CARGO_BIN_EXE_mfatrace"))
             .args(["--format", "json", "--evidence", "--no-hash"])
