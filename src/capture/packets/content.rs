@@ -76,6 +76,11 @@ impl Content {
         self.inside.is_settled()
     }
 
+    /// Whether a tunnel of SOCKS was entered since this was asked.
+    pub(super) const fn take_entered(&mut self) -> bool {
+        self.inside.take_entered()
+    }
+
     /// Bytes that are held of it, but for those that wait for holes to be filled.
     pub(super) fn held(&mut self) -> usize {
         self.inside.held()

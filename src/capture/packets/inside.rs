@@ -61,6 +61,8 @@ pub(super) struct Inside {
     layer: Layer,
     /// Whether what is still to come tells nothing that anyone needs.
     is_settled: bool,
+    /// Whether a tunnel of SOCKS was entered just now.
+    has_entered: bool,
     depth: usize,
     protocol: Protocol,
     is_mid_stream: bool,
@@ -109,6 +111,7 @@ impl Inside {
         Self {
             layer: Layer::Undecided([Vec::new(), Vec::new()], None),
             is_settled: false,
+            has_entered: false,
             depth,
             protocol: Protocol::Nothing,
             is_mid_stream: false,
@@ -133,6 +136,11 @@ impl Inside {
     /// Whether there is a name so far, and if so, whether it is one of a sign-in.
     pub(super) fn scope(&self) -> Option<bool> {
         self.name.as_ref().map(|_| self.in_scope)
+    }
+
+    /// Whether a tunnel of SOCKS was entered since this was asked.
+    pub(super) const fn take_entered(&mut self) -> bool {
+        std::mem::replace(&mut self.has_entered, false)
     }
 
     /// Bytes that its layer takes beside what is held of it.
@@ -327,6 +335,7 @@ impl Inside {
                 (authority.and_then(|text| clear::authority(&text, context)), early)
             }
             Layer::Socks(socks) if socks.state() == SocksState::Granted => {
+                self.has_entered = true;
                 let name = socks.facts().target.as_ref().and_then(|target| match &target.host {
                     SocksHost::Name(name) => context.into.host(name),
                     SocksHost::Address(address) => context.into.host(&address.to_string()),

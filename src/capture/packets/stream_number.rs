@@ -2,8 +2,9 @@
 //!
 //! A conversation of TCP or UDP gets the next number when its first packet is seen. Of TCP, a SYN
 //! with another sequence number than the one that its sender opened with begins a new one on the
-//! same addresses and ports; a header that an ICMP error quotes opens or joins one too. UDP has
-//! numbers of its own.
+//! same addresses and ports; a header that an ICMP error quotes opens or joins one too, and what a
+//! SOCKS proxy at its registered port carries takes a number beside that of the connection to it. UDP
+//! has numbers of its own.
 //!
 //! Invariants: a number, once given, outlives the flow, so that a flow that comes back keeps it; at
 //! most `limits::STREAM_NUMBERS` conversations are remembered, and later ones have no number.
@@ -202,6 +203,11 @@ impl Numbers {
             self.live.insert_unique(hash, live, |live| live.hash);
         }
         Some(found)
+    }
+
+    /// Leaves out a number that Wireshark gives to what travels in a tunnel.
+    pub(super) const fn skip(&mut self) {
+        self.next = self.next.saturating_add(1);
     }
 
     /// Says where the live flow of a conversation is.

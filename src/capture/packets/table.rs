@@ -32,6 +32,8 @@ const OVER: Duration = Duration::from_secs(10);
 const ASKING: Duration = Duration::from_secs(130);
 /// A connection without a word for so long is not followed any longer.
 const IDLE: Duration = Duration::from_mins(5);
+/// The registered port of SOCKS, the only one at which Wireshark looks for it by itself.
+const SOCKS: u16 = 1080;
 /// Contents kept for the next connections.
 const SPARE: usize = 64;
 /// Segments between two looks for what is over.
@@ -246,10 +248,14 @@ impl Table {
             let fate = if segment.has(flag::FIN) { fate(flow) } else { Fate::Open };
             let mut context = around.context(flow, fate);
             flow.look(segment, &mut self.pool, &mut context);
-            let (is_settled, held) = flow
-                .content
-                .as_mut()
-                .map_or((false, 0), |content| (content.is_settled(), content.held()));
+            let port = flow.server.port();
+            let (is_settled, held, has_entered) =
+                flow.content.as_mut().map_or((false, 0, false), |content| {
+                    (content.is_settled(), content.held(), content.take_entered())
+                });
+            if has_entered && port == SOCKS {
+                self.numbers.skip();
+            }
             if is_settled {
                 self.close_content(slot, around);
             } else {
