@@ -205,6 +205,12 @@ pub fn is_sign_in_service(name: &str) -> bool {
     })
 }
 
+/// Whether this host shows the page of passkeys (`fido/get`) beside what else it does; the host table has
+/// the source.
+pub fn has_passkey_page(name: &str) -> bool {
+    name == "login.microsoft.com"
+}
+
 /// Whether sign-in pages load their scripts from this host.
 pub fn is_script_cdn(name: &str) -> bool {
     host(name).is_some_and(|row| row.serves == Some(Serves::Script))

@@ -208,14 +208,14 @@ impl EvidenceBuilder {
     pub fn header(&mut self, headers: &mut Headers, name: &str, value: &str, in_scope: bool) {
         let name = match Headers::kept(name) {
             Some(kept) => Cow::Borrowed(kept),
-            None if in_scope && headers.0.len() < 128 => {
+            None if in_scope && headers.fields.len() < 128 => {
                 Cow::Owned(name.trim().to_ascii_lowercase())
             }
             None => return,
         };
         let value = head(value, Headers::room(&name, in_scope));
         let value = self.secret(value.into(), SecretKind::Header);
-        headers.0.push((name, value));
+        headers.fields.push((name, value));
     }
 
     /// Wraps a text that may be a secret; equal values get equal labels.

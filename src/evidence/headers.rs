@@ -11,7 +11,10 @@ use crate::limits;
 
 /// The kept header fields of one message, and whether it had more that could not be read.
 #[derive(Clone, Default)]
-pub struct Headers(pub(super) Vec<(Cow<'static, str>, Secret<Box<str>>)>, bool);
+pub struct Headers {
+    pub(super) fields: Vec<(Cow<'static, str>, Secret<Box<str>>)>,
+    is_partial: bool,
+}
 
 /// The fields kept of every exchange, sorted. Of hosts in scope all fields of a response are kept,
 /// because products on the path sign themselves with fields of their own.
@@ -43,8 +46,8 @@ const KEPT: &[&str] = &[
 impl fmt::Debug for Headers {
     /// Names that are not among the usual ones may be anything, so they are only counted.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let usual = self.0.iter().filter(|(name, _)| Self::kept(name).is_some());
-        let others = self.0.len().saturating_sub(usual.clone().count());
+        let usual = self.fields.iter().filter(|(name, _)| Self::kept(name).is_some());
+        let others = self.fields.len().saturating_sub(usual.clone().count());
         f.debug_map().entries(usual.map(|(name, value)| (name, value))).finish()?;
         write!(f, " and {others} more")
     }
@@ -81,7 +84,7 @@ impl Headers {
 
     /// All values of a field; the name in lower case.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Secret<Box<str>>> {
-        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value)
+        self.fields.iter().filter(move |(known, _)| known == name).map(|(_, value)| value)
     }
 
     /// The first value of a field; the name in lower case.
@@ -91,28 +94,28 @@ impl Headers {
 
     /// Whether the field is there; the name in lower case.
     pub fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|(known, _)| known == name)
+        self.fields.iter().any(|(known, _)| known == name)
     }
 
     /// Whether no field was kept, which is the case when an exporter leaves them all out.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.fields.is_empty()
     }
 
     /// Notes that the message had fields which could not be read: in HTTP/2 they may name what was sent
     /// in a packet that the capture lacks.
     pub fn lack(&mut self) {
-        self.1 = true;
+        self.is_partial = true;
     }
 
     /// Whether a field that is not here may have been there.
     pub const fn is_partial(&self) -> bool {
-        self.1
+        self.is_partial
     }
 
     /// All kept fields in the order they came.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Secret<Box<str>>)> {
-        self.0.iter().map(|(name, value)| (name.as_ref(), value))
+        self.fields.iter().map(|(name, value)| (name.as_ref(), value))
     }
 }
 

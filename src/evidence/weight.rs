@@ -116,8 +116,9 @@ impl Url {
 
 impl Headers {
     fn weight(&self) -> usize {
-        let slots = self.0.capacity().saturating_mul(size_of::<(&str, usize, Secret<Box<str>>)>());
-        self.0.iter().fold(slots, |sum, (name, value)| {
+        let slots =
+            self.fields.capacity().saturating_mul(size_of::<(&str, usize, Secret<Box<str>>)>());
+        self.fields.iter().fold(slots, |sum, (name, value)| {
             let owned = matches!(name, std::borrow::Cow::Owned(_));
             let name = if owned { name.len() } else { 0 };
             sum.saturating_add(name).saturating_add(value.length())

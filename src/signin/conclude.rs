@@ -628,7 +628,9 @@ impl Walk<'_> {
         };
         let over = (interval * 2).max(GIVEN_UP);
         // A page gives a poll up too when it asks again, or goes on.
-        let is_seen = |at: usize| !matches!(self.silence(evidence, at, over), Err(unseen) if unseen != Unseen::NotShown);
+        let is_seen = |at: usize| {
+            !self.silence(evidence, at, over).is_err_and(|unseen| unseen != Unseen::NotShown)
+        };
         if let Some(left) = self.left.filter(|left| !is_dark(*left) && is_seen(*left)) {
             return self.finish(Outcome::MfaAbandoned, Side::User, &[since, left], None);
         }

@@ -12,7 +12,7 @@ use super::echo::Echoes;
 use super::machines::{Machines, may_be_one};
 use super::sighting::{Grant, Sighting};
 use super::{Failure, Flow, Guid, clock, wire};
-use crate::entra::{HostRole, StepKind};
+use crate::entra::{HostRole, StepKind, hosts};
 use crate::evidence::{Evidence, EvidenceRef, Exchange, ExchangeId, HostName, InputId, Scheme};
 use crate::time::Timestamp;
 
@@ -142,7 +142,7 @@ impl Group {
         {
             // The provider may send the user on to another host of its own.
             let next = one.next_host.as_ref().filter(|host| {
-                crate::entra::hosts::host(host.as_str())
+                hosts::host(host.as_str())
                     .is_none_or(|row| !matches!(row.role, HostRole::Sts | HostRole::StsAlias))
             });
             self.external_host = Some(next.unwrap_or(&one.host).clone());
@@ -558,7 +558,7 @@ fn by_time(groups: &[Group], one: &Sighting) -> Home {
 /// Whether the host is one that only the service sends a user to, in the middle of a sign-in.
 fn is_sent_to(one: &Sighting) -> bool {
     matches!(one.role, Some(HostRole::DeviceCert | HostRole::MfaRegistration))
-        || one.host.as_str() == "login.microsoft.com"
+        || hosts::has_passkey_page(one.host.as_str())
 }
 
 /// Scripts, pictures, tunnels and requests of no known kind: they belong to an attempt and do not

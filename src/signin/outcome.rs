@@ -350,7 +350,7 @@ impl Walk<'_> {
             return rank(one.kind) > 0 || one.kind == StepKind::Discovery || one.file.is_empty();
         }
         // The host of the passkey page, while the user may choose one.
-        if self.challenged && one.host.as_str() == "login.microsoft.com" {
+        if self.challenged && hosts::has_passkey_page(one.host.as_str()) {
             return matches!(self.waiting, Waiting::Page { .. } | Waiting::Elsewhere { .. });
         }
         // A tunnel hides what it was for: it counts when the sign-in uses this host, or no other.
@@ -736,7 +736,7 @@ impl Walk<'_> {
         let at_service = matches!(one.role, Some(HostRole::Sts | HostRole::StsAlias));
         match one.kind {
             StepKind::ExternalMethod
-                if !at_service || one.host.as_str() == "login.microsoft.com" =>
+                if !at_service || hosts::has_passkey_page(one.host.as_str()) =>
             {
                 self.away(index);
             }

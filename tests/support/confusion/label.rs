@@ -16,6 +16,18 @@ pub(crate) const NOTHING: Reading = ("no_sign_in", "cannot_tell");
 pub(crate) const BEFORE: Reading = ("sign_in_prevented_by_network", "network");
 pub(crate) const AFTER: Reading = ("mfa_prevented_by_network", "network");
 
+/// What stories come to.
+pub(crate) const APPLICATION: Reading = ("other_error", "application");
+pub(crate) const BLOCKED: Reading = ("blocked_by_policy", "policy");
+pub(crate) const DENIED: Reading = ("mfa_denied", "user");
+pub(crate) const LEFT: Reading = ("mfa_abandoned", "user");
+pub(crate) const METHOD: Reading = ("mfa_method_failed", "user");
+pub(crate) const NEVER: Reading = ("mfa_not_attempted", "user");
+pub(crate) const PASSED: Reading = ("mfa_completed", "nothing_wrong");
+pub(crate) const PROMPT: Reading = ("interaction_required", "application");
+pub(crate) const WITHOUT: Reading = ("completed_without_mfa", "nothing_wrong");
+pub(crate) const WRONG: Reading = ("mfa_wrong_code", "user");
+
 /// A format of a capture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Format {

@@ -4,17 +4,14 @@ use serde_json::json;
 
 use super::damage::Damage;
 use super::label::{
-    AFTER, BEFORE, Format, NOTHING, Reading, Story, UNDETERMINED, UNREADABLE, story,
+    AFTER, APPLICATION, BEFORE, BLOCKED, Format, NEVER, NOTHING, PASSED, Reading, Story,
+    UNDETERMINED, UNREADABLE, story,
 };
 use super::pages;
 use super::stories_healthy::other_app;
 use super::teller::{Fault, Teller, get, post, post_json};
 
-const BLOCKED: Reading = ("blocked_by_policy", "policy");
-const APPLICATION: Reading = ("other_error", "application");
 const CLIENT: Reading = ("prevented_by_client", "application");
-const PASSED: Reading = ("mfa_completed", "nothing_wrong");
-const NEVER: Reading = ("mfa_not_attempted", "user");
 
 /// Where requests that never left the browser are not seen at all.
 const OUTSIDE: [Format; 3] = [Format::Saz, Format::Keyed, Format::KeyedTwo];

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::damage::Damage;
 use super::label::{
-    AFTER, BEFORE, Format, NOTHING, Reading, Story, UNDETERMINED, UNREADABLE, story,
+    AFTER, BEFORE, BLOCKED, DENIED, Format, LEFT, METHOD, NOTHING, PASSED, PROMPT, Reading, Story,
+    UNDETERMINED, UNREADABLE, WITHOUT, WRONG, story,
 };
 use super::pages;
 use super::stories_healthy::{external_begin, passkey_page};
@@ -16,16 +17,8 @@ use super::teller::{Extra, Fault, Item, Teller, get, post, post_json};
 const LOGIN: &str = "login.microsoftonline.com";
 const PASSKEY: &str = "login.microsoft.com";
 const DEVICE: &str = "https://device.login.microsoftonline.com/";
-const BLOCKED: Reading = ("blocked_by_policy", "policy");
 const CUT: [Reading; 3] = [BEFORE, AFTER, UNREADABLE];
-const DENIED: Reading = ("mfa_denied", "user");
-const LEFT: Reading = ("mfa_abandoned", "user");
-const METHOD: Reading = ("mfa_method_failed", "user");
 const NO_ANSWER: Reading = ("mfa_no_answer", "user");
-const PASSED: Reading = ("mfa_completed", "nothing_wrong");
-const PROMPT: Reading = ("interaction_required", "application");
-const WITHOUT: Reading = ("completed_without_mfa", "nothing_wrong");
-const WRONG: Reading = ("mfa_wrong_code", "user");
 
 const KEYED: [Format; 2] = [Format::Keyed, Format::KeyedTwo];
 

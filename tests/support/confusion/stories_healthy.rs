@@ -3,14 +3,9 @@
 use serde_json::json;
 
 use super::damage::Damage;
-use super::label::{Format, Reading, Story, UNDETERMINED, story};
+use super::label::{DENIED, Format, PASSED, Story, UNDETERMINED, WITHOUT, WRONG, story};
 use super::pages;
 use super::teller::{Extra, Fault, Teller, get, post};
-
-const PASSED: Reading = ("mfa_completed", "nothing_wrong");
-const WITHOUT: Reading = ("completed_without_mfa", "nothing_wrong");
-const DENIED: Reading = ("mfa_denied", "user");
-const WRONG: Reading = ("mfa_wrong_code", "user");
 
 /// Labels that were changed after a run, each because the specification says otherwise.
 pub(crate) const CHANGED: &[(&str, &str)] = &[(

@@ -7,22 +7,15 @@ use serde_json::json;
 
 use super::damage::Damage;
 use super::label::{
-    AFTER, BEFORE, Format, NOTHING, Reading, Story, UNDETERMINED, UNREADABLE, story,
+    AFTER, APPLICATION, BEFORE, BLOCKED, DENIED, Format, LEFT, NOTHING, PASSED, PROMPT, Reading,
+    Story, UNDETERMINED, UNREADABLE, WITHOUT, WRONG, story,
 };
 use super::pages;
 use super::stories_healthy::{external_begin, other_app};
 use super::teller::{Extra, Fault, Item, Teller, get, post, post_json};
 
 const LOGIN: &str = "login.microsoftonline.com";
-const APPLICATION: Reading = ("other_error", "application");
-const BLOCKED: Reading = ("blocked_by_policy", "policy");
 const CUT: [Reading; 3] = [BEFORE, AFTER, UNREADABLE];
-const DENIED: Reading = ("mfa_denied", "user");
-const LEFT: Reading = ("mfa_abandoned", "user");
-const PASSED: Reading = ("mfa_completed", "nothing_wrong");
-const PROMPT: Reading = ("interaction_required", "application");
-const WITHOUT: Reading = ("completed_without_mfa", "nothing_wrong");
-const WRONG: Reading = ("mfa_wrong_code", "user");
 
 const HAR: [Format; 3] = [Format::Devtools, Format::Firefox, Format::Playwright];
 const PACKETS: [Format; 4] = [Format::Keyed, Format::KeyedTwo, Format::Dark, Format::DarkProxy];

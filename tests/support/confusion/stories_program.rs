@@ -3,16 +3,11 @@
 use serde_json::json;
 
 use super::label::{
-    AFTER, BEFORE, Format, NOTHING, Reading, Story, UNDETERMINED, UNREADABLE, story,
+    AFTER, APPLICATION, BEFORE, BLOCKED, Format, NOTHING, PASSED, PROMPT, Story, UNDETERMINED,
+    UNREADABLE, WITHOUT, story,
 };
 use super::pages;
 use super::teller::{Fault, Item, Teller, get, post};
-
-const PROMPT: Reading = ("interaction_required", "application");
-const BLOCKED: Reading = ("blocked_by_policy", "policy");
-const APPLICATION: Reading = ("other_error", "application");
-const WITHOUT: Reading = ("completed_without_mfa", "nothing_wrong");
-const PASSED: Reading = ("mfa_completed", "nothing_wrong");
 
 /// Labels that were changed after a run, each because the specification says otherwise.
 pub(crate) const CHANGED: &[(&str, &str)] = &[];

@@ -4,18 +4,14 @@ use serde_json::json;
 
 use super::damage::Damage;
 use super::label::{
-    AFTER, BEFORE, Format, NOTHING, Reading, Story, UNDETERMINED, UNREADABLE, story,
+    AFTER, BEFORE, DENIED, Format, LEFT, METHOD, NEVER, NOTHING, Reading, Story, UNDETERMINED,
+    UNREADABLE, WRONG, story,
 };
 use super::pages;
 use super::stories_healthy::{external_begin, other_app, passkey_page};
 use super::teller::{Fault, Teller, get, post};
 
-const DENIED: Reading = ("mfa_denied", "user");
 const SILENT: Reading = ("mfa_no_answer", "user");
-const WRONG: Reading = ("mfa_wrong_code", "user");
-const METHOD: Reading = ("mfa_method_failed", "user");
-const LEFT: Reading = ("mfa_abandoned", "user");
-const NEVER: Reading = ("mfa_not_attempted", "user");
 const REGISTER: Reading = ("registration_required", "user");
 const OTHER: Reading = ("other_error", "user");
 
