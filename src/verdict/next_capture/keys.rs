@@ -58,14 +58,33 @@ fn of_connection(connection: &Connection) -> Option<Words> {
     }
 }
 
-/// By what is told of all connections together.
+/// By what is told of all connections together. Of one that began in the capture the name is known: where
+/// keys opened others, it is none of the sign-in service's that stayed closed.
 fn of_all(wire: &WireCoverage) -> Option<Words> {
     match wire.keys? {
         KeyCoverage { mid_stream: 1.., .. } if wire.mid_stream == 0 => Some(CUT),
         KeyCoverage { mid_stream: 1.., .. } => Some(LATE),
+        KeyCoverage { opened: 1.., .. } => None,
         KeyCoverage { no_secret: 1.., .. } => Some(NO_SECRET),
         KeyCoverage { failed: 1.., .. } => Some(FAILED),
         KeyCoverage { unsupported: 1.., .. } => Some(UNSUPPORTED),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_that_opened_other_connections_are_not_at_fault() {
+        let words = |keys: KeyCoverage, mid_stream: u64| {
+            of_all(&WireCoverage { keys: Some(keys), mid_stream, ..WireCoverage::default() })
+        };
+        let closed = KeyCoverage { no_secret: 3, ..KeyCoverage::default() };
+        assert_eq!(words(closed, 0), Some(NO_SECRET));
+        assert_eq!(words(KeyCoverage { opened: 70, ..closed }, 0), None);
+        let older = KeyCoverage { opened: 70, mid_stream: 1, ..closed };
+        assert_eq!(words(older, 1), Some(LATE));
     }
 }
