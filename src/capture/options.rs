@@ -90,6 +90,9 @@ impl<'a> Options<'a> {
     /// What is told; of two options of one kind the first counts.
     pub fn facts(self) -> Facts<'a> {
         let mut facts = Facts::default();
+        if self.bytes.is_empty() {
+            return facts;
+        }
         let order = self.order;
         for (code, value) in self.list() {
             match code {

@@ -26,7 +26,8 @@ pub enum Want {
 #[derive(Debug, Default)]
 pub struct Scope {
     exact: hashbrown::HashSet<Box<str>>,
-    suffixes: Vec<Box<str>>,
+    /// Names of which those below them are in scope.
+    parents: hashbrown::HashSet<Box<str>>,
     scripts: Vec<Box<str>>,
     paths: Vec<Box<str>>,
     markers: Option<AhoCorasick>,
@@ -95,17 +96,18 @@ impl Scope {
 
     /// Widens the scope by one host pattern.
     pub fn add_host(&mut self, pattern: &str) {
-        match pattern.strip_prefix('*') {
-            Some(suffix) => self.suffixes.push(suffix.to_ascii_lowercase().into()),
-            None => {
-                self.exact.insert(pattern.to_ascii_lowercase().into());
-            }
-        }
+        let (names, name) = match pattern.strip_prefix("*.") {
+            Some(parent) => (&mut self.parents, parent),
+            None => (&mut self.exact, pattern),
+        };
+        names.insert(name.to_ascii_lowercase().into());
     }
 
     /// Whether an exchange with this host and path is part of a sign-in. Host in lower case.
     pub fn covers(&self, host: &str, path: &str) -> bool {
-        if self.exact.contains(host) || self.suffixes.iter().any(|end| host.ends_with(&**end)) {
+        let mut parents = memchr::memchr_iter(b'.', host.as_bytes())
+            .filter_map(|dot| host.get(dot.saturating_add(1)..));
+        if self.exact.contains(host) || parents.any(|parent| self.parents.contains(parent)) {
             return true;
         }
         if self.paths.is_empty() || path.len() > limits::PATH {

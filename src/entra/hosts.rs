@@ -8,9 +8,10 @@
 //! trailing dot.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
+
+use hashbrown::HashMap;
 
 use super::table::{self, vocabulary};
 
@@ -160,14 +161,9 @@ pub fn host(name: &str) -> Option<&'static HostRow> {
     if let Some(row) = TABLE.exact.get(name.as_ref()) {
         return TABLE.rows.get(*row);
     }
-    let mut rest = name.as_ref();
-    while let Some((_, parent)) = rest.split_once('.') {
-        if let Some(row) = TABLE.below.get(parent) {
-            return TABLE.rows.get(*row);
-        }
-        rest = parent;
-    }
-    None
+    let row = memchr::memchr_iter(b'.', name.as_bytes())
+        .find_map(|dot| TABLE.below.get(name.get(dot.saturating_add(1)..)?))?;
+    TABLE.rows.get(*row)
 }
 
 /// The row for a path on a host of the customer, such as that of AD FS.

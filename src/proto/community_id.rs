@@ -24,7 +24,11 @@ pub fn community_id(protocol: u8, one: SocketAddr, other: SocketAddr) -> String 
     hash.update([protocol, 0]);
     hash.update(first.port().to_be_bytes());
     hash.update(second.port().to_be_bytes());
-    format!("1:{}", BASE64.encode(&hash.finalize()))
+    // As long as it will be: this is done for every connection.
+    let mut text = String::with_capacity(30);
+    text.push_str("1:");
+    BASE64.encode_append(&hash.finalize(), &mut text);
+    text
 }
 
 /// Addresses of one family are ordered as their bytes are.

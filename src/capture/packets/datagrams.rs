@@ -341,7 +341,7 @@ impl Live {
                 ..TlsHandshake::default()
             })
         });
-        let ja4 = self.hello.as_ref().and_then(|(hello, ..)| hello.ja4.as_deref());
+        let ja4 = self.hello.as_ref().and_then(|(hello, ..)| hello.ja4.as_ref());
         let wire = Wire {
             traffic: [client_traffic, server_traffic],
             tries: u8::try_from(facts.client.initial).unwrap_or(u8::MAX),
@@ -361,7 +361,7 @@ impl Live {
             protocol: Protocol::Quic,
             polls: None,
             community_id: community_id(UDP, self.client, self.server).into(),
-            ja4: ja4.map(Into::into),
+            ja4: ja4.map(|ja4| ja4.as_str().into()),
         };
         let (first, last) = (self.seen.first, self.seen.last);
         Connection {

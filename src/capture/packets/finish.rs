@@ -112,7 +112,7 @@ impl Maker<'_> {
             tls.decryption = decryption(access);
         }
         let ja4 = facts.as_deref().and_then(|facts| facts.client_hellos.first());
-        let ja4 = ja4.and_then(|hello| hello.ja4.as_deref()).map(Into::into);
+        let ja4 = ja4.and_then(|hello| hello.ja4.as_ref()).map(|ja4| ja4.as_str().into());
         let (name, named_by) = match told.name {
             Some((name, by)) => (Some(name), Some(by)),
             None => (flow.hinted().cloned(), flow.hinted().map(|_| NamedBy::Lookup)),

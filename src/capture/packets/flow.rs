@@ -73,13 +73,13 @@ impl Run {
 #[derive(Debug, Default)]
 pub(super) struct Side {
     pub(super) track: Track,
-    pub(super) payload: Option<Run>,
-    pub(super) fin: Option<Mark>,
     /// Bytes of payload since the other side sent some, and when a segment of the size of a request
     /// came last.
     pub(super) since_other: u32,
-    pub(super) last_request: Option<Mark>,
     pub(super) hop_limit: Option<u8>,
+    pub(super) payload: Option<Run>,
+    pub(super) last_request: Option<Mark>,
+    pub(super) fin: Option<Mark>,
     /// The last frame that showed that the capture lacks bytes of this side which the other side got,
     /// and the last one of this side that the capture cut.
     pub(super) missed: Option<NonZeroU64>,
@@ -122,33 +122,38 @@ pub(super) struct Beat {
 
 /// A live TCP connection.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(super) struct Flow {
     pub(super) client: SocketAddr,
-    pub(super) server: SocketAddr,
     pub(super) number: Option<u32>,
     /// Whether its first packet asked for it.
     pub(super) has_syn: bool,
     /// Whether the connection was followed before, given up, and came back: then it is counted already.
     pub(super) is_again: bool,
+    /// Whether it has come to its end, by a reset or by both sides, so that only stragglers can follow.
+    pub(super) is_over: bool,
+    /// Whether its content holds bytes that wait for others.
+    pub(super) waits: bool,
+    /// Whether its content was given up for want of room, and what it told until then.
+    pub(super) is_blind: bool,
+    pub(super) tries: u8,
+    pub(super) content: Option<Box<Content>>,
+    /// Bytes that its content holds, or that what it told takes, as far as they are counted.
+    pub(super) weight: usize,
+    pub(super) seen: Run,
+    pub(super) beat: Beat,
+    pub(super) sides: [Side; 2],
+    pub(super) server: SocketAddr,
     /// Frames in which the client asked, and the server agreed.
     pub(super) asked: Option<Run>,
     pub(super) agreed: Option<Mark>,
-    pub(super) tries: u8,
-    pub(super) seen: Run,
-    pub(super) sides: [Side; 2],
     pub(super) reset: Option<Reset>,
     /// What few connections have takes no room in the others.
     pub(super) icmp: Option<Box<Icmp>>,
     pub(super) dropped: Option<Box<(u32, Mark)>>,
-    pub(super) beat: Beat,
     /// The name that the client had looked up for the address, and whether it is one of a sign-in.
     pub(super) hint: Option<(HostName, bool)>,
-    pub(super) content: Option<Box<Content>>,
-    /// Whether its content was given up for want of room, and what it told until then.
-    pub(super) is_blind: bool,
     pub(super) told: Option<Box<Told>>,
-    /// Bytes that its content holds, or that what it told takes, as far as they are counted.
-    pub(super) weight: usize,
 }
 
 /// A capture may hold packets out of order by this much: what opens a connection behind what follows,
@@ -185,6 +190,8 @@ impl Flow {
             number,
             has_syn: opens && !segment.has(flag::RST),
             is_again: false,
+            is_over: false,
+            waits: false,
             asked: None,
             agreed: None,
             tries: 0,
@@ -217,11 +224,6 @@ impl Flow {
 
     pub(super) fn sender(&self, segment: &Segment<'_>) -> Peer {
         if segment.source == self.client { Peer::Client } else { Peer::Server }
-    }
-
-    /// Whether it has come to its end, so that only stragglers can follow.
-    pub(super) fn is_over(&self) -> bool {
-        self.reset.is_some() || self.sides.iter().all(|side| side.fin.is_some())
     }
 
     /// Takes a segment; `true` when its payload is new, so that its content is to be looked at.
@@ -267,13 +269,15 @@ impl Flow {
         if segment.has(flag::RST) {
             if self.reset.is_none() {
                 self.reset = Some(Reset { by: peer, hop_limit: segment.hop_limit, mark });
+                self.is_over = true;
             }
             return false;
         }
-        let side = self.side_mut(peer);
         if segment.has(flag::FIN) {
-            side.fin.get_or_insert(mark);
+            self.side_mut(peer).fin.get_or_insert(mark);
+            self.is_over |= self.sides.iter().all(|side| side.fin.is_some());
         }
+        let side = self.side_mut(peer);
         if segment.length == 0 || matches!(kind, Kind::KeepAlive) {
             return false;
         }
@@ -339,5 +343,6 @@ impl Flow {
         let Some(inside) = self.content.as_mut() else { return };
         inside.open(first, has_syn);
         inside.segment(peer, segment, pool, context);
+        self.waits = inside.is_waiting();
     }
 }

@@ -86,8 +86,7 @@ impl Told {
 /// Bytes that facts about a handshake take beside themselves: what a hostile peer can make long.
 fn weight(facts: &TlsFacts) -> usize {
     let hello = |hello: &ClientHello| {
-        let names =
-            hello.alpn.iter().map(|name| name.capacity().saturating_add(size_of::<String>()));
+        let names = hello.alpn.iter().map(|name| name.len().saturating_add(size_of::<String>()));
         let lists = [&hello.versions, &hello.groups, &hello.shares];
         let numbers = lists.into_iter().map(|list| list.capacity().saturating_mul(2));
         names.chain(numbers).fold(size_of::<ClientHello>(), usize::saturating_add)
@@ -121,6 +120,21 @@ impl Inside {
             known: (0, 0),
             opening: None,
         }
+    }
+
+    /// Makes it that of a connection that begins.
+    pub(super) fn renew(&mut self) {
+        self.layer = Layer::Undecided([Vec::new(), Vec::new()], None);
+        self.is_settled = false;
+        self.has_entered = false;
+        self.depth = 0;
+        self.protocol = Protocol::Nothing;
+        self.is_mid_stream = false;
+        self.name = None;
+        self.in_scope = false;
+        self.is_proxied = false;
+        self.known = (0, 0);
+        self.opening = None;
     }
 
     /// Says whether its connection was seen to open.
@@ -264,14 +278,12 @@ impl Inside {
         });
         let start = joined.as_deref().unwrap_or(bytes);
         let port = context.server.port();
-        let by_http = match peer {
-            Peer::Client => probe_request(start),
-            Peer::Server => probe_response(start),
-        };
+        // Most are TLS, and the others need not be asked then.
         let by_tls = TlsStream::probe(start);
-        let by_http2 = match peer {
-            Peer::Client => Http2Stream::probe(start),
-            Peer::Server => Http2Stream::probe_server(start),
+        let (by_http, by_http2) = match peer {
+            _ if by_tls == Probe::Certain => (Probe::No, Probe::No),
+            Peer::Client => (probe_request(start), Http2Stream::probe(start)),
+            Peer::Server => (probe_response(start), Http2Stream::probe_server(start)),
         };
         let (layer, protocol) = if DNS.contains(&port) && self.depth == 0 {
             let sides = Box::new([DnsOverTcp::new(), DnsOverTcp::new()]);

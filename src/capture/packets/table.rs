@@ -229,13 +229,13 @@ impl Table {
 
     fn take(&mut self, slot: u32, segment: &Segment<'_>, around: &mut Around<'_>) {
         let Some(flow) = self.flows.get_mut(place(slot)) else { return };
-        let (was_over, had_syn) = (flow.is_over(), flow.has_syn);
+        let (was_over, had_syn) = (flow.is_over, flow.has_syn);
         let is_new = flow.take(segment);
         if flow.has_syn && !had_syn && !flow.is_again {
             self.opened = self.opened.saturating_add(1);
             self.mid_stream = self.mid_stream.saturating_sub(1);
         }
-        if !was_over && flow.is_over() {
+        if !was_over && flow.is_over {
             self.over.push_back((slot, flow.seen.first.frame));
         }
         if is_new && flow.content.is_none() && !flow.is_blind {
@@ -243,8 +243,7 @@ impl Table {
             self.with_content = self.with_content.saturating_add(1);
             self.contents.push_back(slot);
         }
-        let waits = flow.content.as_ref().is_some_and(|content| content.is_waiting());
-        if is_new || waits || segment.has(flag::FIN) {
+        if is_new || flow.waits || segment.has(flag::FIN) {
             let fate = if segment.has(flag::FIN) { fate(flow) } else { Fate::Open };
             let mut context = around.context(flow, fate);
             flow.look(segment, &mut self.pool, &mut context);
@@ -308,6 +307,7 @@ impl Table {
     fn conclude(&mut self, slot: u32, around: &mut Around<'_>) -> Option<Told> {
         let flow = self.flows.get_mut(place(slot))?;
         let mut inside = flow.content.take()?;
+        flow.waits = false;
         self.with_content = self.with_content.saturating_sub(1);
         self.weight = self.weight.saturating_sub(std::mem::take(&mut flow.weight));
         let mut context = around.context(flow, fate(flow));

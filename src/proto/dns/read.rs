@@ -91,8 +91,13 @@ impl<'a> Reader<'a> {
         Ok(Frame { owner, kind, class, ttl, at, data })
     }
 
+    /// Whether a name stands at `at`.
+    pub(super) fn check_name(&self, at: usize) -> Result<(), Stop> {
+        walk(self.message, at, &mut |_| ()).map(|_| ())
+    }
+
     /// The name that stands at `at`.
-    pub(super) fn name_at(&self, at: usize) -> Result<String, Stop> {
+    pub(super) fn name_from(&self, at: usize) -> Result<String, Stop> {
         name(self.message, at).map(|(name, _)| name)
     }
 
@@ -119,11 +124,28 @@ impl<'a> Reader<'a> {
 fn name(message: &[u8], at: usize) -> Result<(String, usize), Stop> {
     // Names are short, and a text that grows by its labels is moved with each of them.
     let mut text = String::with_capacity(USUAL_NAME);
+    let mut fits = true;
+    let end = walk(message, at, &mut |label| {
+        if let Some(label) = label {
+            fits = fits && push_label(&mut text, label);
+        } else {
+            text.clear();
+            text.push_str("<Unknown extended label>");
+        }
+    })?;
+    if text.is_empty() {
+        text.push('.');
+    }
+    Ok((text, end))
+}
+
+/// Goes through the labels of a name, and gives the place where it ends; a label that is none of those
+/// known is `None`, and the last.
+fn walk(message: &[u8], at: usize, label: &mut impl FnMut(Option<&[u8]>)) -> Result<usize, Stop> {
     let mut reader = Reader { message, at };
     let mut end = None;
     let mut wire = 1_usize;
     let mut pointers = 0_usize;
-    let mut fits = true;
     loop {
         let start = reader.at;
         match reader.array()? {
@@ -134,8 +156,7 @@ fn name(message: &[u8], at: usize) -> Result<(String, usize), Stop> {
                 if wire > limits::DNS_NAME {
                     return Err(Stop::Malformed);
                 }
-                let label = reader.bytes(length.into())?;
-                fits = fits && push_label(&mut text, label);
+                label(Some(reader.bytes(length.into())?));
             }
             [length] if length >= POINTER => {
                 let [low] = reader.array()?;
@@ -149,16 +170,12 @@ fn name(message: &[u8], at: usize) -> Result<(String, usize), Stop> {
             }
             // RFC 6891 section 5: no such label is in use; what follows cannot be told apart.
             _ => {
-                text.clear();
-                text.push_str("<Unknown extended label>");
+                label(None);
                 break;
             }
         }
     }
-    if text.is_empty() {
-        text.push('.');
-    }
-    Ok((text, end.unwrap_or(reader.at)))
+    Ok(end.unwrap_or(reader.at))
 }
 
 /// Adds a label: lower case, what is no visible ASCII as Wireshark shows it: control bytes in octal or

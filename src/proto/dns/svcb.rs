@@ -22,7 +22,7 @@ pub(super) const HTTPS: u16 = 65;
 pub(super) fn https(data: &[u8]) -> Option<Https> {
     let mut reader = Reader::new(data);
     let priority = reader.u16().ok()?;
-    let target = reader.name_at(PRIORITY).ok()?;
+    let target = reader.name_from(PRIORITY).ok()?;
     let mut https = Https { priority, target, ..Https::default() };
     let message = message(data)?;
     if let Ok(packet) = Packet::parse(&message)

@@ -70,12 +70,8 @@ fn a_query_and_its_answer() {
     assert_eq!(
         reply.answers,
         [
-            Record { owner: "login.example".to_owned(), ttl: 60, data: cname },
-            Record {
-                owner: "b.example".to_owned(),
-                ttl: 5,
-                data: RecordData::A(Ipv4Addr::new(192, 0, 2, 7)),
-            },
+            Record { ttl: 60, data: cname },
+            Record { ttl: 5, data: RecordData::A(Ipv4Addr::new(192, 0, 2, 7)) },
         ]
     );
 }
@@ -190,10 +186,10 @@ fn a_chain_of_pointers_is_given_up() {
         let mut bytes = bytes.clone();
         bytes.extend_from_slice(&(0xc000 | end).to_be_bytes());
         bytes.extend_from_slice(b"\0\x01\0\x01\0\0\0\0\0\x04abcd");
-        parse(&bytes).unwrap().answers.get(1).map(|record| record.owner.clone())
+        parse(&bytes).unwrap().answers.len()
     };
-    assert_eq!(second(25).as_deref(), Some("a"));
-    assert_eq!(second(25 + 2 * 99), None);
+    assert_eq!(second(25), 2);
+    assert_eq!(second(25 + 2 * 99), 1);
 }
 
 #[test]
@@ -307,9 +303,6 @@ fn agrees(bytes: &[u8]) {
     let question = theirs.questions.first();
     assert_eq!(question.map(|question| written(&question.qname)), ours.question.map(|q| q.name));
     for (theirs, ours) in theirs.answers.iter().zip(&ours.answers) {
-        if ours.owner.len() < 240 {
-            assert_eq!(written(&theirs.name), ours.owner);
-        }
         assert_eq!(theirs.ttl, ours.ttl);
         if theirs.class != CLASS::IN {
             continue;

@@ -1,5 +1,6 @@
 //! Follows the sequence numbers of one side of a connection.
 
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use super::Sequence;
@@ -19,6 +20,8 @@ const CAME_LATE: usize = 2;
 /// Packets that a sender numbers one after the other: one whose number is lower by less than this was
 /// sent before the other (RFC 6864 section 3 lets senders choose, and most count).
 const NUMBERED: u16 = 1 << 10;
+/// An odd number whose bits are spread evenly (the golden ratio, as of old).
+const MIXER: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// One segment as the tracker sees it.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +40,20 @@ pub struct Unit {
     pub signature: u64,
     /// When it was captured.
     pub at: Timestamp,
+}
+
+impl Unit {
+    /// A number that two segments share when all their parts are equal: each of very many connections
+    /// remembers some, so that the parts themselves would take too much room.
+    fn fingerprint(&self) -> NonZeroU64 {
+        let id = self.ip_id.map_or(1 << 16, u64::from);
+        let place = u64::from(self.sequence.0) << 32 | u64::from(self.length);
+        let mixed = [place, self.signature, id].into_iter().fold(0_u64, |state, part| {
+            let state = (state ^ part).wrapping_mul(MIXER);
+            state ^ state >> 32
+        });
+        NonZeroU64::new(mixed).unwrap_or(NonZeroU64::MIN)
+    }
 }
 
 /// What a segment is.
@@ -96,10 +113,7 @@ impl Hole {
 /// A segment that was seen last, to recognise its copy.
 #[derive(Clone, Copy, Debug)]
 struct Seen {
-    sequence: Sequence,
-    length: u32,
-    ip_id: Option<u16>,
-    signature: u64,
+    fingerprint: NonZeroU64,
     at: Timestamp,
 }
 
@@ -121,25 +135,27 @@ pub struct Stall {
 /// Where one side stands.
 #[derive(Clone, Debug, Default)]
 pub struct Track {
-    isn: Option<Sequence>,
+    recent: [Option<Seen>; 2],
     /// The end of what was sent so far.
     high: Option<Sequence>,
     /// What the other side has acknowledged.
     acked: Option<Sequence>,
     /// Holes are rare, so that their room is not taken where there are none.
     gaps: Option<Box<Gaps>>,
-    recent: [Option<Seen>; 2],
-    tries: u16,
     longest: u32,
-    /// The longest segment that was acknowledged.
-    passed: u32,
+    tries: u16,
     waiting: Option<(Timestamp, Timestamp)>,
+    /// Bytes of payload, each counted once.
+    pub bytes: u64,
     /// Segments, those without payload included; copies are not counted.
     pub segments: u32,
     /// Segments with payload.
     pub with_payload: u32,
-    /// Bytes of payload, each counted once.
-    pub bytes: u64,
+    /// Bytes that the other side acknowledged and that the capture never saw.
+    pub missing: u64,
+    /// The longest segment that was acknowledged.
+    passed: u32,
+    isn: Option<Sequence>,
     /// Segments that were sent again although they had been seen.
     pub repeated: u32,
     /// Segments that were lost on the way to the place of the capture, and came later.
@@ -148,8 +164,6 @@ pub struct Track {
     pub reordered: u32,
     /// Segments that the capture took twice.
     pub copies: u32,
-    /// Bytes that the other side acknowledged and that the capture never saw.
-    pub missing: u64,
 }
 
 impl Track {
@@ -170,21 +184,13 @@ impl Track {
 
     /// Takes a segment of this side.
     pub fn segment(&mut self, unit: &Unit) -> Kind {
-        if self.is_copy(unit) {
+        let fingerprint = unit.fingerprint();
+        if self.is_copy(unit, fingerprint) {
             self.copies = self.copies.saturating_add(1);
             return Kind::Copy;
         }
         let [last, _] = self.recent;
-        self.recent = [
-            Some(Seen {
-                sequence: unit.sequence,
-                length: unit.length,
-                ip_id: unit.ip_id,
-                signature: unit.signature,
-                at: unit.at,
-            }),
-            last,
-        ];
+        self.recent = [Some(Seen { fingerprint, at: unit.at }), last];
         self.segments = self.segments.saturating_add(1);
         if unit.length > 0 {
             self.with_payload = self.with_payload.saturating_add(1);
@@ -270,12 +276,9 @@ impl Track {
         Kind::Repeated
     }
 
-    fn is_copy(&self, unit: &Unit) -> bool {
+    fn is_copy(&self, unit: &Unit, fingerprint: NonZeroU64) -> bool {
         self.recent.iter().flatten().any(|seen| {
-            seen.sequence == unit.sequence
-                && seen.length == unit.length
-                && seen.ip_id == unit.ip_id
-                && seen.signature == unit.signature
+            seen.fingerprint == fingerprint
                 && unit.at.since(seen.at) <= COPY
                 // Without payload and identification two equal segments may both be meant.
                 && (unit.length > 0 || unit.is_syn || unit.is_fin || unit.ip_id.is_some_and(|id| id != 0))

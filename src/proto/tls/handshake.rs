@@ -14,6 +14,9 @@ use super::reader::Reader;
 use crate::limits;
 use crate::proto::Mark;
 
+/// Bytes that a message in several segments is expected to have at most: more are made room for as they
+/// come, since what a header announces need not follow.
+const USUAL_MESSAGE: usize = 4 << 10;
 /// Types of messages.
 pub(super) const CLIENT_HELLO: u8 = 1;
 pub(super) const SERVER_HELLO: u8 = 2;
@@ -150,6 +153,10 @@ impl Messages {
         self.left = self.left.saturating_sub(u32::try_from(count).unwrap_or(u32::MAX));
         let done = self.left == 0;
         if !done && !self.discard {
+            if self.held.is_empty() {
+                let all = usize::try_from(self.left).unwrap_or(usize::MAX).saturating_add(count);
+                self.held.reserve_exact(all.min(USUAL_MESSAGE));
+            }
             self.held.extend_from_slice(piece);
         }
         if !done {
@@ -280,7 +287,7 @@ pub struct ServerHello {
     /// The cipher suite agreed on, see [`cipher_name`]; 0 where SSL 2.0 leaves the choice open.
     pub cipher: u16,
     /// The application protocol, where it is in clear (up to TLS 1.2).
-    pub alpn: Option<String>,
+    pub alpn: Option<Cow<'static, str>>,
     /// The group of the server's key share, or the one it asks for.
     pub group: Option<u16>,
     /// Whether it is a `HelloRetryRequest`.

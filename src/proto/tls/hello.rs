@@ -6,8 +6,12 @@
 //! Invariants: placeholders are never shown; lists and texts are bounded; a hello that was cut is
 //! read as far as it goes and has no fingerprint.
 
+use std::borrow::Cow;
+
+use smallvec::SmallVec;
+
 use super::handshake::{Seen, is_hello_version};
-use super::ja4::{Carrier, Parts, ja4};
+use super::ja4::{Carrier, Ja4, Parts, ja4};
 use super::reader::{Reader, is_grease, numbers};
 use crate::limits;
 use crate::proto::Mark;
@@ -50,6 +54,9 @@ impl SessionId {
     }
 }
 
+/// Numbers of a list: usual ones are few, and lie where they stand.
+pub(super) type Numbers = SmallVec<[u16; 8]>;
+
 /// A ClientHello.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "independent facts of one message")]
@@ -65,17 +72,17 @@ pub struct ClientHello {
     /// The version of the message itself; TLS 1.3 writes that of TLS 1.2 here.
     pub legacy_version: u16,
     /// The versions of `supported_versions`, in order.
-    pub versions: Vec<u16>,
+    pub versions: Numbers,
     /// The server name in lower case; `None` when there is none or it is no host name.
     pub sni: Option<String>,
     /// Whether there is a server name, be it a host name or not.
     pub has_sni: bool,
     /// The application protocols, in order.
-    pub alpn: Vec<String>,
+    pub alpn: SmallVec<[Cow<'static, str>; 2]>,
     /// The groups, in order.
-    pub groups: Vec<u16>,
+    pub groups: Numbers,
     /// The groups that come with a key share, in order.
-    pub shares: Vec<u16>,
+    pub shares: Numbers,
     /// How many cipher suites are offered.
     pub ciphers: u32,
     /// How many extensions there are.
@@ -93,7 +100,7 @@ pub struct ClientHello {
     /// Its random bytes, by which keys of a key log are found.
     pub random: [u8; 32],
     /// Its JA4 fingerprint; `None` when it was cut or has the SSL 2.0 form.
-    pub ja4: Option<String>,
+    pub ja4: Option<Ja4>,
     /// Whether it has the SSL 2.0 form.
     pub is_ssl2: bool,
     /// Whether all of it was there and well formed.
@@ -107,7 +114,6 @@ impl ClientHello {
         let version = reader.u16().filter(|version| is_hello_version(*version))?;
         let mut hello = Self::empty(version, seen);
         let mut parts = Parts { legacy_version: version, ..Parts::default() };
-        parts.extensions.reserve(USUAL_EXTENSIONS);
         let is_read = hello.read(reader, &mut parts).is_some();
         hello.is_whole = is_read && seen.is_whole;
         hello.ja4 = hello.is_whole.then(|| ja4(carrier, parts));
@@ -152,12 +158,12 @@ impl ClientHello {
             segments: seen.segments,
             length: seen.length,
             legacy_version,
-            versions: Vec::new(),
+            versions: Numbers::new(),
             sni: None,
             has_sni: false,
-            alpn: Vec::new(),
-            groups: Vec::new(),
-            shares: Vec::new(),
+            alpn: SmallVec::new(),
+            groups: Numbers::new(),
+            shares: Numbers::new(),
             ciphers: 0,
             extensions: 0,
             ech: Ech::None,
@@ -282,11 +288,15 @@ fn server_name(list: &[u8]) -> Option<String> {
 }
 
 /// The name of a protocol; bytes that are not printable are escaped.
-pub(super) fn protocol_text(bytes: &[u8]) -> String {
+pub(super) fn protocol_text(bytes: &[u8]) -> Cow<'static, str> {
+    let usual = USUAL_PROTOCOLS.iter().find(|usual| usual.as_bytes() == bytes);
+    if let Some(usual) = usual {
+        return Cow::Borrowed(usual);
+    }
     let bytes = bytes.get(..bytes.len().min(MAX_PROTOCOL)).unwrap_or(bytes);
     match std::str::from_utf8(bytes) {
-        Ok(text) if bytes.iter().all(|byte| is_plain(*byte)) => text.to_owned(),
-        _ => bytes.escape_ascii().to_string(),
+        Ok(text) if bytes.iter().all(|byte| is_plain(*byte)) => text.to_owned().into(),
+        _ => bytes.escape_ascii().to_string().into(),
     }
 }
 
@@ -296,7 +306,7 @@ const fn is_plain(byte: u8) -> bool {
 }
 
 /// Adds numbers that are no placeholders, up to the bound.
-fn keep(list: &mut Vec<u16>, numbers: impl IntoIterator<Item = u16>) {
+fn keep(list: &mut Numbers, numbers: impl IntoIterator<Item = u16>) {
     let room = limits::TLS_OFFERS.saturating_sub(list.len());
     list.extend(numbers.into_iter().filter(|number| !is_grease(*number)).take(room));
 }
@@ -325,7 +335,7 @@ pub(super) const SUPPORTED_VERSIONS: u16 = 43;
 pub(super) const KEY_SHARE: u16 = 51;
 const ENCRYPTED_HELLO: u16 = 0xfe0d;
 const ENCRYPTED_NAME: u16 = 0xffce;
-/// Extensions of usual hellos, at most.
-const USUAL_EXTENSIONS: usize = 24;
+/// Protocols that nearly every hello names (the registry of ALPN protocol ids).
+const USUAL_PROTOCOLS: [&str; 3] = ["h2", "http/1.1", "h3"];
 /// Bytes kept of the name of a protocol; registered ones have up to a dozen.
 const MAX_PROTOCOL: usize = 64;

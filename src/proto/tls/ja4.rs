@@ -5,10 +5,11 @@
 //!
 //! Invariant: the text is ASCII and 36 characters long, whatever the hello holds.
 
-use std::fmt::Write as _;
+use std::fmt;
 
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 
 use super::reader::is_grease;
 
@@ -27,95 +28,136 @@ pub(super) struct Parts<'a> {
     pub(super) legacy_version: u16,
     /// The highest of `supported_versions`.
     pub(super) highest: Option<u16>,
-    pub(super) ciphers: Vec<u16>,
-    pub(super) extensions: Vec<u16>,
-    pub(super) signature_algorithms: Vec<u16>,
+    pub(super) ciphers: SmallVec<[u16; 64]>,
+    pub(super) extensions: SmallVec<[u16; 32]>,
+    pub(super) signature_algorithms: SmallVec<[u16; 32]>,
     /// The first protocol of the list.
     pub(super) protocol: Option<&'a [u8]>,
 }
 
+/// Characters of a fingerprint.
+const LENGTH: usize = 36;
+/// Characters of each of its two hashes.
+const HASH: usize = 12;
+
+/// A fingerprint. Every connection has one, so that it lies where it stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Ja4([u8; LENGTH]);
+
+impl Ja4 {
+    /// Its text.
+    pub fn as_str(&self) -> &str {
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Ja4 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// The fingerprint.
-pub(super) fn ja4(carrier: Carrier, parts: Parts<'_>) -> String {
-    let mut ciphers = without_grease(parts.ciphers);
-    let mut extensions = without_grease(parts.extensions);
-    let mut out = String::with_capacity(36);
-    out.push(match carrier {
-        Carrier::Quic => 'q',
-        Carrier::Tcp => 't',
-    });
-    out.push_str(version_code(parts.highest.unwrap_or(parts.legacy_version)));
-    out.push(if extensions.contains(&SERVER_NAME) { 'd' } else { 'i' });
-    let _ = write!(out, "{:02}{:02}", ciphers.len().min(99), extensions.len().min(99));
-    out.extend(protocol_code(parts.protocol.unwrap_or_default()));
+pub(super) fn ja4(carrier: Carrier, parts: Parts<'_>) -> Ja4 {
+    let Parts { mut ciphers, mut extensions, signature_algorithms: mut algorithms, .. } = parts;
+    ciphers.retain(|number| !is_grease(*number));
+    extensions.retain(|number| !is_grease(*number));
+    algorithms.retain(|number| !is_grease(*number));
+    let carrier = match carrier {
+        Carrier::Quic => b'q',
+        Carrier::Tcp => b't',
+    };
+    let version = version_code(parts.highest.unwrap_or(parts.legacy_version));
+    let named = if extensions.contains(&SERVER_NAME) { b'd' } else { b'i' };
+    let (ciphers_seen, extensions_seen) = (ciphers.len(), extensions.len());
+    let [first, last] = protocol_code(parts.protocol.unwrap_or_default());
     ciphers.sort_unstable();
     extensions.retain(|extension| !matches!(*extension, SERVER_NAME | PROTOCOLS));
     extensions.sort_unstable();
-    let algorithms = without_grease(parts.signature_algorithms);
-    out.push('_');
-    hash(&ciphers, &[], &mut out);
-    out.push('_');
-    hash(&extensions, &algorithms, &mut out);
-    out
+    let [version_one, version_two] = version;
+    let [ciphers_ten, ciphers_one] = two_digits(ciphers_seen);
+    let [extensions_ten, extensions_one] = two_digits(extensions_seen);
+    let head = [
+        carrier,
+        version_one,
+        version_two,
+        named,
+        ciphers_ten,
+        ciphers_one,
+        extensions_ten,
+        extensions_one,
+        first,
+        last,
+    ];
+    let mut text = [b'_'; LENGTH];
+    let parts = [(0, &head[..]), (11, &hash(&ciphers, &[])), (24, &hash(&extensions, &algorithms))];
+    for (at, part) in parts {
+        for (to, from) in text.iter_mut().skip(at).zip(part) {
+            *to = *from;
+        }
+    }
+    Ja4(text)
 }
 
-fn without_grease(mut numbers: Vec<u16>) -> Vec<u16> {
-    numbers.retain(|number| !is_grease(*number));
-    numbers
-}
-
-fn version_code(version: u16) -> &'static str {
+fn version_code(version: u16) -> [u8; 2] {
     match version {
-        0x0002 => "s2",
-        0x0300 => "s3",
-        0x0301 => "10",
-        0x0302 => "11",
-        0x0303 => "12",
-        0x0304 => "13",
-        0xfeff => "d1",
-        0xfefd => "d2",
-        0xfefc => "d3",
-        _ => "00",
+        0x0002 => *b"s2",
+        0x0300 => *b"s3",
+        0x0301 => *b"10",
+        0x0302 => *b"11",
+        0x0303 => *b"12",
+        0x0304 => *b"13",
+        0xfeff => *b"d1",
+        0xfefd => *b"d2",
+        0xfefc => *b"d3",
+        _ => *b"00",
     }
 }
 
 /// The first and the last character of a protocol, or of its hexadecimal form.
-fn protocol_code(protocol: &[u8]) -> [char; 2] {
+fn protocol_code(protocol: &[u8]) -> [u8; 2] {
     let (Some(first), Some(last)) = (protocol.first(), protocol.last()) else {
-        return ['0', '0'];
+        return *b"00";
     };
     if first.is_ascii_alphanumeric() && last.is_ascii_alphanumeric() {
-        return [char::from(*first), char::from(*last)];
+        return [*first, *last];
     }
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    [digit(first >> 4), digit(last & 0x0f)]
+    [digit(first >> 4), digit(*last)]
 }
 
-/// The four digits of a number, behind a sign.
-fn digits(before: u8, number: u16) -> [u8; 5] {
+/// A hexadecimal digit.
+fn digit(nibble: u8) -> u8 {
     const DIGITS: [u8; 16] = *b"0123456789abcdef";
-    let digit = |shift: u32| {
-        let place = usize::from(number >> shift & 0x0f);
-        DIGITS.get(place).copied().unwrap_or(b'0')
-    };
-    [before, digit(12), digit(8), digit(4), digit(0)]
+    DIGITS.get(usize::from(nibble & 0x0f)).copied().unwrap_or(b'0')
 }
 
-/// Adds the first twelve digits of the SHA-256 of a list, and of what is set behind it; zeros when the list
-/// is empty.
-fn hash(list: &[u16], behind: &[u16], out: &mut String) {
+/// The two decimal digits of a count, which are never more.
+fn two_digits(count: usize) -> [u8; 2] {
+    let count = u8::try_from(count.min(99)).unwrap_or(99);
+    [digit(count / 10), digit(count % 10)]
+}
+
+/// The first digits of the SHA-256 of a list, and of what is set behind it; zeros when the list is empty.
+fn hash(list: &[u16], behind: &[u16]) -> [u8; HASH] {
+    let mut text = [b'0'; HASH];
     if list.is_empty() {
-        return out.push_str("000000000000");
+        return text;
     }
-    // Nothing is written down for it: this is done for every connection.
-    let mut state = Sha256::new();
+    // Put together first: this is done for every connection.
+    let mut whole: SmallVec<[u8; 512]> = SmallVec::new();
     for (numbers, first) in [(list, None), (behind, Some(b'_'))] {
         for (index, number) in numbers.iter().enumerate() {
-            let text = digits(if index == 0 { first.unwrap_or(b',') } else { b',' }, *number);
+            let sign = if index == 0 { first.unwrap_or_default() } else { b',' };
+            let [high, low] = number.to_be_bytes();
+            let text = [sign, digit(high >> 4), digit(high), digit(low >> 4), digit(low)];
             let is_bare = index == 0 && first.is_none();
-            state.update(text.get(usize::from(is_bare)..).unwrap_or_default());
+            whole.extend_from_slice(text.get(usize::from(is_bare)..).unwrap_or_default());
         }
     }
-    HEXLOWER.encode_append(state.finalize().get(..6).unwrap_or_default(), out);
+    if let Some(first) = Sha256::digest(&whole).first_chunk::<{ HASH / 2 }>() {
+        HEXLOWER.encode_mut(first, &mut text);
+    }
+    text
 }
 
 /// The extensions that the fingerprint tells apart (RFC 6066, RFC 7301).
@@ -124,6 +166,8 @@ const PROTOCOLS: u16 = 16;
 
 #[cfg(test)]
 mod tests {
+    use smallvec::smallvec;
+
     use super::*;
 
     /// The example of the description.
@@ -131,15 +175,15 @@ mod tests {
         Parts {
             legacy_version: 0x0303,
             highest: Some(0x0304),
-            ciphers: vec![
+            ciphers: smallvec![
                 0x0a0a, 0x1301, 0x1302, 0x1303, 0xc02b, 0xc02f, 0xc02c, 0xc030, 0xcca9, 0xcca8,
                 0xc013, 0xc014, 0x009c, 0x009d, 0x002f, 0x0035,
             ],
-            extensions: vec![
+            extensions: smallvec![
                 0x1a1a, 0x001b, 0x0000, 0x0033, 0x0010, 0x4469, 0x0017, 0x002d, 0x000d, 0x0005,
                 0x0023, 0x0012, 0x002b, 0xff01, 0x000b, 0x000a, 0x0015,
             ],
-            signature_algorithms: vec![
+            signature_algorithms: smallvec![
                 0x0403, 0x0804, 0x0401, 0x0503, 0x0805, 0x0501, 0x0806, 0x0601,
             ],
             protocol: Some(b"h2"),
@@ -148,21 +192,22 @@ mod tests {
 
     #[test]
     fn the_example_of_the_description() {
-        assert_eq!(ja4(Carrier::Tcp, example()), "t13d1516h2_8daaf6152771_e5627efa2ab1");
-        assert_eq!(ja4(Carrier::Quic, example()), "q13d1516h2_8daaf6152771_e5627efa2ab1");
-        let bare = Parts { signature_algorithms: vec![0x2a2a], ..example() };
-        assert_eq!(ja4(Carrier::Tcp, bare), "t13d1516h2_8daaf6152771_6d807ffa2a79");
+        assert_eq!(ja4(Carrier::Tcp, example()).as_str(), "t13d1516h2_8daaf6152771_e5627efa2ab1");
+        assert_eq!(ja4(Carrier::Quic, example()).as_str(), "q13d1516h2_8daaf6152771_e5627efa2ab1");
+        let bare = Parts { signature_algorithms: smallvec![0x2a2a], ..example() };
+        assert_eq!(ja4(Carrier::Tcp, bare).as_str(), "t13d1516h2_8daaf6152771_6d807ffa2a79");
     }
 
     #[test]
     fn what_is_missing_is_zeros() {
         let nothing = Parts { legacy_version: 0x0300, ..Parts::default() };
-        assert_eq!(ja4(Carrier::Tcp, nothing), "ts3i000000_000000000000_000000000000");
+        assert_eq!(ja4(Carrier::Tcp, nothing).as_str(), "ts3i000000_000000000000_000000000000");
     }
 
     #[test]
     fn odd_protocols() {
-        let code = |protocol: &[u8]| protocol_code(protocol).iter().collect::<String>();
+        let code =
+            |protocol: &[u8]| protocol_code(protocol).map(char::from).iter().collect::<String>();
         assert_eq!(code(b"http/1.1"), "h1");
         assert_eq!(code(b"h"), "hh");
         assert_eq!(code(b"\xab"), "ab");

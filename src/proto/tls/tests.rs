@@ -236,16 +236,16 @@ fn a_hello_in_three_segments() {
     assert_eq!((hello.first.frame.get(), hello.mark.frame.get(), hello.segments), (1, 3, 3));
     assert_eq!(usize::try_from(hello.length).unwrap(), client_hello().len());
     assert_eq!((hello.legacy_version, hello.highest_version()), (0x0303, 0x0304));
-    assert_eq!(hello.versions, [0x0304, 0x0303]);
+    assert_eq!(hello.versions[..], [0x0304, 0x0303]);
     assert_eq!(hello.sni.as_deref(), Some("login.example"));
-    assert_eq!(hello.alpn, ["h2", "http/1.1"]);
+    assert_eq!(hello.alpn[..], ["h2", "http/1.1"]);
     assert_eq!(
         (hello.groups.as_slice(), hello.shares.as_slice()),
         (&[0x11ec, 29][..], &[0x11ec][..])
     );
     assert!(hello.has_post_quantum_share() && hello.is_whole && !hello.has_psk);
     assert_eq!((hello.ciphers, hello.extensions, hello.ech), (3, 7, Ech::Outer));
-    assert!(hello.ja4.as_deref().unwrap().starts_with("t13d0307h2_"));
+    assert!(hello.ja4.unwrap().as_str().starts_with("t13d0307h2_"));
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn a_hello_whose_second_segment_never_comes() {
     let facts = read(&[(Peer::Client, bytes[..700].to_vec())]);
     let [hello] = facts.client_hellos.as_slice() else { panic!() };
     assert_eq!((hello.sni.as_deref(), hello.is_whole), (Some("login.example"), false));
-    assert_eq!((hello.ja4.as_deref(), hello.segments), (None, 1));
+    assert_eq!((hello.ja4, hello.segments), (None, 1));
     let mut stream = TlsStream::new();
     stream.data(Peer::Client, &bytes[..60], mark(1));
     stream.gap(Peer::Client, u64::try_from(bytes.len() - 60).unwrap(), mark(1));
