@@ -44,7 +44,9 @@ pub use locator::{EvidenceRef, InputId, Locator, Stream};
 pub use lookup::{Answer, LookupId, LookupTransport, NameLookup};
 pub(crate) use secret::named;
 pub use secret::{Identity, Redaction, Secret, SecretKind};
-pub use tls::{Alert, CertificateSummary, Decryption, Hello, PlainText, TlsHandshake, TlsVersion};
+pub use tls::{
+    Alert, CertificateSummary, Decryption, Hello, PlainText, Spoken, TlsHandshake, TlsVersion,
+};
 pub(crate) use url::is_guid;
 pub use url::{APP_HOST, Relevance, Scheme, Url};
 

@@ -114,6 +114,15 @@ pub struct Hello {
     pub at: EvidenceRef,
 }
 
+/// Whole records of data of one side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spoken {
+    /// Bytes of their bodies.
+    pub bytes: u64,
+    /// When the first and the last of them were complete.
+    pub span: Span,
+}
+
 /// What came in the place of TLS: who sent it, its first bytes, and where they stand.
 pub type PlainText = (Peer, Secret<Box<[u8]>>, EvidenceRef);
 
@@ -186,6 +195,9 @@ pub struct TlsHandshake {
     /// Records of application data that each side sent: the client, then the server. In TLS 1.3 the
     /// rest of the handshake looks the same.
     pub application: [u32; 2],
+    /// What each side sent when the client had finished the handshake of TLS 1.3: requests and answers, and
+    /// the tickets of the server.
+    pub spoken: [Option<Spoken>; 2],
     /// Whether the last record of each side has the length of an encrypted alert, as the one that ends
     /// a connection properly has.
     pub farewell: [bool; 2],

@@ -16,7 +16,7 @@ use super::machines::{Machines, may_be_one};
 use crate::entra::{Fault, HostRole, hosts, vendors};
 use crate::evidence::{
     Answer, Closed, Connection, ConnectionId, Evidence, Exchange, HostName, IcmpKind,
-    InputCoverage, NameLookup, NamedBy, NoResponse, Opened, Peer, Protocol, REQUEST_BYTES,
+    InputCoverage, NameLookup, NamedBy, NoResponse, Opened, Peer, Protocol, REQUEST_BYTES, Spoken,
     StallReport, TlsHandshake, Transport, Wire as Facts,
 };
 use crate::time::{Span, Timestamp};
@@ -48,6 +48,13 @@ const LEFT_WRONG: usize = 2;
 const SHORT: u32 = 1_200;
 /// The alert that ends a session (RFC 8446 section 6.1).
 const CLOSE_NOTIFY: u8 = 0;
+/// What a server need not think about comes so soon behind a round trip.
+const READY: Duration = Duration::from_millis(20);
+/// Two tickets of usual servers and the settings of HTTP/2 take no more; an answer of the sign-in service has
+/// longer headers.
+const TICKETS: u64 = 900;
+/// A request of a sign-in is no shorter; what opens HTTP/2 is.
+const LONG_REQUEST: u64 = 400;
 /// A server that resets a connection so long after the last request does so because it is idle.
 const KEPT_ALIVE: Duration = Duration::from_secs(20);
 
@@ -351,9 +358,11 @@ fn of_connection(
                 |tls| in_handshake(connection, facts, tls, coverage),
             )
         }
-        Opened::Established { .. } | Opened::MidStream => {
-            answered.then(|| after_answer(connection, facts, coverage)).flatten()
+        Opened::Established { .. } | Opened::MidStream if answered => {
+            let found = after_answer(connection, facts, coverage);
+            found.or_else(|| after_tickets(connection, facts, coverage))
         }
+        Opened::Established { .. } | Opened::MidStream => None,
     }
 }
 
@@ -554,6 +563,39 @@ fn after_answer(
     let gave_up = connection.closed != Closed::Fin || server_end > client_end;
     ((torn || due) && left.is_some() && gave_up && end >= SILENCE && !is_torn(facts))
         .then(|| found(Fault::Timeout, torn))
+}
+
+/// A request of TLS 1.3 that the sign-in service left without an answer: all that came after it came as
+/// soon as only what is ready does, and is no longer than tickets and the settings of HTTP/2 are.
+fn after_tickets(
+    connection: &Connection,
+    facts: &Facts,
+    coverage: &InputCoverage,
+) -> Option<Failure> {
+    let tls = connection.tls.as_deref()?;
+    let Opened::Established { rtt: Some(rtt) } = connection.opened else { return None };
+    let [Some(asked), said] = tls.spoken else { return None };
+    let name = connection.server_name.as_ref()?;
+    let ready = tls.checked?.last().plus(rtt).plus(READY);
+    let is_ready = |said: Spoken| said.bytes <= TICKETS && said.span.last() <= ready;
+    if asked.bytes < LONG_REQUEST
+        || !said.is_none_or(is_ready)
+        || !hosts::is_sign_in_service(name.as_str())
+        || lacks(connection)
+        || is_lossy(coverage)
+    {
+        return None;
+    }
+    let asked = asked.span.last();
+    let [client_end, server_end] = facts.ended;
+    let reset = facts.reset.filter(|reset| reset.by == Peer::Server);
+    if let Some(reset) = reset.filter(|_| client_end.is_none()) {
+        return (reset.time.since(asked) < KEPT_ALIVE).then(|| found(Fault::Reset, false));
+    }
+    let gone = client_end.or(facts.reset.map(|reset| reset.time));
+    let closing = server_end.is_some_and(|end| gone.is_none_or(|gone| end <= gone));
+    let ignored = gone.map_or_else(|| waited(coverage, asked), |gone| gone.since(asked));
+    (!closing && ignored >= KEPT_ALIVE).then(|| found(Fault::Timeout, false))
 }
 
 /// Whether bytes of the server are missing from the capture: the answer may be among them.

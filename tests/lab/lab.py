@@ -314,9 +314,11 @@ server {{ listen {ROUTER}:9443 ssl; ssl_certificate {cert}; ssl_certificate_key 
         self.spawn("r", "microsocks", "-i", PROXY, "-p", "1080")
         self.until(lambda: ":1080 " in self.on("r", "ss", "-lnt").stdout, "microsocks")
 
-    def s_server(self, address, *args, cert="login", where="s"):
+    def s_server(self, address, *args, cert="login", where="s", answers=True):
         chain, key = self.pki.pair(cert)
-        self.spawn(where, "openssl", "s_server", "-accept", f"{address}:443", "-cert", chain, "-cert_chain", chain, "-key", key, "-www", "-quiet", *args)
+        command = ["openssl", "s_server", "-accept", f"{address}:443", "-cert", chain, "-cert_chain", chain, "-key", key, "-quiet", *args]
+        # Without an answer of its own it sends what it is given, and leaves when that ends.
+        self.spawn(where, *([*command, "-www"] if answers else ["sh", "-c", 'sleep 300 | exec "$@"', "silent", *command]))
         self.until(lambda: f"{address}:443 " in self.on(where, "ss", "-lnt").stdout, "s_server")
 
     # The client.

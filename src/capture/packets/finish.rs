@@ -10,8 +10,8 @@ use super::inside::Told;
 use crate::capture::Scope;
 use crate::evidence::{
     Alert, CertificateSummary, Closed, Connection, Decryption, EvidenceBuilder, EvidenceRef, Hello,
-    IcmpKind, IcmpReport, InputId, Locator, NamedBy, Opened, Peer, ResetReport, StallReport,
-    Stream, StreamNumber, TlsHandshake, TlsVersion, Traffic, Transport, Wire, shown,
+    IcmpKind, IcmpReport, InputId, Locator, NamedBy, Opened, Peer, ResetReport, Spoken,
+    StallReport, Stream, StreamNumber, TlsHandshake, TlsVersion, Traffic, Transport, Wire, shown,
 };
 use crate::proto::community_id::community_id;
 use crate::proto::tls::{Access, CertificateFacts, ClientCertificate, Ech, TlsFacts, cipher_name};
@@ -240,6 +240,12 @@ impl Maker<'_> {
                 .as_ref()
                 .map(|sent| !matches!(sent, ClientCertificate::Empty)),
             application: if reversed { [server, client] } else { [client, server] },
+            spoken: if reversed { [1, 0] } else { [0, 1] }.map(|side| {
+                let peer = if side == 0 { proto::Peer::Client } else { proto::Peer::Server };
+                let records = facts.spoken.of(peer);
+                let (first, last) = records.first.zip(records.last)?;
+                Some(Spoken { bytes: records.bytes, span: Span::new(first.at, last.at) })
+            }),
             inferred_alert: inferred.or_else(sealed).map(|(by, mark)| (by, place.at(mark))),
             farewell: if reversed { [1, 0] } else { [0, 1] }.map(|side| {
                 let peer = if side == 0 { proto::Peer::Client } else { proto::Peer::Server };

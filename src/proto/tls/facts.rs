@@ -135,6 +135,9 @@ pub struct TlsFacts {
     pub client_finished_record: Option<RecordSeen>,
     /// Records of application data.
     pub application: Sides<Records>,
+    /// Of them, those behind the client's last message of the handshake of TLS 1.3, without what looks like
+    /// an alert: requests and answers, and the tickets of the server.
+    pub spoken: Sides<Records>,
     /// The last records of each side, by which an encrypted alert can be inferred.
     pub tail: Sides<Tail>,
     /// Where the first record header of each side was complete.
@@ -256,6 +259,18 @@ impl TlsFacts {
         if !since.server_done && self.server_done.is_some() {
             self.server_done = Some(mark);
         }
+    }
+
+    /// Counts a record of TLS 1.3 behind the handshake.
+    pub(super) fn speak(&mut self, from: Peer, record: RecordSeen) {
+        if is_sealed_alert_13(record.length) {
+            return;
+        }
+        let records = self.spoken.of_mut(from);
+        records.count = records.count.saturating_add(1);
+        records.bytes = records.bytes.saturating_add(u64::from(record.length));
+        records.first.get_or_insert(record.mark);
+        records.last = Some(record.mark);
     }
 
     pub(super) fn push_alert(&mut self, alert: AlertFact) {

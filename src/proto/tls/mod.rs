@@ -434,6 +434,9 @@ impl TlsStream {
             }
             APPLICATION => {
                 self.facts.encrypted.of_mut(from).get_or_insert(mark);
+                if self.facts.finished.client.is_some() && self.facts.is_tls13() {
+                    self.facts.speak(from, seen);
+                }
                 let answered = from == Peer::Server || self.facts.encrypted.server.is_some();
                 if self.facts.is_tls13() && answered {
                     self.finish(from, seen);

@@ -208,6 +208,44 @@ def upload_unacknowledged(lab):
         lab.curl("-d", "login=" + "x" * 9000, f"https://{LOGIN}/common/login", "-o", "/dev/null", limit=14)
 
 
+LONG = AUTHORIZE + "&redirect_uri=https%3A%2F%2Fportal.office.com%2F&response_mode=form_post&state=" + "k7" * 200
+ACKNOWLEDGED = "tcp.len > 400 && " + TO_LOGIN
+
+
+@broken("request-unanswered-tls13", "openssl s_server that reads and is silent, TLS 1.3", "The handshake is over, the server sends its tickets; the request that is on its way by then is acknowledged and never answered, twice.", expect=["TCP001"], has=[DATA, ACKNOWLEDGED])
+def request_unanswered_tls13(lab):
+    lab.up()
+    lab.dns()
+    lab.login(skip=[HOSTS[LOGIN]])
+    lab.s_server(HOSTS[LOGIN], "-tls1_3", answers=False)
+    lab.record()
+    for _ in range(2):
+        lab.get(LONG, limit=24)
+
+
+@broken("request-reset-tls13", "nft rejects what goes to the sign-in host once a connection has sent 1,500 bytes", "The handshake is over; the long request is answered with a reset, each time.", expect=["TCP003"], has=[RESET + " && " + FROM_LOGIN, ACKNOWLEDGED])
+def request_reset_tls13(lab):
+    lab.up()
+    lab.run(lab.tag + "r", "sysctl", "-qw", "net.netfilter.nf_conntrack_acct=1")
+    lab.nft(f"forward {AT} ct original bytes > 1500 reject with tcp reset")
+    lab.dns()
+    lab.login()
+    lab.record()
+    for _ in range(3):
+        lab.get(LONG, limit=10)
+
+
+@healthy("short-answer-tls13", "curl; a short answer and a connection that stays open", "After a sign-in one more connection asks for something that is not there, is told so at once and in few words, and is kept for long.", has=[ACKNOWLEDGED])
+def short_answer_tls13(lab):
+    lab.up()
+    lab.dns()
+    lab.login()
+    lab.record()
+    lab.sign_in()
+    missing = f"https://{LOGIN}/favicon.ico?" + "k7" * 200
+    lab.curl("--head", "--rate", "2/m", missing, missing, limit=26)
+
+
 @healthy("mtu-told", "Chromium; the router's line carries 1400 bytes, its ICMP comes through", "A line behind the router is narrower; the ICMP says so, the client sends smaller frames and all works.", has=["icmp.type == 3 && icmp.code == 4"], covers=["TCP006", "TLS008"])
 def mtu_told(lab):
     lab.up()
