@@ -9,13 +9,16 @@
 
 pub mod comparison;
 pub mod explain;
+#[cfg(test)]
+mod forms;
 pub mod handover;
 pub mod json;
-mod json_evidence;
 pub mod model;
+pub mod ndjson;
 pub mod rules;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod schema;
 pub mod sign_in_log;
 #[cfg(feature = "cli")]
 pub mod text;
