@@ -8,6 +8,7 @@
 //! that hold one prints it; whatever stems from a capture is made harmless for the medium.
 
 pub mod comparison;
+pub mod csv;
 pub mod explain;
 #[cfg(test)]
 mod forms;
