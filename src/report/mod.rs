@@ -19,6 +19,7 @@ pub mod ndjson;
 pub mod rules;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod sarif;
 pub mod schema;
 pub mod sign_in_log;
 #[cfg(feature = "cli")]
