@@ -128,6 +128,48 @@ mod tests {
     }
 
     #[test]
+    fn closed_lists_are_those_that_were_agreed_on() {
+        let schema: Value = serde_json::from_str(Published::Report.text()).unwrap();
+        for (list, values) in [
+            ("side", "application cannot_tell network nothing_wrong policy service user"),
+            ("step_result", "ok pending interrupt failed no_response unknown"),
+            (
+                "flow",
+                "oidc oauth_code oauth_implicit saml ws_fed ws_trust device_code ropc refresh \
+                 silent client_credentials on_behalf_of broker unknown",
+            ),
+            (
+                "step_kind",
+                "discovery authorize home_realm credential_type password federation_redirect \
+                 federation_return seamless_sso device_certificate user_certificate passkey \
+                 phone_sign_in mfa_page mfa_begin mfa_poll mfa_code mfa_finish external_method \
+                 registration keep_signed_in consent policy_page error_page account_choice \
+                 continue app_return token device_code resource reset_password logout telemetry \
+                 other",
+            ),
+            ("opened", "established mid_stream refused unanswered unreachable"),
+            ("closed", "fin reset_by_client reset_by_server idle capture_end evicted"),
+            ("mfa_state", "not_asked asked begun passed failed unknown"),
+            ("confidence", "high medium low"),
+            ("severity", "info warning error"),
+            (
+                "guide_cause",
+                "not_registered expired_method network outdated_device security_policy",
+            ),
+            ("guide_answer", "supported contradicted not_visible"),
+            ("transport", "quic tcp udp"),
+        ] {
+            let mut want: Vec<&str> = values.split_whitespace().collect();
+            let listed = schema["$defs"][list]["enum"].as_array().unwrap();
+            let mut got: Vec<&str> = listed.iter().map(|one| one.as_str().unwrap()).collect();
+            want.sort_unstable();
+            got.sort_unstable();
+            assert_eq!(got, want, "{list}");
+        }
+        assert_eq!(schema["$defs"]["outcome"]["enum"].as_array().unwrap().len(), 20);
+    }
+
+    #[test]
     fn documents_name_their_schema() {
         for (published, name) in [
             (Published::Compare, comparison::SCHEMA),
