@@ -6,10 +6,12 @@
 mod feeds;
 mod known;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 pub use self::feeds::rules_fed_by;
 pub use self::known::{
@@ -19,7 +21,7 @@ pub use self::known::{
 use crate::capture::{self, Kept, Keys, ReadOptions, Scope, Source};
 pub use crate::entra::HostRole;
 use crate::entra::hosts;
-use crate::evidence::{Diagnostic, DiagnosticCode, Evidence, EvidenceBuilder, Input};
+use crate::evidence::{Diagnostic, DiagnosticCode, Evidence, EvidenceBuilder, Input, InputId};
 use crate::finding::{Finding, RuleMeta};
 use crate::limits::{self, Limits};
 use crate::rules;
@@ -80,6 +82,24 @@ pub struct Analysis {
 
 /// Analyses inputs that belong to one case.
 pub fn analyze(inputs: &[CaseInput], options: &AnalyzeOptions<'_>) -> Analysis {
+    analyze_streams(inputs, options, Streams::default())
+}
+
+/// The same, and counts the bytes read of the inputs, for whoever shows how far it is.
+pub fn analyze_counting(
+    inputs: &[CaseInput],
+    options: &AnalyzeOptions<'_>,
+    read: &Arc<AtomicU64>,
+) -> Analysis {
+    let counter = Some(Arc::clone(read));
+    analyze_streams(inputs, options, Streams { counter, ..Streams::default() })
+}
+
+fn analyze_streams(
+    inputs: &[CaseInput],
+    options: &AnalyzeOptions<'_>,
+    mut streams: Streams,
+) -> Analysis {
     let scope = scope(&options.limits);
     let keys = Keys::new();
     let read = ReadOptions {
@@ -89,7 +109,6 @@ pub fn analyze(inputs: &[CaseInput], options: &AnalyzeOptions<'_>) -> Analysis {
         keys: &keys,
         cancel: options.cancel,
     };
-    let mut streams = Streams::default();
     let mut builder = read_all(inputs, &mut streams, &read, options);
     let late = keys.take_late();
     // Keys that stand behind the packets that they open do so when those are read once more.
@@ -125,6 +144,8 @@ struct Streams {
     /// Which of the inputs are streams, in the order in which they are opened, and what was kept of each.
     kept: Vec<Option<Kept>>,
     room: Kept,
+    /// Where the bytes that are read are counted.
+    counter: Option<Arc<AtomicU64>>,
     /// The next input, where all are opened once more.
     again: Option<usize>,
 }
@@ -137,7 +158,10 @@ impl Streams {
             *next = next.saturating_add(1);
             return kept.map_or_else(open, |kept| Ok(kept.source()));
         }
-        let source = open();
+        let source = open().map(|source| match &self.counter {
+            Some(counter) => source.counting(counter),
+            None => source,
+        });
         let is_once = source.as_ref().is_ok_and(Source::is_once);
         let kept = is_once.then(|| self.room.another());
         self.kept.push(kept.clone());
@@ -164,10 +188,12 @@ fn read_all(
 ) -> EvidenceBuilder {
     let mut builder = EvidenceBuilder::new();
     let mut is_taken = false;
+    let mut known = 0;
     for path in options.key_logs {
         if let Some((name, source)) = file(path, streams, &mut builder) {
             capture::open_keys(&name, source, read, &mut builder);
         }
+        keep_names(Some(path), &mut known, &mut builder);
     }
     for input in inputs {
         let given = match input {
@@ -182,8 +208,28 @@ fn read_all(
         if let Some((name, source)) = given {
             capture::open(&name, source, read, options.hash, &mut builder);
         }
+        let path = match input {
+            CaseInput::File(path) => Some(path.as_path()),
+            CaseInput::Standard => None,
+        };
+        keep_names(path, &mut known, &mut builder);
     }
     builder
+}
+
+/// Keeps the bytes of a name that is not UTF-8 with each of the inputs that came of its file; `known`
+/// is the number of those that were there before.
+fn keep_names(path: Option<&Path>, known: &mut u32, builder: &mut EvidenceBuilder) {
+    while let Some(input) = builder.input_mut(InputId(*known)) {
+        *known = known.saturating_add(1);
+        let Some(path) = path else { continue };
+        if let Cow::Owned(shown) = path.to_string_lossy()
+            && let Some(inside) = input.name.strip_prefix(&shown)
+        {
+            let bytes = [path.as_os_str().as_encoded_bytes(), inside.as_bytes()].concat();
+            input.name_bytes = Some(data_encoding::BASE64.encode(&bytes));
+        }
+    }
 }
 
 /// Opens a file; that it cannot be opened is noted.

@@ -47,6 +47,7 @@ fn help_and_version_succeed() {
         "--format",
         "--output",
         "--evidence",
+        "--lines",
         "--redact",
         "--user",
         "--attempt",
@@ -73,12 +74,12 @@ fn help_and_version_succeed() {
     let version = run(&["--version"]);
     assert_eq!(version.status.code(), Some(0));
     assert_eq!(out(&version).trim(), format!("mfatrace {}", env!("CARGO_PKG_VERSION")));
-    for command in ["compare", "explain", "rules"] {
+    for command in ["compare", "explain", "rules", "schema", "completions", "man"] {
         assert!(text.contains(&format!("\n  {command} ")), "{command}");
         let help = run(&[command, "--help"]);
         assert_eq!(help.status.code(), Some(0), "{command}");
         let text = out(&help);
-        assert!(text.contains("Examples:") && text.contains("--format"), "{text}");
+        assert!(text.contains("Examples:"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     }
 }
@@ -104,6 +105,13 @@ fn wrong_usage_is_two() {
         &["--format", "json", "rules"],
         &["--format", "json", "compare", "a.har", "b.har"],
         &["compare", "a.har"],
+        &["compare", "a.har", "b.har", "--format", "csv"],
+        &["x", "--format", "json", "--lines", "findings"],
+        &["--format", "json", "schema"],
+        &["schema", "--of", "yaml"],
+        &["completions"],
+        &["completions", "cmd"],
+        &["man", "rule"],
     ] {
         let output = run(args);
         assert_eq!(output.status.code(), Some(2), "{args:?}");
@@ -347,6 +355,70 @@ proptest! {
 /// A header, and frames of three bytes.
 const PACKETS: &[u8] = b"\xd4\xc3\xb2\xa1\x02\0\x04\0\0\0\0\0\0\0\0\0\xff\xff\0\0\x01\0\0\0\
     \0\xf1\x53\x65\x05\0\0\0\x03\0\0\0\x03\0\0\0abc\x01\xf1\x53\x65\x05\0\0\0\x03\0\0\0\x03\0\0\0abc";
+
+#[test]
+fn every_form_of_report_is_made_and_the_same_each_time() {
+    let capture = "captures/browser/script-host-reset.saz";
+    for (format, begins) in [
+        ("csv", "message,datetime,timestamp_desc,"),
+        ("json", "{\n  \"schema\": \"mfatrace/1\""),
+        ("ndjson", "{\"schema\":\"mfatrace/1\""),
+        ("sarif", "{\n  \"$schema\": \"https://docs.oasis-open.org/sarif/"),
+        ("text", "Network: "),
+    ] {
+        let output = run(&[capture, "--format", format]);
+        assert_eq!(output.status.code(), Some(0), "{format}");
+        assert!(out(&output).starts_with(begins), "{format}: {}", out(&output));
+        assert_eq!(output.stdout, run(&[capture, "--format", format]).stdout, "{format}");
+        assert!(output.stderr.is_empty(), "{format}: no progress without a terminal");
+    }
+    let output = run(&[capture, "--format", "ndjson", "--lines", "findings"]);
+    let text = out(&output);
+    assert!(text.lines().count() > 2);
+    assert!(text.lines().all(|line| line.starts_with("{\"schema\":\"mfatrace-finding/1\"")));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_bytes_of_a_name_are_kept() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(std::ffi::OsStr::from_bytes(b"\xff.har"));
+    std::fs::write(&path, "x").unwrap();
+    let output = program().args(["--format", "json"]).arg(&path).output().unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let bytes = json["inputs"][0]["name_bytes"].as_str().unwrap();
+    let bytes = data_encoding::BASE64.decode(bytes.as_bytes()).unwrap();
+    assert_eq!(bytes, path.as_os_str().as_bytes());
+}
+
+#[test]
+fn shells_are_helped() {
+    for (shell, sign) in [
+        ("bash", "complete -F"),
+        ("elvish", "edit:completion"),
+        ("fish", "complete -c mfatrace"),
+        ("powershell", "Register-ArgumentCompleter"),
+        ("zsh", "#compdef mfatrace"),
+    ] {
+        let output = run(&["completions", shell]);
+        assert_eq!(output.status.code(), Some(0), "{shell}");
+        let script = out(&output);
+        assert!(script.contains(sign) && script.contains("keylog"), "{shell}: {script}");
+        assert!(script.contains("explain"), "{shell}");
+    }
+    for page in [None, Some("compare"), Some("explain"), Some("man"), Some("schema")] {
+        let args: Vec<&str> = std::iter::once("man").chain(page).collect();
+        let output = run(&args);
+        assert_eq!(output.status.code(), Some(0), "{page:?}");
+        let text = out(&output);
+        let title = page.map_or("mfatrace 1".to_owned(), |page| format!("mfatrace-{page} 1"));
+        assert!(text.contains(&format!(".TH {title}")), "{page:?}: {text}");
+        assert!(text.contains("Examples:") && text.contains(".SH OPTIONS"), "{page:?}: {text}");
+    }
+    let unknown = run(&["man", "rule"]);
+    assert!(err(&unknown).contains("the commands are compare, explain, rules"), "{unknown:?}");
+}
 
 #[test]
 fn packets_from_the_standard_input_are_read() {

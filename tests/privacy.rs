@@ -447,7 +447,14 @@ fn the_program_shows_nothing_on_either_stream() {
     for (index, bytes) in cuts.iter().enumerate() {
         let path = folder.path().join(format!("{index}.bin"));
         std::fs::write(&path, bytes).unwrap();
-        for args in [&["-v"][..], &["--format", "json", "--evidence", "-v"], &["-q"]] {
+        for args in [
+            &["-v"][..],
+            &["--format", "json", "--evidence", "-v"],
+            &["--format", "csv", "-v"],
+            &["--format", "sarif", "-v"],
+            &["--format", "ndjson", "--lines", "findings"],
+            &["-q"],
+        ] {
             let output = Command::new(env!("CARGO_BIN_EXE_mfatrace"))
                 .arg(&path)
                 .args(args)

@@ -14,6 +14,7 @@ use std::io::{self, BufRead, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
@@ -72,9 +73,31 @@ impl StreamError {
 enum Inner {
     /// Nothing more comes: all of it is in the chunk.
     Done,
-    File(File),
+    File(Counted<File>),
     Seekable(Box<dyn ReadSeek>),
     Stream(Box<dyn Read + Send>),
+}
+
+/// What is read, with a count of it for whoever shows how far the reading is.
+struct Counted<R> {
+    inner: R,
+    counter: Option<Arc<AtomicU64>>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.inner.read(buffer)?;
+        if let Some(counter) = &self.counter {
+            counter.fetch_add(as_u64(count), Ordering::Relaxed);
+        }
+        Ok(count)
+    }
+}
+
+impl<R: Seek> Seek for Counted<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
+    }
 }
 
 /// Bytes in memory, shared with whoever hashes them.
@@ -137,7 +160,7 @@ impl Source {
         if !metadata.is_file() {
             return Ok(Self::new(Inner::Stream(Box::new(file))));
         }
-        let mut source = Self::new(Inner::File(file));
+        let mut source = Self::new(Inner::File(Counted { inner: file, counter: None }));
         source.length = Some(metadata.len());
         source.path = Some(path.to_owned());
         Ok(source)
@@ -170,6 +193,23 @@ impl Source {
     #[must_use]
     pub fn keeping(mut self, kept: &Kept) -> Self {
         self.kept = Some(kept.clone());
+        self
+    }
+
+    /// The same source that counts the bytes it reads from outside. To be called before anything is read.
+    #[must_use]
+    pub fn counting(mut self, counter: &Arc<AtomicU64>) -> Self {
+        match std::mem::replace(&mut self.inner, Inner::Done) {
+            Inner::File(file) => {
+                let counter = Some(Arc::clone(counter));
+                self.inner = Inner::File(Counted { counter, ..file });
+            }
+            Inner::Stream(inner) => {
+                let counter = Some(Arc::clone(counter));
+                self.inner = Inner::Stream(Box::new(Counted { inner, counter }));
+            }
+            other => self.inner = other,
+        }
         self
     }
 

@@ -11,15 +11,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use super::args::FormatArg;
+use super::args::{FormatArg, LinesArg};
 use super::exit::{Ending, holds};
 use super::options::Options;
+use super::progress::Progress;
 use super::{complain, deliver, shown_path};
-use crate::analyze::{Analysis, AnalyzeOptions, CaseInput, analyze};
+use crate::analyze::{Analysis, AnalyzeOptions, CaseInput, analyze, analyze_counting};
 use crate::evidence::{Diagnostic, DiagnosticCode, Evidence, Format, Input, named};
 use crate::report::model::is_unread;
 use crate::report::text::Detail;
-use crate::report::{ReportInput, json, text};
+use crate::report::{ReportInput, csv, json, ndjson, sarif, text};
 
 /// Times a password is asked for.
 const PROMPTS: usize = 3;
@@ -91,8 +92,12 @@ fn guarded(options: &Options, passwords: &[String]) -> Option<(Analysis, bool)> 
         selection: options.selection.clone(),
         cancel: &cancel,
     };
-    let analysis = catch_unwind(AssertUnwindSafe(|| analyze(&options.inputs, &how)));
-    drop(timer);
+    let progress = options.progress.then(|| Progress::start(&options.inputs));
+    let analysis = catch_unwind(AssertUnwindSafe(|| match &progress {
+        Some(progress) => analyze_counting(&options.inputs, &how, progress.counter()),
+        None => analyze(&options.inputs, &how),
+    }));
+    drop((timer, progress));
     Some((analysis.ok()?, cancel.load(Ordering::Relaxed)))
 }
 
@@ -124,7 +129,11 @@ fn rendered(analysis: &Analysis, options: &Options) -> String {
         tool_version: env!("CARGO_PKG_VERSION"),
     };
     match options.format {
+        FormatArg::Csv => csv::write(&report),
         FormatArg::Json => json::write(&report),
+        FormatArg::Ndjson if options.lines == LinesArg::Findings => ndjson::findings(&report),
+        FormatArg::Ndjson => ndjson::write(&report),
+        FormatArg::Sarif => sarif::write(&report),
         FormatArg::Text => text::write(&report, options.colour, options.detail),
     }
 }

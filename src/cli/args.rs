@@ -8,83 +8,20 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
+use super::examples::{
+    COMPARE_EXAMPLES, COMPLETIONS_EXAMPLES, EXAMPLES, EXPLAIN_EXAMPLES, MAN_EXAMPLES,
+    RULES_EXAMPLES, SCHEMA_EXAMPLES,
+};
+use super::values::{Condition, condition, duration, size, time};
 use crate::evidence::Redaction;
-use crate::finding::Severity;
-use crate::limits::{GIB, KIB, MIB};
-use crate::signin::{Outcome, Side};
+use crate::report::schema::Published;
 use crate::time::Timestamp;
 
-const EXAMPLES: &str = "\
-Examples:
-  mfatrace customer.saz                       say why MFA did not complete
-  mfatrace customer.har --format json -o customer.json
-  mfatrace fiddler.saz browser.har            two captures of one problem
-  mfatrace customer.saz --attempt 2           look at another attempt
-  mfatrace protected.saz --password-file passwords.txt
-  mfatrace - < customer.har                   read the standard input
-  mfatrace customer.saz --fail-on network,severity:error
-  mfatrace explain 50074 PhoneAppDenied       what these mean and what to do
-  mfatrace rules                              what mfatrace looks for
-  mfatrace compare working.har failing.saz    where two sign-ins part ways
-  mfatrace ./explain                          a capture named like a command
-
-Exit codes:
-  0 analysed, whatever was found     1 a --fail-on condition holds
-  2 wrong usage                      3 nothing could be read
-  4 partly read: a path that does not open, a limit, a timeout
-  5 internal error
-  With --exit-by-verdict in place of 0 and 1: 10 policy or user, 11 network,
-  12 application, 13 cannot tell, 14 no sign-in, 15 nothing wrong, 16 service
-
-Everything runs offline. Passwords, tokens and cookies appear in no output.";
-
-const EXPLAIN_EXAMPLES: &str = "\
-Examples:
-  mfatrace explain 50074                      an AADSTS code, by number or name
-  mfatrace explain PhoneAppDenied             a ResultValue of the MFA calls
-  mfatrace explain PhoneAppNotification       an MFA method (AuthMethodId)
-  mfatrace explain ConvergedTFA               a page of the sign-in (pgid)
-  mfatrace explain iErrorDescription 30       a number on a policy page
-  mfatrace explain tls alert 48               a TLS alert, by number or name
-  mfatrace explain net::ERR_CONNECTION_RESET  an error of a browser
-  mfatrace explain Fiddler - DNS Lookup Failed
-  mfatrace explain TCP003                     a rule of mfatrace, by id or name
-  mfatrace explain mfa_denied side network    an outcome and a side
-  mfatrace explain 50074 53003 --format json
-
-Case, blanks and punctuation do not count. What can be several things is shown
-as all of them.
-
-Exit codes: 0 everything was known, 2 something was not (or wrong usage).";
-
-const COMPARE_EXAMPLES: &str = "\
-Examples:
-  mfatrace compare working.har failing.saz        where do they part?
-  mfatrace compare working.har failing.pcapng --keylog keys.log
-  mfatrace compare working.saz failing.saz --format json -o comparison.json
-  mfatrace compare both.saz both.saz --working-attempt 1 --failing-attempt 2
-  mfatrace compare working.har failing.har --failing-attempt 3
-
-Of WORKING the last sign-in that worked is taken, of FAILING the one that the
-verdict follows; mfatrace CAPTURE lists the attempts with their numbers. Steps
-are aligned by what they are, not by their numbers; times, ids, users, data
-centres and numbers of polls are noise. What one capture does not show is not
-called a difference.
-
-Exit codes: 0 compared, whatever was found; 2 wrong usage; 3 neither capture
-could be read; 4 one could not, or a result is partial; 5 internal error.";
-
-const RULES_EXAMPLES: &str = "\
-Examples:
-  mfatrace rules                              a table of 80 columns
-  mfatrace rules --format markdown            the whole reference of the rules
-  mfatrace rules --format json                for programs (mfatrace-rules/1)
-  mfatrace explain TCP003                     one rule";
-
 /// Says, with evidence, why a Microsoft Entra ID sign-in did not get through multifactor
-/// authentication (AADSTS50074): reads Fiddler archives (SAZ) and HAR files, packed or not.
+/// authentication (AADSTS50074): reads Fiddler archives (SAZ), HAR files and packet captures, packed or
+/// not.
 #[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 #[derive(Debug, Parser)]
 #[command(
@@ -101,15 +38,20 @@ pub(super) struct Args {
     pub(super) command: Option<Command>,
 
     /// Captures of one problem; - is the standard input
-    #[arg(value_name = "CAPTURE", required = true)]
+    #[arg(value_name = "CAPTURE", required = true, value_hint = ValueHint::FilePath)]
     pub(super) captures: Vec<PathBuf>,
 
-    /// Form of the report: text for people, json (schema mfatrace/1) for programs
+    /// Form of the report: text for people, json (schema mfatrace/1) or ndjson (on one line) for
+    /// programs, csv (a timeline) for forensic tools, sarif for viewers of findings
     #[arg(long, value_enum, default_value_t = FormatArg::Text)]
     pub(super) format: FormatArg,
 
+    /// What a line of ndjson is: the case, or a finding (schema mfatrace-finding/1)
+    #[arg(long, value_enum, default_value_t = LinesArg::Cases, value_name = "WHAT")]
+    pub(super) lines: LinesArg,
+
     /// Write the report to a file
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) output: Option<PathBuf>,
 
     /// Add the facts themselves to a JSON report: connections, lookups, exchanges
@@ -185,12 +127,12 @@ pub(super) struct Args {
     pub(super) timeout: Option<Duration>,
 
     /// Passwords of protected archives, one a line; they are never printed
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) password_file: Option<PathBuf>,
 
     /// Secrets of TLS that open a packet capture: the file that SSLKEYLOGFILE names, also packed, or a
     /// pcapng that holds them; they are never printed. May be given more than once
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) keylog: Vec<PathBuf>,
 
     /// Exit with 1 when one of these holds: a side, an outcome, severity:error
@@ -214,25 +156,58 @@ pub(super) enum Command {
     /// List what mfatrace looks for
     #[command(after_help = RULES_EXAMPLES, max_term_width = 80)]
     Rules(RulesArgs),
+    /// Print the JSON Schema of what programs read
+    #[command(after_help = SCHEMA_EXAMPLES, max_term_width = 80)]
+    Schema(SchemaArgs),
+    /// Print what makes a shell complete the command line
+    #[command(after_help = COMPLETIONS_EXAMPLES, max_term_width = 80)]
+    Completions(CompletionsArgs),
+    /// Print the manual page of the program or of a command
+    #[command(after_help = MAN_EXAMPLES, max_term_width = 80)]
+    Man(ManArgs),
+}
+
+/// The arguments of `schema`.
+#[derive(Debug, clap::Args)]
+pub(super) struct SchemaArgs {
+    /// Of which document
+    #[arg(long, value_enum, default_value_t = SchemaOfArg::Report, value_name = "DOCUMENT")]
+    pub(super) of: SchemaOfArg,
+}
+
+/// The arguments of `completions`.
+#[derive(Debug, clap::Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+/// The arguments of `man`.
+#[derive(Debug, clap::Args)]
+pub(super) struct ManArgs {
+    /// A command; without one, the program
+    #[arg(value_name = "COMMAND")]
+    pub(super) page: Option<String>,
 }
 
 /// The arguments of `compare`.
 #[derive(Debug, clap::Args)]
 pub(super) struct CompareArgs {
     /// The capture of a sign-in that worked
-    #[arg(value_name = "WORKING")]
+    #[arg(value_name = "WORKING", value_hint = ValueHint::FilePath)]
     pub(super) working: PathBuf,
 
     /// The capture of a sign-in that did not; - is the standard input
-    #[arg(value_name = "FAILING")]
+    #[arg(value_name = "FAILING", value_hint = ValueHint::FilePath)]
     pub(super) failing: PathBuf,
 
     /// Form of the comparison: text for people, json (schema mfatrace-compare/1) for programs
-    #[arg(long, value_enum, default_value_t = FormatArg::Text)]
-    pub(super) format: FormatArg,
+    #[arg(long, value_enum, default_value_t = TextOrJsonArg::Text)]
+    pub(super) format: TextOrJsonArg,
 
     /// Write the comparison to a file
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) output: Option<PathBuf>,
 
     /// Take this attempt of WORKING
@@ -265,11 +240,11 @@ pub(super) struct CompareArgs {
 
     /// Secrets of TLS that open packet captures, for both sides; they are never printed. May be given
     /// more than once
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) keylog: Vec<PathBuf>,
 
     /// Passwords of protected archives, one a line; they are never printed
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) password_file: Option<PathBuf>,
 
     /// Do not compute the hashes of the captures
@@ -295,7 +270,8 @@ impl CompareArgs {
         Args {
             command: None,
             captures: vec![capture.to_owned()],
-            format: self.format,
+            format: self.format.into(),
+            lines: LinesArg::Cases,
             output: self.output.clone(),
             evidence: false,
             redact: self.redact,
@@ -331,8 +307,8 @@ pub(super) struct ExplainArgs {
     pub(super) what: Vec<String>,
 
     /// Form of the answer: text for people, json (schema mfatrace-explain/1) for programs
-    #[arg(long, value_enum, default_value_t = FormatArg::Text)]
-    pub(super) format: FormatArg,
+    #[arg(long, value_enum, default_value_t = TextOrJsonArg::Text)]
+    pub(super) format: TextOrJsonArg,
 
     /// Colours of a text answer; auto: on a terminal, unless `NO_COLOR` is set
     #[arg(long, value_enum, default_value_t = ColourArg::Auto, value_name = "WHEN")]
@@ -364,6 +340,54 @@ pub(super) enum RulesFormatArg {
 pub(super) enum FormatArg {
     Text,
     Json,
+    Ndjson,
+    Csv,
+    Sarif,
+}
+
+/// The form of what has two.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum TextOrJsonArg {
+    Text,
+    Json,
+}
+
+impl From<TextOrJsonArg> for FormatArg {
+    fn from(arg: TextOrJsonArg) -> Self {
+        match arg {
+            TextOrJsonArg::Json => Self::Json,
+            TextOrJsonArg::Text => Self::Text,
+        }
+    }
+}
+
+/// What a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LinesArg {
+    Cases,
+    Findings,
+}
+
+/// What a schema is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum SchemaOfArg {
+    Report,
+    Finding,
+    Compare,
+    Explain,
+    Rules,
+}
+
+impl From<SchemaOfArg> for Published {
+    fn from(arg: SchemaOfArg) -> Self {
+        match arg {
+            SchemaOfArg::Compare => Self::Compare,
+            SchemaOfArg::Explain => Self::Explain,
+            SchemaOfArg::Finding => Self::Finding,
+            SchemaOfArg::Report => Self::Report,
+            SchemaOfArg::Rules => Self::Rules,
+        }
+    }
 }
 
 /// How user names are shown.
@@ -392,86 +416,6 @@ pub(super) enum ColourArg {
     Never,
 }
 
-/// A condition of `--fail-on`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Condition {
-    /// The verdict has this outcome.
-    Outcome(Outcome),
-    /// A finding of this severity or a higher one exists.
-    Severity(Severity),
-    /// The verdict has this side.
-    Side(Side),
-}
-
-fn condition(text: &str) -> Result<Condition, String> {
-    let text = text.trim();
-    if let Some(name) = text.strip_prefix("severity:") {
-        return [Severity::Info, Severity::Warning, Severity::Error]
-            .into_iter()
-            .find(|severity| severity.as_str() == name)
-            .map(Condition::Severity)
-            .ok_or_else(|| "a severity is info, warning or error".to_owned());
-    }
-    let side = Side::ALL.iter().find(|side| side.as_str() == text);
-    let outcome = Outcome::ALL.iter().find(|outcome| outcome.as_str() == text);
-    side.copied().map(Condition::Side).or(outcome.copied().map(Condition::Outcome)).ok_or_else(
-        || {
-            let sides: Vec<&str> = Side::ALL.iter().map(|side| side.as_str()).collect();
-            format!(
-                "neither a side ({}), nor an outcome such as mfa_denied, nor severity:error",
-                sides.join(", ")
-            )
-        },
-    )
-}
-
-/// A number of bytes: `4096`, `512MiB`, `4 GiB`; `k`, `m` and `g` alone mean the same.
-fn size(text: &str) -> Result<u64, String> {
-    let text = text.trim();
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let number: u64 = text
-        .get(..digits)
-        .and_then(|number| number.parse().ok())
-        .ok_or_else(|| "a size is a number with KiB, MiB or GiB, for example 512MiB".to_owned())?;
-    let unit = match text.get(digits..).unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" | "kib" => KIB,
-        "m" | "mib" => MIB,
-        "g" | "gib" => GIB,
-        _ => return Err("the unit is KiB, MiB or GiB, for example 512MiB".to_owned()),
-    };
-    match number.checked_mul(unit) {
-        Some(0) => Err("a size is more than zero".to_owned()),
-        Some(bytes) => Ok(bytes),
-        None => Err("the size is too large".to_owned()),
-    }
-}
-
-/// A stretch of time: `30`, `30s`, `5m`, `1h`.
-fn duration(text: &str) -> Result<Duration, String> {
-    let text = text.trim();
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let number: Option<u64> = text.get(..digits).and_then(|number| number.parse().ok());
-    let unit = match text.get(digits..).unwrap_or_default().trim() {
-        "" | "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3600),
-        _ => None,
-    };
-    number
-        .zip(unit)
-        .and_then(|(number, unit)| number.checked_mul(unit))
-        .filter(|seconds| (1..=31_536_000).contains(seconds))
-        .map(Duration::from_secs)
-        .ok_or_else(|| "a time is a number with s, m or h, for example 30s".to_owned())
-}
-
-fn time(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text)
-        .map(|(at, _)| at)
-        .ok_or_else(|| "a time looks like 2030-01-01T10:00:00Z".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -484,39 +428,8 @@ mod tests {
     }
 
     #[test]
-    fn sizes() {
-        assert_eq!(size("4096"), Ok(4096));
-        assert_eq!(size("512MiB"), Ok(512 * MIB));
-        assert_eq!(size(" 4 gib "), Ok(4 * GIB));
-        assert_eq!(size("2k"), Ok(2048));
-        for wrong in ["", "MiB", "-1", "1.5GiB", "1MB", "0", "99999999999GiB"] {
-            assert!(size(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn durations() {
-        assert_eq!(duration("30"), Ok(Duration::from_secs(30)));
-        assert_eq!(duration("5m"), Ok(Duration::from_mins(5)));
-        for wrong in ["", "0", "s", "5 days", "99999999999999999999"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn conditions() {
-        assert_eq!(condition("network"), Ok(Condition::Side(Side::Network)));
-        assert_eq!(condition("mfa_denied"), Ok(Condition::Outcome(Outcome::MfaDenied)));
-        assert_eq!(condition("severity:error"), Ok(Condition::Severity(Severity::Error)));
-        assert!(condition("severity:high").is_err());
-        assert!(condition("firewall").unwrap_err().contains("network"));
+    fn conditions_are_parted_by_commas() {
         let args = Args::try_parse_from(["mfatrace", "x", "--fail-on", "network,mfa_denied"]);
         assert_eq!(args.unwrap().fail_on.len(), 2);
-    }
-
-    #[test]
-    fn times() {
-        assert!(time("2030-01-01T10:00:00Z").is_ok());
-        assert!(time("yesterday").is_err());
     }
 }

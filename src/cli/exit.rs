@@ -5,7 +5,7 @@
 //! Invariant: the precedence of SPEC section 2: usage, internal error, nothing read, partly read,
 //! then a condition or the verdict.
 
-use super::args::Condition;
+use super::values::Condition;
 use crate::finding::Finding;
 use crate::signin::{Outcome, Side};
 use crate::verdict::Verdict;

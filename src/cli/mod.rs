@@ -10,10 +10,15 @@
 mod analyze;
 mod args;
 mod compare;
+mod examples;
 mod exit;
 mod explain;
 mod options;
+mod progress;
 mod rules;
+mod schema;
+mod shell;
+mod values;
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -46,6 +51,9 @@ pub fn run() -> ExitCode {
         Some(Command::Compare(args)) => compare::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),
+        Some(Command::Schema(args)) => schema::run(&args),
+        Some(Command::Completions(args)) => shell::completions(&args),
+        Some(Command::Man(args)) => shell::man(&args),
         None => match options::Options::resolve(args) {
             Ok(options) => analyze::run(&options),
             Err(message) => {

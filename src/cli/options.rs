@@ -10,7 +10,8 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{Args, ColourArg, Condition, FormatArg};
+use super::args::{Args, ColourArg, FormatArg, LinesArg};
+use super::values::Condition;
 use crate::analyze::{CaseInput, Selection};
 use crate::evidence::Redaction;
 use crate::limits::{Limits, MIB};
@@ -26,6 +27,8 @@ pub(super) struct Options {
     pub(super) inputs: Vec<CaseInput>,
     /// The form of the report.
     pub(super) format: FormatArg,
+    /// What a line is, where the report has lines of its own.
+    pub(super) lines: LinesArg,
     /// Where the report goes; `None` is the standard output.
     pub(super) output: Option<PathBuf>,
     /// Whether the facts belong into the report.
@@ -50,6 +53,8 @@ pub(super) struct Options {
     pub(super) passwords: Vec<String>,
     /// Whether to ask for a password when one is needed.
     pub(super) prompt: bool,
+    /// Whether to show how far the reading is.
+    pub(super) progress: bool,
     /// When to exit with 1.
     pub(super) fail_on: Vec<Condition>,
     /// Whether the exit code names the verdict.
@@ -64,6 +69,9 @@ impl Options {
         if let Some(output) = &args.output {
             refuse_input_as_output(output, &args.captures)?;
             refuse_input_as_output(output, &args.keylog)?;
+        }
+        if args.lines == LinesArg::Findings && args.format != FormatArg::Ndjson {
+            return Err("--lines findings goes with --format ndjson; add it".to_owned());
         }
         if let Some((since, until)) = args.since.zip(args.until)
             && since > until
@@ -97,6 +105,7 @@ impl Options {
                 && !from_standard_input
                 && std::io::stdin().is_terminal()
                 && std::io::stderr().is_terminal(),
+            progress: !args.quiet && is_lively(),
             colour: args.format == FormatArg::Text && has_colour(args.color, args.output.is_some()),
             detail: match (args.quiet, args.verbose) {
                 (true, _) => Detail::Brief,
@@ -105,6 +114,7 @@ impl Options {
             },
             inputs,
             format: args.format,
+            lines: args.lines,
             output: args.output,
             evidence: args.evidence,
             redaction: args.redact.into(),
@@ -142,7 +152,9 @@ fn inputs(captures: &[PathBuf]) -> Result<Vec<CaseInput>, String> {
 /// A command that stands behind options is taken for a capture; nobody means that.
 fn refuse_late_command(captures: &[PathBuf]) -> Result<(), String> {
     let command = captures.first().and_then(|path| path.to_str()).unwrap_or_default();
-    if matches!(command, "compare" | "explain" | "rules") && !Path::new(command).exists() {
+    if matches!(command, "compare" | "completions" | "explain" | "man" | "rules" | "schema")
+        && !Path::new(command).exists()
+    {
         return Err(format!(
             "{command} is a command and comes before its options: mfatrace {command} ... --format"
         ));
@@ -180,19 +192,31 @@ fn passwords(path: &Path) -> Result<Vec<String>, String> {
     Ok(text.lines().filter(|line| !line.is_empty()).map(ToOwned::to_owned).collect())
 }
 
+/// Whether the standard error is a terminal that can show a line and take it back, and may.
+fn is_lively() -> bool {
+    std::io::stderr().is_terminal() && !is_set("NO_COLOR") && !is_dumb()
+}
+
+fn is_set(name: &str) -> bool {
+    std::env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
 /// Whether a text gets colours.
 pub(super) fn has_colour(when: ColourArg, to_file: bool) -> bool {
-    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     match when {
         ColourArg::Always => true,
         ColourArg::Never => false,
         ColourArg::Auto => {
             // The old console of Windows prints escapes as they are.
             let understands =
-                !cfg!(windows) || set("WT_SESSION") || set("ConEmuANSI") || set("TERM");
+                !cfg!(windows) || is_set("WT_SESSION") || is_set("ConEmuANSI") || is_set("TERM");
             !to_file
-                && !set("NO_COLOR")
-                && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+                && !is_set("NO_COLOR")
+                && !is_dumb()
                 && understands
                 && std::io::stdout().is_terminal()
         }

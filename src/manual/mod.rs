@@ -27,6 +27,11 @@ pub mod judgement {}
 #[doc = include_str!("protocol.md")]
 pub mod protocol {}
 
+/// How a release is made, and what of it cannot be made everywhere.
+#[expect(clippy::doc_markdown, reason = "names of tools, not of code")]
+#[doc = include_str!("release.md")]
+pub mod release {}
+
 /// The rules, generated from their documentation.
 #[doc = include_str!("rules.md")]
 pub mod rules {}

@@ -11,6 +11,8 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::ReportInput;
+#[cfg(test)]
+use super::forms;
 use super::json::{self, RefJson, Tool};
 use crate::evidence::{EvidenceRef, HostName, Identity, Redaction, named};
 use crate::finding::Text;
@@ -21,6 +23,7 @@ pub const SCHEMA: &str = "mfatrace-compare/1";
 
 /// How two sign-ins relate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "relation"))]
 #[serde(rename_all = "snake_case")]
 pub enum Relation {
     /// Nothing that was compared differs.
@@ -47,6 +50,7 @@ impl Relation {
 
 /// How much of a sign-in a capture shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "level"))]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// Nothing of a sign-in.
@@ -59,6 +63,7 @@ pub enum Level {
 
 /// How the two sides of a row relate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "mark"))]
 #[serde(rename_all = "snake_case")]
 pub enum Mark {
     /// The same step with the same end.
@@ -118,6 +123,7 @@ pub struct Value {
 
 /// What a difference is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "area"))]
 #[serde(rename_all = "snake_case")]
 pub enum Area {
     /// What was asked of the service: tenant, application, flow.
@@ -225,18 +231,32 @@ pub fn json(comparison: &Comparison<'_>) -> String {
     json::pretty(&Document::of(comparison))
 }
 
+/// Two sign-ins side by side: where they part, and what else differs.
 #[derive(Serialize)]
-struct Document<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "mfatrace-compare/1"))]
+pub(super) struct Document<'a> {
+    /// The name of this schema.
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     schema: &'static str,
+    /// What wrote it.
     tool: Tool<'a>,
+    /// How the two relate.
     relation: Relation,
+    /// The answer, fit for a ticket.
     headline: String,
+    /// What to know before relying on it.
     notes: Vec<String>,
+    /// The side given as the one that works.
     working: SideJson<'a>,
+    /// The side given as the one that fails.
     failing: SideJson<'a>,
+    /// Where they part.
     parting: Option<PartingJson<'a>>,
+    /// The steps, aligned.
     steps: Vec<RowJson<'a>>,
+    /// What else differs.
     differences: Vec<DifferenceJson<'a>>,
+    /// What could not be compared, and why.
     not_compared: Vec<String>,
 }
 
@@ -247,7 +267,7 @@ impl<'a> Document<'a> {
         let value = |value: &Value| ValueJson { text: say(&value.text), refs: refs(&value.refs) };
         Self {
             schema: SCHEMA,
-            tool: Tool { name: "mfatrace", version: comparison.working.report.tool_version },
+            tool: Tool::new(comparison.working.report.tool_version),
             relation: comparison.relation,
             headline: say(&comparison.headline),
             notes: comparison.notes.iter().map(say).collect(),
@@ -290,29 +310,59 @@ impl<'a> Document<'a> {
 
 /// What one side is, in short; its own report says more.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "side_of_comparison"))]
 struct SideJson<'a> {
+    /// Its inputs.
     inputs: Vec<InputJson<'a>>,
+    /// How much of the sign-in it shows.
     level: Level,
+    /// Whether its sign-in worked; null where the capture does not tell.
     worked: Option<bool>,
+    /// The attempt that was taken.
     attempt: Option<u32>,
+    /// How many attempts there are.
     attempts: usize,
+    /// The user, as the redaction allows.
     user: Option<String>,
+    /// First sign of the attempt.
+    #[cfg_attr(test, schemars(with = "Option<crate::time::Timestamp>"))]
     first: Option<String>,
+    /// How it ended.
+    #[cfg_attr(test, schemars(with = "crate::signin::Outcome"))]
     outcome: &'static str,
+    /// Whose matter it is.
+    #[cfg_attr(test, schemars(with = "crate::signin::Side"))]
     side: &'static str,
+    /// What became of MFA.
+    #[cfg_attr(test, schemars(with = "Option<crate::signin::MfaState>"))]
     mfa: Option<&'static str>,
+    /// The rule whose finding is the cause.
+    #[cfg_attr(test, schemars(with = "Option<crate::finding::RuleId>"))]
     cause: Option<&'static str>,
+    /// The host of the cause.
     host: Option<&'a HostName>,
+    /// How sure the verdict is.
+    #[cfg_attr(test, schemars(with = "forms::Confidence"))]
     confidence: &'static str,
+    /// The verdict in words.
     summary: String,
 }
 
+/// An input of one side.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "input_of_side"))]
 struct InputJson<'a> {
+    /// Its number, which references of this side name.
     id: u32,
+    /// Its name.
     name: String,
+    /// Its format.
+    #[cfg_attr(test, schemars(with = "forms::Format"))]
     format: &'static str,
+    /// Its hash.
+    #[cfg_attr(test, schemars(with = "Option<forms::Sha256>"))]
     sha256: Option<&'a str>,
+    /// Its bytes.
     bytes: u64,
 }
 
@@ -350,34 +400,59 @@ impl<'a> SideJson<'a> {
     }
 }
 
+/// Where the two part.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "parting"))]
 struct PartingJson<'a> {
     /// The place in `steps`, from 0.
     step: Option<usize>,
+    /// The host, where only connections tell.
     host: Option<&'a HostName>,
+    /// What the working side has there.
     working: ValueJson,
+    /// What the failing side has in its place.
     failing: ValueJson,
+    /// Whether the verdict of the failing side rests on it.
     decides: bool,
+    /// Whether the failing capture proves it.
     proven: bool,
+    /// How it hangs together with the verdict.
     connection: String,
 }
 
+/// One stage of both sign-ins.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "row"))]
 struct RowJson<'a> {
+    /// How the sides relate.
     mark: Mark,
+    /// The stage of the working side.
     working: Option<StepJson<'a>>,
+    /// The stage of the failing side.
     failing: Option<StepJson<'a>>,
+    /// Why one side is missing, or why that cannot be told.
     note: Option<String>,
 }
 
+/// One stage of one side, repetitions folded.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "step_of_side"))]
 struct StepJson<'a> {
+    /// What kind of stage.
+    #[cfg_attr(test, schemars(with = "StepKind"))]
     kind: &'static str,
+    /// What became of it.
+    #[cfg_attr(test, schemars(with = "forms::StepResult"))]
     result: &'static str,
+    /// What is worth saying of it.
     detail: String,
+    /// The host asked.
     host: &'a HostName,
+    /// Requests folded into it.
     count: u32,
+    /// How long the last of them took, in milliseconds.
     took_ms: Option<u64>,
+    /// Where they stand.
     refs: Vec<RefJson>,
 }
 
@@ -395,18 +470,29 @@ impl<'a> StepJson<'a> {
     }
 }
 
+/// Something beside the steps in which the two differ.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "difference"))]
 struct DifferenceJson<'a> {
+    /// What it is about.
     area: Area,
+    /// Its name.
     name: &'static str,
+    /// The hosts that it holds of.
     hosts: &'a [HostName],
+    /// What the working side has.
     working: ValueJson,
+    /// What the failing side has.
     failing: ValueJson,
 }
 
+/// What one side has of something.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "value"))]
 struct ValueJson {
+    /// In words.
     text: String,
+    /// Where it stands.
     refs: Vec<RefJson>,
 }
 

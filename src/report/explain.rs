@@ -47,6 +47,7 @@ impl std::fmt::Debug for Books<'_> {
 
 /// What kind of thing an entry explains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "kind"))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// An error code of the sign-in service.
@@ -117,6 +118,7 @@ impl Kind {
 
 /// A text with a name of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "detail"))]
 pub struct Detail {
     /// Its name.
     pub label: &'static str,
@@ -126,6 +128,7 @@ pub struct Detail {
 
 /// One thing explained.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "entry"))]
 pub struct Entry {
     /// What kind of thing it is.
     pub kind: Kind,
@@ -165,6 +168,7 @@ pub struct Entry {
 
 /// The answer to one question.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "answer"))]
 pub struct Answer {
     /// What was asked for.
     pub what: String,
@@ -267,20 +271,22 @@ fn head(text: &str, most: usize) -> &str {
     text.char_indices().nth(most).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
 }
 
+/// What things mean that stand in captures, in the order in which they were asked for.
 #[derive(Serialize)]
-struct Document<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "mfatrace-explain/1"))]
+pub(super) struct Document<'a> {
+    /// The name of this schema.
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     schema: &'static str,
+    /// What wrote it.
     tool: json::Tool<'a>,
+    /// The answers.
     answers: &'a [Answer],
 }
 
 /// The answers as one JSON document.
 pub fn json(answers: &[Answer], tool_version: &str) -> String {
-    json::pretty(&Document {
-        schema: SCHEMA,
-        tool: json::Tool { name: "mfatrace", version: tool_version },
-        answers,
-    })
+    json::pretty(&Document { schema: SCHEMA, tool: json::Tool::new(tool_version), answers })
 }
 
 #[cfg(test)]

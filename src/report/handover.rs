@@ -21,6 +21,8 @@ use serde::Serialize;
 use super::model::{ReportInput, program};
 use crate::entra::Fault;
 use crate::evidence::Redaction;
+#[cfg(test)]
+use crate::report::forms;
 use crate::signin::{Client, FailureKind, Outcome, Side, client};
 
 pub use check::Check;
@@ -30,12 +32,14 @@ pub use network::{HostFacts, NetworkHandover, Seen, StandIn};
 
 /// What is handed to another team.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "handover"))]
 pub struct Handover {
     /// Who is asked.
     pub team: Team,
     /// What is wanted, in one sentence.
     pub request: String,
     /// How sure the verdict behind it is.
+    #[cfg_attr(test, schemars(with = "forms::Confidence"))]
     pub confidence: &'static str,
     /// The client of the sign-in.
     pub client: ClientFacts,
@@ -47,6 +51,7 @@ pub struct Handover {
 
 /// A team that is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "team"))]
 #[serde(rename_all = "snake_case")]
 pub enum Team {
     /// Who runs accounts, policies and applications in Entra ID.
@@ -57,10 +62,13 @@ pub enum Team {
 
 /// The client as far as the capture tells.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "client"))]
 pub struct ClientFacts {
     /// Its system.
+    #[cfg_attr(test, schemars(with = "Option<forms::System>"))]
     pub system: Option<&'static str>,
     /// Its browser, or the one that a program embeds.
+    #[cfg_attr(test, schemars(with = "Option<forms::Browser>"))]
     pub browser: Option<&'static str>,
     /// The version of the browser.
     pub browser_version: Option<String>,

@@ -7,25 +7,35 @@
 //! alone has exactly one of its places); the order of fields is the order of declaration; characters
 //! that a terminal or an editor would act on are written as escapes.
 
+mod attempt;
+mod evidence;
+mod finding;
+mod harmless;
+mod input;
+mod log;
+mod reference;
+mod verdict;
+
 use std::borrow::Cow;
-use std::io;
 
 use serde::Serialize;
 
+use self::attempt::AttemptJson;
+use self::evidence::EvidenceJson;
+use self::input::InputJson;
+use self::log::SignInLogJson;
+use self::verdict::VerdictJson;
+#[cfg(test)]
+use super::forms;
 use super::handover::Handover;
-use super::json_evidence::EvidenceJson;
-use super::model::{ReportInput, acts, display_filter, place};
+use super::model::ReportInput;
 use super::sign_in_log::SignInLog;
-use crate::evidence::{
-    EvidenceRef, HostName, Input, KeyCoverage, Locator, Redaction, named, shown,
-};
-use crate::finding::{Finding, Refs, RuleId, Text};
-use crate::signin::{
-    AttemptId, Browser, Expected, Guid, GuideCause, MfaState, Outcome, Side, SignInAttempt,
-    StepKind, Traffic,
-};
-use crate::time::Timestamp;
-use crate::verdict::{Statement, Verdict};
+use crate::evidence::{Redaction, named, shown};
+
+pub(super) use self::evidence::type_name;
+pub(super) use self::finding::FindingJson;
+pub(super) use self::harmless::{line, pretty};
+pub(super) use self::reference::{RefJson, refs};
 
 /// The name of the schema.
 pub const SCHEMA: &str = "mfatrace/1";
@@ -38,39 +48,44 @@ pub fn write(report: &ReportInput<'_>) -> String {
     pretty(&Document::of(report))
 }
 
-/// A document as pretty printed, harmless JSON with one line end behind it.
-pub(super) fn pretty(document: &impl Serialize) -> String {
-    let mut bytes = Vec::with_capacity(64 * 1024);
-    let formatter = Harmless(serde_json::ser::PrettyFormatter::new());
-    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, formatter);
-    // Writing to memory cannot fail, and no type of the document refuses to be written.
-    let _ = document.serialize(&mut serializer);
-    bytes.push(b'\n');
-    // Serialisation writes UTF-8 only.
-    String::from_utf8(bytes).unwrap_or_default()
-}
-
+/// What one case comes to: the verdict, the attempts to sign in, the findings and what proves them.
+///
+/// Times are RFC 3339 in UTC. Every field of an object is always there, null where nothing is known,
+/// except those that are not required. Within a version fields and values of open lists may be added:
+/// a reader passes over those it does not know.
 #[derive(Serialize)]
-struct Document<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "mfatrace/1"))]
+pub(super) struct Document<'a> {
+    /// The name of this schema.
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     schema: &'static str,
+    /// What wrote it.
     tool: Tool<'a>,
+    /// The inputs of the case.
     inputs: Vec<InputJson<'a>>,
+    /// The answer.
     verdict: VerdictJson<'a>,
+    /// The attempts to sign in, in order of time.
     attempts: Vec<AttemptJson<'a>>,
+    /// What the rules found.
     findings: Vec<FindingJson<'a>>,
+    /// Ids and ready queries for the sign-in log.
     sign_in_log: SignInLogJson,
+    /// What another team needs to act; null where none can.
     handover: Option<Handover>,
+    /// What happened while reading.
     diagnostics: Vec<DiagnosticJson<'a>>,
+    /// The facts; left out unless asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     evidence: Option<EvidenceJson<'a>>,
 }
 
 impl<'a> Document<'a> {
-    fn of(report: &ReportInput<'a>) -> Self {
+    pub(super) fn of(report: &ReportInput<'a>) -> Self {
         let evidence = report.evidence;
         Self {
             schema: SCHEMA,
-            tool: Tool { name: "mfatrace", version: report.tool_version },
+            tool: Tool::new(report.tool_version),
             inputs: evidence.inputs.iter().map(|input| InputJson::of(report, input)).collect(),
             verdict: VerdictJson::of(report, report.verdict),
             attempts: report
@@ -98,496 +113,37 @@ impl<'a> Document<'a> {
     }
 }
 
+/// The program that wrote a document.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "tool"))]
 pub(super) struct Tool<'a> {
-    pub(super) name: &'static str,
-    pub(super) version: &'a str,
-}
-
-#[derive(Serialize)]
-struct InputJson<'a> {
-    id: u32,
-    name: Cow<'a, str>,
-    name_bytes: Option<&'a str>,
-    container: &'a [&'static str],
-    sha256: Option<&'a str>,
-    container_sha256: Option<&'a str>,
-    bytes: u64,
-    format: &'static str,
-    producer: Option<String>,
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
-    utc_offset: Option<String>,
-    counts: Counts,
-    looks_like: Option<String>,
-    /// Inputs whose requests are seen in the packets of this one.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    joined: Vec<JoinedJson>,
-    /// What keys made of its connections of TLS.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    decryption: Option<DecryptionJson>,
-}
-
-/// What keys made of connections of TLS.
-#[derive(Serialize)]
-struct DecryptionJson {
-    opened: u64,
-    no_secret: u64,
-    mid_stream: u64,
-    unsupported: u64,
-    failed: u64,
-    dark_bytes: u64,
-}
-
-impl DecryptionJson {
-    const fn new(keys: KeyCoverage) -> Self {
-        let KeyCoverage { opened, no_secret, mid_stream, unsupported, failed, dark } = keys;
-        Self { opened, no_secret, mid_stream, unsupported, failed, dark_bytes: dark }
-    }
-}
-
-/// Another input with the same traffic.
-#[derive(Serialize)]
-struct JoinedJson {
-    input: u32,
-    clock_ahead_ms: i64,
-    pairs: usize,
-}
-
-#[derive(Serialize)]
-struct Counts {
-    records: u64,
-    exchanges: usize,
-    unanswered: usize,
-    connections: usize,
-    lookups: usize,
-}
-
-impl<'a> InputJson<'a> {
-    fn of(report: &ReportInput<'a>, input: &'a Input) -> Self {
-        let evidence = report.evidence;
-        let own = |at: &EvidenceRef| at.input == input.id;
-        let exchanges = || evidence.exchanges.iter().filter(|one| own(&one.at) && !one.is_hidden());
-        let name = named(&input.name, report.redaction);
-        Self {
-            id: input.id.0,
-            // The bytes would give away what the name hides.
-            name_bytes: input.name_bytes.as_deref().filter(|_| name == input.name),
-            name,
-            container: &input.container,
-            sha256: input.sha256.as_deref(),
-            container_sha256: input.container_sha256.as_deref(),
-            bytes: input.bytes,
-            format: input.format.as_str(),
-            producer: input.producer.as_deref().map(|text| captured(text, report.redaction)),
-            first: input.first,
-            last: input.last,
-            utc_offset: input.utc_offset.map(offset),
-            counts: Counts {
-                records: input.records,
-                exchanges: exchanges().count(),
-                unanswered: exchanges().filter(|one| one.response.is_err()).count(),
-                connections: evidence.connections.iter().filter(|one| own(&one.at)).count(),
-                lookups: evidence.lookups.iter().filter(|one| own(&one.at)).count(),
-            },
-            decryption: report
-                .evidence
-                .coverage
-                .of(input.id)
-                .and_then(|one| one.wire.as_ref()?.keys)
-                .map(DecryptionJson::new),
-            joined: report
-                .signin
-                .joined
-                .iter()
-                .filter(|one| one.packets == input.id)
-                .map(|one| JoinedJson {
-                    input: one.requests.0,
-                    clock_ahead_ms: one.ahead,
-                    pairs: one.pairs,
-                })
-                .collect(),
-            looks_like: input.looks_like.as_deref().map(|text| captured(text, report.redaction)),
-        }
-    }
-}
-
-/// Seconds east of UTC as `+02:00`.
-fn offset(seconds: i32) -> String {
-    let sign = if seconds < 0 { '-' } else { '+' };
-    let minutes = seconds.unsigned_abs() / 60;
-    format!("{sign}{:02}:{:02}", minutes / 60, minutes % 60)
-}
-
-/// A place in an input: what it is called, and its number under the name of its kind.
-#[derive(Serialize)]
-pub(super) struct RefJson {
-    input: u32,
-    at: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    entry: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    frames: Option<[u64; 2]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    transport: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    stream: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    filter: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    byte: Option<u64>,
-}
-
-impl RefJson {
-    pub(super) fn of(reference: EvidenceRef) -> Self {
-        let mut json = Self {
-            input: reference.input.0,
-            at: place(reference.at),
-            entry: None,
-            session: None,
-            frames: None,
-            transport: None,
-            stream: None,
-            filter: None,
-            byte: None,
-        };
-        match reference.at {
-            Locator::Byte(offset) => json.byte = Some(offset),
-            Locator::Frames { first, last, stream } => {
-                json.frames = Some([first.get(), last.get()]);
-                json.transport = stream.map(|stream| stream.transport.as_str());
-                json.stream = stream.map(|stream| stream.number.0);
-                json.filter = display_filter(reference.at);
-            }
-            Locator::HarEntry(index) => json.entry = Some(index),
-            Locator::SazSession(number) => json.session = Some(number),
-        }
-        json
-    }
-
-    fn all(refs: impl IntoIterator<Item = EvidenceRef>) -> Vec<Self> {
-        refs.into_iter().map(Self::of).collect()
-    }
-}
-
-/// Writes places of the handover as references.
-pub(super) fn refs<S: serde::Serializer>(
-    refs: &[EvidenceRef],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(refs.iter().copied().map(RefJson::of))
-}
-
-#[derive(Serialize)]
-struct VerdictJson<'a> {
-    side: Side,
-    outcome: Outcome,
-    attempt: Option<u32>,
-    cause: Option<RuleId>,
-    host: Option<&'a HostName>,
-    hosts: &'a [HostName],
-    confidence: &'static str,
-    summary: String,
-    r#for: Vec<StatementJson>,
-    against: Vec<StatementJson>,
-    ruled_out: Vec<StatementJson>,
-    guide: Vec<GuideJson>,
-    unseen: Vec<String>,
-    next_capture: Option<NextCaptureJson<'a>>,
-}
-
-#[derive(Serialize)]
-struct StatementJson {
-    text: String,
-    refs: Vec<RefJson>,
-}
-
-#[derive(Serialize)]
-struct GuideJson {
-    cause: GuideCause,
-    answer: &'static str,
-    text: String,
-    refs: Vec<RefJson>,
-    next: String,
-}
-
-#[derive(Serialize)]
-struct NextCaptureJson<'a> {
-    kind: &'static str,
-    system: &'static str,
-    system_assumed: bool,
-    browser: Option<&'static str>,
-    missing: String,
-    tool: &'a str,
-    steps: &'a [&'static str],
-    start: &'a str,
-    stop: &'a str,
-    reminder: Option<&'a str>,
-}
-
-impl<'a> VerdictJson<'a> {
-    fn of(report: &ReportInput<'a>, verdict: &'a Verdict) -> Self {
-        let say = |text: &Text| text.shown(report.redaction);
-        let statements = |all: &[Statement]| -> Vec<StatementJson> {
-            all.iter()
-                .map(|one| StatementJson {
-                    text: say(&one.text),
-                    refs: RefJson::all(one.refs.iter().flat_map(Refs::iter)),
-                })
-                .collect()
-        };
-        Self {
-            side: verdict.side,
-            outcome: verdict.outcome,
-            attempt: verdict.attempt.map(|id| id.0),
-            cause: verdict.cause,
-            host: verdict.host.as_ref(),
-            hosts: &verdict.hosts,
-            confidence: verdict.confidence.as_str(),
-            summary: say(&verdict.summary),
-            r#for: statements(&verdict.evidence_for),
-            against: statements(&verdict.evidence_against),
-            ruled_out: statements(&verdict.ruled_out),
-            guide: verdict
-                .guide
-                .iter()
-                .map(|one| GuideJson {
-                    cause: one.cause,
-                    answer: one.answer.as_str(),
-                    text: say(&one.text),
-                    refs: RefJson::all(one.refs.iter().flat_map(Refs::iter)),
-                    next: say(&one.next),
-                })
-                .collect(),
-            unseen: verdict.unseen.iter().map(say).collect(),
-            next_capture: verdict.next_capture.as_ref().map(|next| NextCaptureJson {
-                kind: next.kind.as_str(),
-                system: next.system.as_str(),
-                system_assumed: next.is_assumed,
-                browser: next.browser.map(Browser::as_str),
-                missing: say(&next.missing),
-                tool: next.tool,
-                steps: &next.steps,
-                start: next.start,
-                stop: next.stop,
-                reminder: Some(next.reminder).filter(|words| !words.is_empty()),
-            }),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct AttemptJson<'a> {
-    id: u32,
-    outcome: Outcome,
-    side: Side,
-    mfa: MfaState,
-    flow: &'static str,
-    user: Option<String>,
-    tenant: Option<String>,
-    application: Option<&'a Guid>,
-    resource: Option<String>,
-    /// Address of the computer, where the capture has several.
-    client: Option<String>,
-    correlation_ids: &'a [Guid],
-    request_ids: &'a [Guid],
-    policy_ids: &'a [Guid],
-    methods: Vec<String>,
-    result_value: Option<String>,
-    overridden_by: Option<u32>,
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
-    steps: Vec<StepJson<'a>>,
-    errors: Vec<ErrorJson<'a>>,
-    mfa_traffic: Vec<TrafficJson<'a>>,
-}
-
-/// What had to follow the MFA page, and what of it is in the capture.
-#[derive(Serialize)]
-struct TrafficJson<'a> {
-    kind: &'static str,
-    state: &'static str,
-    host: Option<&'a HostName>,
-    /// Until when the capture is known to have recorded, where it proves that nothing came.
-    recorded_until: Option<Timestamp>,
-    /// Why the capture cannot tell.
-    unseen: Option<&'static str>,
-    refs: Vec<RefJson>,
-}
-
-impl<'a> TrafficJson<'a> {
-    fn of(expected: &'a Expected) -> Self {
-        Self {
-            kind: expected.kind.as_str(),
-            state: expected.traffic.as_str(),
-            host: expected.host.as_ref(),
-            recorded_until: match expected.traffic {
-                Traffic::Absent(proof) => Some(proof.window().last()),
-                _ => None,
-            },
-            unseen: match expected.traffic {
-                Traffic::Unknown(unseen) => Some(unseen.as_str()),
-                _ => None,
-            },
-            refs: RefJson::all(expected.refs.iter().copied()),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct StepJson<'a> {
-    kind: StepKind,
-    at: Option<Timestamp>,
-    result: &'static str,
-    detail: String,
-    host: &'a HostName,
-    count: u32,
-    refs: Vec<RefJson>,
-}
-
-#[derive(Serialize)]
-struct ErrorJson<'a> {
-    code: u32,
-    equivalent: bool,
-    carrier: &'static str,
-    page: Option<String>,
-    step: StepKind,
-    trace_id: Option<&'a Guid>,
-    correlation_id: Option<&'a Guid>,
-    at: Option<Timestamp>,
-    refs: Vec<RefJson>,
-}
-
-impl<'a> AttemptJson<'a> {
-    fn of(report: &ReportInput<'a>, attempt: &'a SignInAttempt) -> Self {
-        let captured = |text: &String| captured(text, report.redaction);
-        Self {
-            id: attempt.id.0,
-            outcome: attempt.outcome,
-            side: attempt.side,
-            mfa: attempt.mfa,
-            flow: attempt.flow.as_str(),
-            user: attempt.user.as_ref().map(|user| user.shown(report.redaction)),
-            tenant: attempt.tenant.as_ref().map(captured),
-            application: attempt.application.as_ref(),
-            resource: attempt.resource.as_ref().map(captured),
-            client: attempt.client.map(|address| address.to_string()),
-            correlation_ids: &attempt.correlation_ids,
-            request_ids: &attempt.request_ids,
-            policy_ids: &attempt.policy_ids,
-            methods: attempt.methods.iter().map(captured).collect(),
-            result_value: attempt.result_value.as_ref().map(captured),
-            overridden_by: attempt.overridden_by.map(|id| id.0),
-            first: attempt.first,
-            last: attempt.last,
-            steps: attempt
-                .steps
-                .iter()
-                .map(|step| StepJson {
-                    kind: step.kind,
-                    at: step.at,
-                    result: step.result.as_str(),
-                    detail: captured(&step.detail),
-                    host: &step.host,
-                    count: step.count,
-                    refs: RefJson::all(step.refs.iter().copied()),
-                })
-                .collect(),
-            errors: attempt
-                .errors
-                .iter()
-                .map(|error| ErrorJson {
-                    code: error.code,
-                    equivalent: error.equivalent,
-                    carrier: error.carrier.as_str(),
-                    page: error.page.as_ref().map(captured),
-                    step: error.step,
-                    trace_id: error.trace_id.as_ref(),
-                    correlation_id: error.correlation_id.as_ref(),
-                    at: error.at,
-                    refs: RefJson::all([error.reference]),
-                })
-                .collect(),
-            mfa_traffic: attempt.expected.iter().map(TrafficJson::of).collect(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct FindingJson<'a> {
-    rule: RuleId,
+    /// Its name.
+    #[cfg_attr(test, schemars(extend("const" = "mfatrace")))]
     name: &'static str,
-    severity: &'static str,
-    confidence: &'static str,
-    host: Option<&'a HostName>,
-    decisive: bool,
-    /// The rule whose finding has this one as its consequence.
-    consequence_of: Option<RuleId>,
-    attempt: Option<u32>,
-    summary: String,
-    advice: String,
-    refs: Vec<RefJson>,
+    /// Its version.
+    version: &'a str,
 }
 
-impl<'a> FindingJson<'a> {
-    fn of(report: &ReportInput<'_>, finding: &'a Finding) -> Self {
-        let id = |index: usize| report.signin.attempts.get(index).map(|attempt| attempt.id);
-        Self {
-            rule: finding.meta.id,
-            name: finding.meta.name,
-            severity: finding.severity.as_str(),
-            confidence: finding.confidence.as_str(),
-            host: finding.host.as_ref(),
-            decisive: finding.decisive,
-            consequence_of: finding.masked_by,
-            attempt: finding.attempt.and_then(id).map(|AttemptId(number)| number),
-            summary: finding.summary.shown(report.redaction),
-            advice: match &finding.advice {
-                Some(advice) => advice.shown(report.redaction),
-                None => finding.meta.advice.to_owned(),
-            },
-            refs: RefJson::all(finding.refs.iter()),
-        }
+impl<'a> Tool<'a> {
+    pub(super) const fn new(version: &'a str) -> Self {
+        Self { name: "mfatrace", version }
     }
 }
 
+/// Something that happened while reading an input.
 #[derive(Serialize)]
-struct SignInLogJson {
-    correlation_ids: Vec<Guid>,
-    request_ids: Vec<Guid>,
-    window: Option<WindowJson>,
-    portal: Vec<String>,
-    kql: Option<String>,
-    graph: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct WindowJson {
-    from: Timestamp,
-    to: Timestamp,
-}
-
-impl SignInLogJson {
-    fn of(log: SignInLog) -> Self {
-        Self {
-            correlation_ids: log.correlation_ids,
-            request_ids: log.request_ids,
-            window: log.window.map(|span| WindowJson { from: span.first(), to: span.last() }),
-            portal: log.portal,
-            kql: log.kql,
-            graph: log.graph,
-        }
-    }
-}
-
-#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "diagnostic"))]
 struct DiagnosticJson<'a> {
+    /// What happened.
+    #[cfg_attr(test, schemars(with = "forms::DiagnosticCode"))]
     code: &'static str,
+    /// The number of the input.
     input: Option<u32>,
+    /// Where in the input, in bytes.
     offset: Option<u64>,
+    /// How many bytes or records were lost.
     lost: Option<u64>,
+    /// What it means, in words.
     text: Cow<'a, str>,
 }
 
@@ -596,82 +152,14 @@ pub(super) fn captured(text: &str, redaction: Redaction) -> String {
     named(&shown(text, CAPTURED), redaction).into_owned()
 }
 
-/// Pretty printing that writes what a terminal or an editor would act on as escapes: control
-/// characters of both sets, marks that turn the direction of text, and line separators.
-struct Harmless<'a>(serde_json::ser::PrettyFormatter<'a>);
-
-impl serde_json::ser::Formatter for Harmless<'_> {
-    fn write_string_fragment<W: ?Sized + io::Write>(
-        &mut self,
-        writer: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        let mut plain = fragment;
-        while let Some((before, c)) = plain
-            .char_indices()
-            .find(|(_, c)| acts(*c))
-            .and_then(|(index, c)| Some((plain.get(..index)?, c)))
-        {
-            writer.write_all(before.as_bytes())?;
-            for unit in c.encode_utf16(&mut [0; 2]) {
-                write!(writer, "\\u{unit:04x}")?;
-            }
-            plain = plain.get(before.len().saturating_add(c.len_utf8())..).unwrap_or_default();
-        }
-        writer.write_all(plain.as_bytes())
-    }
-
-    fn begin_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_array(writer)
-    }
-
-    fn end_array<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_array(writer)
-    }
-
-    fn begin_array_value<W: ?Sized + io::Write>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
-        self.0.begin_array_value(writer, first)
-    }
-
-    fn end_array_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_array_value(writer)
-    }
-
-    fn begin_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_object(writer)
-    }
-
-    fn end_object<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_object(writer)
-    }
-
-    fn begin_object_key<W: ?Sized + io::Write>(
-        &mut self,
-        writer: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
-        self.0.begin_object_key(writer, first)
-    }
-
-    fn begin_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.begin_object_value(writer)
-    }
-
-    fn end_object_value<W: ?Sized + io::Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        self.0.end_object_value(writer)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
 
-    use super::super::samples;
     use super::*;
+    use crate::evidence::Redaction;
+    use crate::report::model::acts;
+    use crate::report::samples;
 
     fn keys(value: &Value) -> Vec<&str> {
         value.as_object().unwrap().keys().map(String::as_str).collect()
@@ -852,13 +340,6 @@ mod tests {
         assert!(!shown.contains("alice.example") && shown.contains("a***e@contoso.com.saz"));
         report.redaction = Redaction::None;
         assert!(write(&report).contains(name));
-    }
-
-    #[test]
-    fn offsets_of_local_time() {
-        assert_eq!(offset(7200), "+02:00");
-        assert_eq!(offset(-12_600), "-03:30");
-        assert_eq!(offset(0), "+00:00");
     }
 
     #[test]

@@ -8,14 +8,19 @@
 //! that hold one prints it; whatever stems from a capture is made harmless for the medium.
 
 pub mod comparison;
+pub mod csv;
 pub mod explain;
+#[cfg(test)]
+mod forms;
 pub mod handover;
 pub mod json;
-mod json_evidence;
 pub mod model;
+pub mod ndjson;
 pub mod rules;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod sarif;
+pub mod schema;
 pub mod sign_in_log;
 #[cfg(feature = "cli")]
 pub mod text;

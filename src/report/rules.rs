@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+#[cfg(test)]
+use super::forms;
 use super::json;
 use crate::finding::{Family, RuleId, RuleMeta, Severity};
 use crate::signin::{GuideCause, Side};
@@ -90,29 +92,53 @@ pub fn markdown(rules: &[&'static RuleMeta]) -> String {
     page
 }
 
+/// What mfatrace looks for: its rules with their documentation.
 #[derive(Serialize)]
-struct Document<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "mfatrace-rules/1"))]
+pub(super) struct Document<'a> {
+    /// The name of this schema.
+    #[cfg_attr(test, schemars(extend("const" = SCHEMA)))]
     schema: &'static str,
+    /// What wrote it.
     tool: json::Tool<'a>,
+    /// The rules, by families in the order of the chain.
     rules: Vec<RuleJson>,
 }
 
+/// One rule.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "rule"))]
 struct RuleJson {
+    /// Its id, which never changes its meaning.
     id: RuleId,
+    /// Its name: the condition it looks for.
+    #[cfg_attr(test, schemars(with = "forms::RuleName"))]
     name: &'static str,
+    /// Its family.
+    #[cfg_attr(test, schemars(with = "forms::Family"))]
     family: &'static str,
+    /// The usual effect of what it finds.
+    #[cfg_attr(test, schemars(with = "forms::Severity"))]
     severity: Severity,
+    /// The side that what it finds stands for, when it is the cause.
     side: Option<Side>,
+    /// The cause of the guide that it supports.
     guide: Option<GuideCause>,
+    /// What it finds, in one sentence.
     finds: String,
+    /// What to do about it.
     advice: &'static str,
+    /// Its documentation.
     docs: Vec<SectionJson>,
 }
 
+/// A part of the documentation of a rule.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "section"))]
 struct SectionJson {
+    /// Its heading.
     heading: &'static str,
+    /// Its text.
     text: String,
 }
 
@@ -134,7 +160,7 @@ pub fn json(rules: &[&'static RuleMeta], tool_version: &str) -> String {
     };
     json::pretty(&Document {
         schema: SCHEMA,
-        tool: json::Tool { name: "mfatrace", version: tool_version },
+        tool: json::Tool::new(tool_version),
         rules: rules.iter().map(rule).collect(),
     })
 }

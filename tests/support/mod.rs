@@ -11,6 +11,7 @@ pub(crate) mod json;
 pub(crate) mod leaks;
 pub(crate) mod memory;
 pub(crate) mod random;
+pub(crate) mod schema;
 pub(crate) mod sealed;
 pub(crate) mod signin;
 pub(crate) mod traffic;

@@ -10,12 +10,16 @@ use serde::Serialize;
 
 use crate::entra::{HostRole, hosts};
 use crate::evidence::HostName;
+#[cfg(test)]
+use crate::report::forms;
 use crate::signin::System;
 
 /// A command and what it shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "check"))]
 pub struct Check {
     /// The system whose command it is.
+    #[cfg_attr(test, schemars(with = "forms::System"))]
     pub system: &'static str,
     /// What it tests.
     pub purpose: &'static str,

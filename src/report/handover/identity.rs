@@ -13,6 +13,8 @@ use serde::Serialize;
 use crate::entra::{error, method, result};
 use crate::evidence::EvidenceRef;
 use crate::finding::{Refs, Text};
+#[cfg(test)]
+use crate::report::forms;
 use crate::report::json::captured;
 use crate::report::model::{ReportInput, sentence};
 use crate::report::sign_in_log::SignInLog;
@@ -21,6 +23,7 @@ use crate::time::Timestamp;
 
 /// The block for the identity team.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "identity_handover"))]
 pub struct IdentityHandover {
     /// Whose matter it is.
     pub side: Side,
@@ -45,6 +48,7 @@ pub struct IdentityHandover {
     /// The resource.
     pub resource: Option<String>,
     /// The flow.
+    #[cfg_attr(test, schemars(with = "forms::Flow"))]
     pub flow: &'static str,
     /// Policy ids that the answer named.
     pub policy_ids: Vec<Guid>,
@@ -76,6 +80,7 @@ pub struct IdentityHandover {
 
 /// One code of the attempt.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "code"))]
 pub struct CodeFact {
     /// The number.
     pub code: u32,
@@ -95,11 +100,13 @@ pub struct CodeFact {
     pub correlation_id: Option<Guid>,
     /// Where it stands.
     #[serde(serialize_with = "crate::report::json::refs")]
+    #[cfg_attr(test, schemars(with = "Vec<crate::report::json::RefJson>"))]
     pub refs: Vec<EvidenceRef>,
 }
 
 /// A value of the service and what it means.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "named_value"))]
 pub struct Named {
     /// The value.
     pub value: String,
@@ -109,6 +116,7 @@ pub struct Named {
 
 /// A statement and its place.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "fact"))]
 pub struct Fact {
     /// What is said.
     pub text: String,
@@ -117,6 +125,7 @@ pub struct Fact {
     pub sentence: String,
     /// Where it stands.
     #[serde(serialize_with = "crate::report::json::refs")]
+    #[cfg_attr(test, schemars(with = "Vec<crate::report::json::RefJson>"))]
     pub refs: Vec<EvidenceRef>,
 }
 

@@ -13,6 +13,8 @@ use serde::Serialize;
 use super::network::{HostFacts, Seen, unique};
 use crate::entra::hosts::{Actor, Listed as InList, Serves};
 use crate::entra::{Fault, HostRole, HostRow, hosts};
+#[cfg(test)]
+use crate::report::forms;
 
 /// The public list that the endpoint sets are from.
 pub(super) const LIST: List = List {
@@ -62,6 +64,7 @@ impl Set {
 
 /// The public list, with its version.
 #[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "list"))]
 pub struct List {
     /// Its name.
     pub name: &'static str,
@@ -75,6 +78,7 @@ pub struct List {
 
 /// A place in the public list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "listed"))]
 pub struct Listed {
     /// Number of the set.
     pub endpoint_set: u16,
@@ -97,6 +101,7 @@ impl Listed {
 
 /// What to allow of one endpoint set.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "allow"))]
 pub struct Allow {
     /// The set; none for a host that is in no set.
     pub listed: Option<Listed>,
@@ -110,10 +115,12 @@ pub struct Allow {
 
 /// A host to leave out of something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "exempt"))]
 pub struct Exempt {
     /// Host name or pattern.
     pub host: String,
     /// Out of what: `tls_inspection`, `proxy_authentication`.
+    #[cfg_attr(test, schemars(with = "Vec<forms::ExemptFrom>"))]
     pub from: Vec<&'static str>,
     /// Why.
     pub why: &'static str,

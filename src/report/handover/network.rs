@@ -19,6 +19,8 @@ use crate::entra::{self, Fault, HostRole, HostRow, StepKind, failures, hosts, ve
 use crate::evidence::{
     Author, Connection, EvidenceRef, Exchange, ExchangeId, HostName, Scheme, Via,
 };
+#[cfg(test)]
+use crate::report::forms;
 use crate::report::json::captured;
 use crate::report::model::{ReportInput, certificate_name, program, step_words};
 use crate::signin::{
@@ -31,6 +33,7 @@ const CHECKED: usize = 8;
 
 /// The block for the network team.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "network_handover"))]
 pub struct NetworkHandover {
     /// The hosts that could not be reached, the one tried first in front.
     pub hosts: Vec<HostFacts>,
@@ -46,20 +49,24 @@ pub struct NetworkHandover {
 
 /// What is known of one host.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "host"))]
 pub struct HostFacts {
     /// Its name.
     pub host: HostName,
     /// The port asked for.
     pub port: u16,
     /// Addresses of the server that the capture holds for these requests.
+    #[cfg_attr(test, schemars(with = "Vec<forms::Address>"))]
     pub servers: Vec<IpAddr>,
     /// What is odd about these addresses.
     pub server_notes: Vec<String>,
     /// How the requests went: `direct`, `proxy` or `unknown`.
+    #[cfg_attr(test, schemars(with = "forms::Via"))]
     pub via: &'static str,
     /// Names and addresses of the proxy, as `host:port` or an address alone.
     pub proxies: Vec<String>,
     /// Addresses of the client, those of the computer itself left out.
+    #[cfg_attr(test, schemars(with = "Vec<forms::Address>"))]
     pub clients: Vec<IpAddr>,
     /// The processes that sent the requests.
     pub programs: Vec<String>,
@@ -85,6 +92,7 @@ pub struct HostFacts {
     pub alternatives: Vec<StandIn>,
     /// Where the requests stand.
     #[serde(serialize_with = "crate::report::json::refs")]
+    #[cfg_attr(test, schemars(with = "Vec<crate::report::json::RefJson>"))]
     pub refs: Vec<EvidenceRef>,
     /// A cleaned path that was asked for.
     #[serde(skip)]
@@ -96,8 +104,10 @@ pub struct HostFacts {
 
 /// One kind of failure at a host.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "seen"))]
 pub struct Seen {
     /// Its published name.
+    #[cfg_attr(test, schemars(with = "forms::FaultName"))]
     pub fault: &'static str,
     /// It in plain words.
     pub words: String,
@@ -113,11 +123,13 @@ pub struct Seen {
     pub count: usize,
     /// Where it stands.
     #[serde(serialize_with = "crate::report::json::refs")]
+    #[cfg_attr(test, schemars(with = "Vec<crate::report::json::RefJson>"))]
     pub refs: Vec<EvidenceRef>,
 }
 
 /// Another host of the same use.
 #[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "stand_in"))]
 pub struct StandIn {
     /// Its name.
     pub host: &'static str,

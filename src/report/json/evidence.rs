@@ -9,19 +9,29 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::json::{RefJson, captured};
-use super::model::certificate_name;
+use super::captured;
+use super::reference::RefJson;
 use crate::evidence::{
     Answer, CertificateSummary, Connection, Decryption, Evidence, Exchange, HostName, NameLookup,
     NoResponse, Opened, Peer, Redaction, Stage, TlsHandshake,
 };
+#[cfg(test)]
+use crate::report::forms;
+use crate::report::model::certificate_name;
 use crate::time::{Span, Timestamp};
 
 /// The facts; each element is made when it is written, since there may be very many.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "evidence"))]
 pub(super) struct EvidenceJson<'a> {
+    /// The connections.
+    #[cfg_attr(test, schemars(with = "Vec<ConnectionJson<'a>>"))]
     connections: Each<'a, Connection, ConnectionJson<'a>>,
+    /// The lookups of names.
+    #[cfg_attr(test, schemars(with = "Vec<LookupJson<'a>>"))]
     lookups: Each<'a, NameLookup, LookupJson<'a>>,
+    /// The exchanges of HTTP.
+    #[cfg_attr(test, schemars(with = "Vec<ExchangeJson<'a>>"))]
     exchanges: Each<'a, Exchange, ExchangeJson<'a>>,
 }
 
@@ -41,7 +51,7 @@ impl<'a> EvidenceJson<'a> {
 }
 
 /// The name of a type of records (IANA), or its number as RFC 3597 writes it.
-fn type_name(kind: u16) -> Cow<'static, str> {
+pub(in crate::report) fn type_name(kind: u16) -> Cow<'static, str> {
     Cow::Borrowed(match kind {
         1 => "A",
         2 => "NS",
@@ -73,23 +83,45 @@ impl<T, J: Serialize> Serialize for Each<'_, T, J> {
     }
 }
 
+/// One connection.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "connection"))]
 struct ConnectionJson<'a> {
+    /// Its transport.
+    #[cfg_attr(test, schemars(with = "forms::Transport"))]
     transport: &'static str,
+    /// Its stream as Wireshark numbers it.
     stream: Option<u32>,
+    /// Address and port of the client.
+    #[cfg_attr(test, schemars(with = "Option<forms::SocketAddress>"))]
     client: Option<String>,
+    /// Address and port of the server.
+    #[cfg_attr(test, schemars(with = "Option<forms::SocketAddress>"))]
     server: Option<String>,
+    /// The name of the server.
     server_name: Option<&'a HostName>,
+    /// How it began.
+    #[cfg_attr(test, schemars(with = "forms::Opened"))]
     opened: &'static str,
-    /// Time from the client's last question for the connection to the server's consent; `null` where
+    /// Microseconds from the client's last question for the connection to the server's consent; null where
     /// that is not seen.
     rtt_us: Option<u64>,
+    /// How it ended.
+    #[cfg_attr(test, schemars(with = "forms::Closed"))]
     closed: &'static str,
+    /// When it began.
     first: Option<Timestamp>,
+    /// When it ended.
     last: Option<Timestamp>,
+    /// Its handshake of TLS.
     tls: Option<TlsJson>,
+    /// Its Community ID, version 1, seed 0.
+    #[cfg_attr(test, schemars(with = "Option<forms::CommunityId>"))]
     community_id: Option<&'a str>,
+    /// The JA4 fingerprint of its client.
+    #[cfg_attr(test, schemars(with = "Option<forms::Ja4>"))]
     ja4: Option<&'a str>,
+    /// Where it stands.
     refs: [RefJson; 1],
 }
 
@@ -117,29 +149,49 @@ impl<'a> ConnectionJson<'a> {
     }
 }
 
+/// A handshake of TLS.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "tls"))]
 struct TlsJson {
+    /// The version agreed on.
+    #[cfg_attr(test, schemars(with = "Option<forms::TlsVersion>"))]
     version: Option<&'static str>,
+    /// Alerts in order.
     alerts: Vec<AlertJson>,
+    /// The certificate of the server.
     certificate: Option<CertificateJson>,
     /// What keys made of it; left out where there were none.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "Option<forms::Decryption>"))]
     decryption: Option<&'static str>,
 }
 
+/// An alert of TLS.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "alert"))]
 struct AlertJson {
+    /// Who sent it.
+    #[cfg_attr(test, schemars(with = "forms::Peer"))]
     from: &'static str,
+    /// Its number (IANA).
     description: u8,
+    /// Whether it ended the connection.
     fatal: bool,
 }
 
+/// What a certificate says of itself.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "certificate"))]
 struct CertificateJson {
+    /// Name of the subject.
     subject: String,
+    /// Name of the issuer.
     issuer: String,
+    /// Host names it stands for.
     names: Vec<String>,
+    /// Begin of its validity.
     not_before: Option<Timestamp>,
+    /// End of its validity.
     not_after: Option<Timestamp>,
 }
 
@@ -174,13 +226,24 @@ impl TlsJson {
     }
 }
 
+/// One question for a name, repetitions folded.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "lookup"))]
 struct LookupJson<'a> {
+    /// The name.
     name: &'a HostName,
+    /// The type asked for, as `A`, or `TYPE99` (RFC 3597).
+    #[cfg_attr(test, schemars(with = "Option<forms::RecordType>"))]
     r#type: Option<Cow<'static, str>>,
+    /// The code of the answer (IANA); null where none came.
     rcode: Option<u8>,
+    /// The addresses that came.
+    #[cfg_attr(test, schemars(with = "Vec<forms::Address>"))]
     answers: Vec<String>,
+    /// How it was asked.
+    #[cfg_attr(test, schemars(with = "Option<forms::LookupTransport>"))]
     transport: Option<&'static str>,
+    /// Where it stands.
     refs: [RefJson; 1],
 }
 
@@ -203,26 +266,41 @@ impl<'a> LookupJson<'a> {
     }
 }
 
+/// One request and its response, or why there is none.
 #[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "exchange"))]
 struct ExchangeJson<'a> {
+    /// The method.
     method: &'a str,
+    /// The URL without its query.
     url: String,
+    /// The status of the response.
     status: Option<u16>,
-    error: Option<ErrorJson<'a>>,
+    /// Why there is no response.
+    error: Option<NoResponseJson<'a>>,
+    /// When the request was sent.
     first: Option<Timestamp>,
+    /// When the response had come.
     last: Option<Timestamp>,
+    /// Where it stands.
     refs: [RefJson; 1],
 }
 
 /// Why there is no response.
 #[derive(Serialize)]
-struct ErrorJson<'a> {
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "no_response"))]
+struct NoResponseJson<'a> {
+    /// What happened.
+    #[cfg_attr(test, schemars(with = "forms::NoResponse"))]
     kind: &'static str,
+    /// The stage in which it failed.
+    #[cfg_attr(test, schemars(with = "Option<forms::Stage>"))]
     stage: Option<&'static str>,
+    /// The failure as the capture names it.
     code: Option<&'a str>,
 }
 
-impl<'a> ErrorJson<'a> {
+impl<'a> NoResponseJson<'a> {
     fn of(reason: &'a NoResponse) -> Self {
         let (kind, stage, code) = match reason {
             NoResponse::BlockedByClient { code } => ("blocked_by_client", None, Some(code)),
@@ -254,7 +332,7 @@ impl<'a> ExchangeJson<'a> {
             method: &exchange.request.method,
             url: exchange.request.url.to_string(),
             status: exchange.status(),
-            error: exchange.response.as_ref().err().map(ErrorJson::of),
+            error: exchange.response.as_ref().err().map(NoResponseJson::of),
             first: exchange.started(),
             last: exchange.ended(),
             refs: [RefJson::of(exchange.at)],

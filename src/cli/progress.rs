@@ -1,0 +1,125 @@
+//! How far a long reading is, on a terminal.
+//!
+//! A line on the standard error that appears after a second and is taken back at the end. It must not
+//! know what is read: the library counts bytes, and this looks at the count.
+//!
+//! Invariant: what takes less than a second shows nothing, and nothing of the line stays.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::analyze::CaseInput;
+
+/// Work below this shows nothing.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Time from one look at the count to the next.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Shows the progress until it is dropped.
+pub(super) struct Progress {
+    counter: Arc<AtomicU64>,
+    stop: Option<mpsc::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Progress {
+    /// Begins to wait for the first second to be over.
+    pub(super) fn start(inputs: &[CaseInput]) -> Self {
+        let counter = Arc::new(AtomicU64::new(0));
+        let (stop, stopped) = mpsc::channel();
+        let (total, count) = (total(inputs), Arc::clone(&counter));
+        let thread = std::thread::spawn(move || show(total, &count, &stopped));
+        Self { counter, stop: Some(stop), thread: Some(thread) }
+    }
+
+    /// Where the bytes are counted.
+    pub(super) const fn counter(&self) -> &Arc<AtomicU64> {
+        &self.counter
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        // The line has to be gone before anything else is printed.
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Bytes of all inputs; none where one is a stream.
+fn total(inputs: &[CaseInput]) -> Option<u64> {
+    let length = |input: &CaseInput| match input {
+        CaseInput::File(path) => {
+            std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|file| file.len())
+        }
+        CaseInput::Standard => None,
+    };
+    inputs.iter().map(length).try_fold(0_u64, |sum, one| Some(sum.saturating_add(one?)))
+}
+
+fn show(total: Option<u64>, count: &AtomicU64, stopped: &mpsc::Receiver<()>) {
+    let goes_on = |time| stopped.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout);
+    if !goes_on(PATIENCE) {
+        return;
+    }
+    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+    bar.set_style(style(total.is_some()));
+    loop {
+        let read = count.load(Ordering::Relaxed);
+        // What is read a second time counts no further.
+        bar.set_position(total.map_or(read, |total| read.min(total)));
+        if !goes_on(LOOK) {
+            break;
+        }
+    }
+    bar.finish_and_clear();
+}
+
+fn style(is_bounded: bool) -> ProgressStyle {
+    let template = if is_bounded {
+        "reading {bar:30} {percent:>3} % of {total_bytes}"
+    } else {
+        "reading {bytes}"
+    };
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quick_shows_nothing_and_ends_at_once() {
+        let progress = Progress::start(&[CaseInput::Standard]);
+        progress.counter().fetch_add(1, Ordering::Relaxed);
+        drop(progress);
+    }
+
+    #[test]
+    fn the_whole_is_known_of_files_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.har");
+        std::fs::write(&path, "12345").unwrap();
+        let file = CaseInput::File(path);
+        assert_eq!(total(&[file.clone(), file.clone()]), Some(10));
+        assert_eq!(total(&[file, CaseInput::Standard]), None);
+        assert_eq!(total(&[CaseInput::File("no/such/file".into())]), None);
+    }
+
+    #[test]
+    fn the_forms_of_the_line_are_sound() {
+        for bounded in [true, false] {
+            let bar = ProgressBar::with_draw_target(Some(9), ProgressDrawTarget::hidden());
+            bar.set_style(style(bounded));
+            bar.set_position(4);
+        }
+    }
+}
