@@ -19,7 +19,7 @@ use crate::analyze::{Analysis, AnalyzeOptions, CaseInput, analyze};
 use crate::evidence::{Diagnostic, DiagnosticCode, Evidence, Format, Input, named};
 use crate::report::model::is_unread;
 use crate::report::text::Detail;
-use crate::report::{ReportInput, json, text};
+use crate::report::{ReportInput, html, json, markdown, text};
 
 /// Times a password is asked for.
 const PROMPTS: usize = 3;
@@ -124,7 +124,9 @@ fn rendered(analysis: &Analysis, options: &Options) -> String {
         tool_version: env!("CARGO_PKG_VERSION"),
     };
     match options.format {
+        FormatArg::Html => html::write(&report),
         FormatArg::Json => json::write(&report),
+        FormatArg::Markdown => markdown::write(&report),
         FormatArg::Text => text::write(&report, options.colour, options.detail),
     }
 }

@@ -20,6 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   mfatrace customer.saz                       say why MFA did not complete
   mfatrace customer.har --format json -o customer.json
+  mfatrace customer.saz --format html -o customer.html
   mfatrace fiddler.saz browser.har            two captures of one problem
   mfatrace customer.saz --attempt 2           look at another attempt
   mfatrace protected.saz --password-file passwords.txt
@@ -104,7 +105,8 @@ pub(super) struct Args {
     #[arg(value_name = "CAPTURE", required = true)]
     pub(super) captures: Vec<PathBuf>,
 
-    /// Form of the report: text for people, json (schema mfatrace/1) for programs
+    /// Form of the report: text for a terminal or a mail, json (schema mfatrace/1) for programs, markdown
+    /// for a ticket, html to look at and to print
     #[arg(long, value_enum, default_value_t = FormatArg::Text)]
     pub(super) format: FormatArg,
 
@@ -228,8 +230,8 @@ pub(super) struct CompareArgs {
     pub(super) failing: PathBuf,
 
     /// Form of the comparison: text for people, json (schema mfatrace-compare/1) for programs
-    #[arg(long, value_enum, default_value_t = FormatArg::Text)]
-    pub(super) format: FormatArg,
+    #[arg(long, value_enum, default_value_t = AnswerFormatArg::Text)]
+    pub(super) format: AnswerFormatArg,
 
     /// Write the comparison to a file
     #[arg(short, long, value_name = "FILE")]
@@ -295,7 +297,7 @@ impl CompareArgs {
         Args {
             command: None,
             captures: vec![capture.to_owned()],
-            format: self.format,
+            format: self.format.into(),
             output: self.output.clone(),
             evidence: false,
             redact: self.redact,
@@ -331,8 +333,8 @@ pub(super) struct ExplainArgs {
     pub(super) what: Vec<String>,
 
     /// Form of the answer: text for people, json (schema mfatrace-explain/1) for programs
-    #[arg(long, value_enum, default_value_t = FormatArg::Text)]
-    pub(super) format: FormatArg,
+    #[arg(long, value_enum, default_value_t = AnswerFormatArg::Text)]
+    pub(super) format: AnswerFormatArg,
 
     /// Colours of a text answer; auto: on a terminal, unless `NO_COLOR` is set
     #[arg(long, value_enum, default_value_t = ColourArg::Auto, value_name = "WHEN")]
@@ -359,11 +361,29 @@ pub(super) enum RulesFormatArg {
     Json,
 }
 
+/// The form of an answer or a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum AnswerFormatArg {
+    Text,
+    Json,
+}
+
+impl From<AnswerFormatArg> for FormatArg {
+    fn from(arg: AnswerFormatArg) -> Self {
+        match arg {
+            AnswerFormatArg::Json => Self::Json,
+            AnswerFormatArg::Text => Self::Text,
+        }
+    }
+}
+
 /// The form of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum FormatArg {
     Text,
     Json,
+    Markdown,
+    Html,
 }
 
 /// How user names are shown.

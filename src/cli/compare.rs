@@ -130,6 +130,6 @@ fn rendered(first: Analysis, second: &Read, working: &Options, failing: &Options
     let comparison = compare(&first, &second.analysis, failing.redaction, version);
     match failing.format {
         FormatArg::Json => comparison::json(&comparison),
-        FormatArg::Text => text::comparison::write(&comparison, failing.colour, failing.detail),
+        _ => text::comparison::write(&comparison, failing.colour, failing.detail),
     }
 }

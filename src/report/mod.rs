@@ -10,13 +10,18 @@
 pub mod comparison;
 pub mod explain;
 pub mod handover;
+pub mod html;
 pub mod json;
 mod json_evidence;
+pub mod ladder;
+pub mod markdown;
 pub mod model;
 pub mod rules;
 #[cfg(test)]
 pub(crate) mod samples;
+pub mod sheet;
 pub mod sign_in_log;
+pub mod story;
 #[cfg(feature = "cli")]
 pub mod text;
 
