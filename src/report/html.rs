@@ -106,7 +106,7 @@ struct Document {
 struct Body {
     facts: Vec<story::Fact>,
     arguments: Vec<Argument>,
-    next: Vec<String>,
+    next: Vec<story::NextStep>,
     ladder: Option<LadderView>,
     due: Option<(&'static str, Vec<Told>)>,
     waterfall: Option<Waterfall>,

@@ -333,6 +333,8 @@ const fn is_broken(result: StepResult) -> bool {
 /// Time since the start: `+12.3`, from an hour on `+1:02:03`.
 pub fn relative(start: Timestamp, at: Timestamp) -> String {
     let (sign, length) = if at < start { ('-', start.since(at)) } else { ('+', at.since(start)) };
+    // What is shown as zero has no direction.
+    let sign = if length.as_millis() < 100 { '+' } else { sign };
     let seconds = length.as_secs();
     if seconds < 3600 {
         return format!("{sign}{seconds}.{}", length.subsec_millis() / 100);
@@ -420,6 +422,7 @@ mod tests {
         let at = |milliseconds| Timestamp::from_milliseconds(milliseconds).unwrap();
         assert_eq!(relative(at(0), at(12_345)), "+12.3");
         assert_eq!(relative(at(1000), at(0)), "-1.0");
+        assert_eq!(relative(at(50), at(0)), "+0.0");
         assert_eq!(relative(at(0), at(3_723_000)), "+1:02:03");
     }
 

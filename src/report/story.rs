@@ -21,7 +21,7 @@ use super::model::{
 };
 use crate::finding::{Family, Finding, Refs, Severity};
 use crate::signin::{Side, SignInAttempt};
-use crate::verdict::{GuideAnswer, Statement};
+use crate::verdict::{CaptureKind, GuideAnswer, Statement};
 
 /// Hosts named at the head.
 const HOSTS: usize = 6;
@@ -253,31 +253,42 @@ pub fn guide<'a>(report: &ReportInput<'a>) -> Vec<GuideWords<'a>> {
     report.verdict.guide.iter().map(one).collect()
 }
 
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NextStep {
+    /// What leads to the words; empty where they stand alone.
+    pub lead: &'static str,
+    /// What to do.
+    pub words: String,
+}
+
 /// What to do next, the most telling first, each once.
-pub fn next_steps(report: &ReportInput<'_>) -> Vec<String> {
-    let mut steps: Vec<String> = Vec::new();
-    let decisive = found(report, false).decisive;
-    steps.extend(decisive.iter().map(|finding| advice(report, finding)));
-    if let Some(handover) = Handover::of(report) {
-        steps.push(handover.wish());
+pub fn next_steps(report: &ReportInput<'_>) -> Vec<NextStep> {
+    let mut steps: Vec<NextStep> = Vec::new();
+    let mut add = |lead: &'static str, words: String| {
+        if !words.is_empty() && steps.iter().all(|one| one.words != words) {
+            steps.push(NextStep { lead, words });
+        }
+    };
+    for finding in found(report, false).decisive {
+        add("", advice(report, finding));
     }
-    let answers = report.verdict.guide.iter().filter(|one| one.answer == GuideAnswer::Supported);
+    if let Some(handover) = Handover::of(report) {
+        add("", handover.wish());
+    }
     if report.attempt().is_some() {
-        steps.extend(answers.map(|one| sentence(&one.next, report.redaction)));
+        for one in report.verdict.guide.iter().filter(|one| one.answer == GuideAnswer::Supported) {
+            add("", sentence(&one.next, report.redaction));
+        }
     }
     if report.verdict.side == Side::CannotTell
         && let Some(next) = &report.verdict.next_capture
     {
-        steps.extend(next.steps.iter().map(|step| step.lines().next().unwrap_or(step).to_owned()));
-    }
-    let mut known: Vec<String> = Vec::new();
-    steps.retain(|step| {
-        let is_new = !step.is_empty() && !known.contains(step);
-        if is_new {
-            known.push(step.clone());
+        add("What is missing: ", sentence(&next.missing, report.redaction));
+        if next.kind != CaptureKind::Password {
+            add("Take one more capture, with ", next.tool.to_owned());
         }
-        is_new
-    });
+    }
     steps
 }
 
@@ -307,7 +318,7 @@ mod tests {
             let report = case.report();
             let steps = next_steps(&report);
             for (index, step) in steps.iter().enumerate() {
-                assert!(!step.is_empty() && !steps[..index].contains(step), "{steps:?}");
+                assert!(!step.words.is_empty() && !steps[..index].contains(step), "{steps:?}");
             }
             if report.attempt().is_some() && case.verdict.side != Side::NothingWrong {
                 assert!(!steps.is_empty(), "{:?}", case.verdict.outcome);

@@ -6,25 +6,31 @@
 
 use std::collections::BTreeMap;
 
-use crate::evidence::{EvidenceRef, Locator};
+use crate::evidence::{EvidenceRef, InputId, Locator};
 use crate::report::model::{ReportInput, display_filter, places, several};
 
 /// Places that one filter asks for.
 const FILTERED: usize = 6;
+/// Sessions copied at once.
+const SESSIONS: usize = 200;
 
-/// Places in words, with what can be copied of them.
+/// Places in words, each group of one input with what can be copied of it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
+    pub(super) groups: Vec<Group>,
+}
+
+/// Places in one input.
+#[derive(Clone, Debug)]
+pub(super) struct Group {
     pub(super) words: String,
-    pub(super) copies: Vec<Copied>,
+    pub(super) copied: Option<Copied>,
 }
 
 /// What a button copies.
 #[derive(Clone, Debug)]
 pub(super) struct Copied {
-    /// What stands on the button.
-    pub(super) label: &'static str,
-    /// What it is called where it cannot be seen.
+    /// What the button is called where it cannot be seen.
     pub(super) name: String,
     /// What it copies.
     pub(super) text: String,
@@ -39,76 +45,58 @@ impl Places {
         refs: impl IntoIterator<Item = EvidenceRef>,
         most: usize,
     ) -> Self {
-        let refs: Vec<EvidenceRef> = refs.into_iter().collect();
-        let mut by_input: BTreeMap<u32, Vec<Locator>> = BTreeMap::new();
-        for reference in &refs {
-            by_input.entry(reference.input.0).or_default().push(reference.at);
+        let mut by_input: BTreeMap<InputId, Vec<EvidenceRef>> = BTreeMap::new();
+        for reference in refs {
+            by_input.entry(reference.input).or_default().push(reference);
         }
         let is_several = several(report);
-        let copies = by_input.into_iter().filter_map(|(input, all)| {
-            let of = if is_several { format!(" of input {input}") } else { String::new() };
-            copied(&all, &of)
-        });
-        Self { words: places(refs.iter().copied(), is_several, most), copies: copies.collect() }
+        let group = |(_, all): (InputId, Vec<EvidenceRef>)| {
+            let words = places(all.iter().copied(), is_several, most);
+            Group { copied: copied(&all, &words), words }
+        };
+        Self { groups: by_input.into_iter().map(group).collect() }
     }
 }
 
-fn copied(all: &[Locator], of: &str) -> Option<Copied> {
+fn copied(all: &[EvidenceRef], words: &str) -> Option<Copied> {
     let sessions: Vec<String> = all
         .iter()
-        .filter_map(|at| match at {
+        .filter_map(|one| match one.at {
             Locator::SazSession(number) => Some(number.to_string()),
             _ => None,
         })
-        .take(200)
+        .take(SESSIONS)
         .collect();
     if !sessions.is_empty() {
-        let text = sessions.join(", ");
         let many = if sessions.len() == 1 { "number" } else { "numbers" };
         return Some(Copied {
-            label: "Copy session",
-            name: format!("Copy Fiddler session {many}{of}: {}", short(&text)),
-            text,
+            name: format!("{words}: copy the {many} for Fiddler"),
+            text: sessions.join(", "),
             is_filter: false,
         });
     }
     let filters: Vec<String> =
-        all.iter().filter_map(|at| display_filter(*at)).take(FILTERED).collect();
+        all.iter().filter_map(|one| display_filter(one.at)).take(FILTERED).collect();
     let text = match filters.as_slice() {
         [] => return None,
         [one] => one.clone(),
         several => several.iter().map(|one| format!("({one})")).collect::<Vec<_>>().join(" || "),
     };
-    Some(Copied {
-        label: "Copy filter",
-        name: format!("Copy Wireshark filter{of}: {}", short(&text)),
-        text,
-        is_filter: true,
-    })
-}
-
-/// The beginning of a text.
-fn short(text: &str) -> String {
-    let mut shown: String = text.chars().take(60).collect();
-    if shown.len() < text.len() {
-        shown.push_str(" ...");
-    }
-    shown
+    Some(Copied { name: format!("{words}: copy the filter for Wireshark"), text, is_filter: true })
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::super::samples;
     use super::*;
-    use crate::evidence::InputId;
 
     #[test]
     fn sessions_and_frames_can_be_copied() {
         let case = samples::denied();
         let session = |number| EvidenceRef { input: InputId(0), at: Locator::SazSession(number) };
         let places = Places::of(&case.report(), [session(3), session(4)], 9);
-        assert_eq!(places.words, "sessions 3, 4");
-        assert_eq!(places.copies[0].text, "3, 4");
+        assert_eq!(places.groups[0].words, "sessions 3, 4");
+        assert_eq!(places.groups[0].copied.as_ref().unwrap().text, "3, 4");
         let frame = |number: u64| EvidenceRef {
             input: InputId(0),
             at: Locator::Frames {
@@ -118,6 +106,7 @@ mod tests {
             },
         };
         let places = Places::of(&case.report(), [frame(7), frame(9)], 9);
-        assert_eq!(places.copies[0].text, "(frame.number == 7) || (frame.number == 9)");
+        let copied = places.groups[0].copied.as_ref().unwrap();
+        assert_eq!(copied.text, "(frame.number == 7) || (frame.number == 9)");
     }
 }

@@ -12,6 +12,7 @@ use std::time::Duration;
 use super::places::Places;
 use crate::evidence::{
     Answer, Closed, Connection, Evidence, EvidenceRef, Exchange, NameLookup, NoResponse, Opened,
+    Scheme,
 };
 use crate::finding::Refs;
 use crate::report::ladder::{Mood, is_by_proxy, relative};
@@ -23,6 +24,8 @@ use crate::time::{Span, Timestamp};
 const ROWS: usize = 160;
 /// Characters shown of one path.
 const PATH: usize = 90;
+/// Lengths below which times are told to the millisecond.
+const FINE: Duration = Duration::from_secs(2);
 /// Time shown before and behind the attempt.
 const AROUND: Duration = Duration::from_secs(2);
 
@@ -213,7 +216,7 @@ fn of_lookup(lookup: &NameLookup) -> Option<Fact> {
             (counted(number, ("address", "addresses")), Mood::Good)
         }
         Answer::Cut => ("answer cut".to_owned(), Mood::Faint),
-        Answer::Empty => ("no address".to_owned(), Mood::Doubt),
+        Answer::Empty => ("no address".to_owned(), Mood::Faint),
         Answer::Failed(3) => ("no such name".to_owned(), Mood::Bad),
         Answer::Failed(code) => (format!("failed, code {code}"), Mood::Bad),
         Answer::None => ("no answer".to_owned(), Mood::Bad),
@@ -290,9 +293,13 @@ fn of_connection(connection: &Connection) -> Option<Fact> {
 
 fn of_exchange(evidence: &Evidence, exchange: &Exchange) -> Option<Fact> {
     let span = exchange.span?;
-    let mut path: String = exchange.request.url.path.chars().take(PATH).collect();
-    if path.len() < exchange.request.url.path.len() {
+    let url = &exchange.request.url;
+    let mut path: String = url.path.chars().take(PATH).collect();
+    if path.len() < url.path.len() {
         path.push_str("...");
+    }
+    if url.scheme == Scheme::Authority {
+        path = "for a tunnel".to_owned();
     }
     let (result, mood) = match &exchange.response {
         Ok(response) => {
@@ -346,12 +353,22 @@ impl Axis {
         u64::try_from(inside.saturating_mul(10_000).checked_div(length).unwrap_or(0)).unwrap_or(0)
     }
 
+    /// A time from the start on: as in the ladder, and finer where all is short.
+    fn moment(&self, start: Timestamp, at: Timestamp) -> String {
+        if self.span.length() >= FINE {
+            return relative(start, at);
+        }
+        let (sign, length) =
+            if at < start { ('-', start.since(at)) } else { ('+', at.since(start)) };
+        format!("{sign}{}.{:03}", length.as_secs(), length.subsec_millis())
+    }
+
     fn ticks(&self, start: Timestamp) -> Vec<(String, String)> {
         (0_u32..4)
             .map(|quarter| {
                 let part = self.span.length().checked_div(4).unwrap_or_default();
                 let at = self.span.first().plus(part.saturating_mul(quarter));
-                (relative(start, at), percent(u64::from(quarter).saturating_mul(2_500)))
+                (self.moment(start, at), percent(u64::from(quarter).saturating_mul(2_500)))
             })
             .collect()
     }
@@ -371,10 +388,10 @@ impl Axis {
             result: fact.result.clone(),
             mood: fact.mood.as_str(),
             places: Places::of(report, [fact.at], 1),
-            at: relative(start, fact.span.first()),
+            at: self.moment(start, fact.span.first()),
             took: took(fact.span.length()),
-            x: percent(from.min(9_950)),
-            width: percent(to.saturating_sub(from).max(50)),
+            x: percent(from.min(9_900)),
+            width: percent(to.saturating_sub(from).max(100)),
             is_cited: cited.contains(&fact.at),
         }
     }

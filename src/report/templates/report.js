@@ -24,14 +24,12 @@ async function copy(text) {
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("button[data-copy]");
   if (!button) return;
-  const label = button.dataset.label ?? button.textContent;
-  button.dataset.label = label;
   const done = await copy(button.dataset.copy);
   button.focus();
-  button.textContent = done ? "Copied" : "Not copied";
+  button.classList.toggle("copied", done);
   said.textContent = done ? "Copied." : "The browser did not allow it.";
   setTimeout(() => {
-    button.textContent = label;
+    button.classList.remove("copied");
     said.textContent = "";
   }, 1500);
 });
