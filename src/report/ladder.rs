@@ -104,6 +104,17 @@ impl Lane {
     }
 }
 
+/// How far a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// It was answered, or is not known not to have been.
+    Answered,
+    /// No further than the proxy.
+    Proxy,
+    /// Nothing came back.
+    Unanswered,
+}
+
 /// One step.
 #[derive(Clone, Debug)]
 pub struct Rung {
@@ -125,10 +136,8 @@ pub struct Rung {
     pub lane: Lane,
     /// Whether the request went through a proxy.
     pub by_proxy: bool,
-    /// Whether it came no further than the proxy.
-    pub stops_at_proxy: bool,
-    /// Whether nothing came back.
-    pub is_unanswered: bool,
+    /// How far it came.
+    pub reach: Reach,
 }
 
 /// The steps of an attempt.
@@ -271,10 +280,16 @@ fn rung(
         title,
         refs: step.refs.clone(),
         lane: Lane::of(step.kind, step.host.as_str()),
-        by_proxy: its.iter().any(|one| is_by_proxy(evidence, one)),
-        stops_at_proxy: is_broken(step.result) && its.iter().any(fails_at_proxy),
-        is_unanswered: step.result == StepResult::NoResponse
-            || step.result == StepResult::Failed && !step.is_answered,
+        by_proxy: its.iter().any(|one| is_by_proxy(evidence, one) || fails_at_proxy(one)),
+        reach: if is_broken(step.result) && its.iter().any(fails_at_proxy) {
+            Reach::Proxy
+        } else if step.result == StepResult::NoResponse
+            || step.result == StepResult::Failed && !step.is_answered
+        {
+            Reach::Unanswered
+        } else {
+            Reach::Answered
+        },
     }
 }
 
@@ -305,8 +320,7 @@ fn undone(report: &ReportInput<'_>, attempt: &SignInAttempt) -> Option<Rung> {
         refs: its.iter().map(|exchange| exchange.at).collect(),
         lane: Lane::of(blockage.step, hosts.first().copied().unwrap_or_default()),
         by_proxy: its.iter().any(|one| is_by_proxy(report.evidence, one)),
-        stops_at_proxy: false,
-        is_unanswered: true,
+        reach: Reach::Unanswered,
     })
 }
 

@@ -4,7 +4,7 @@ use mfatrace::analyze::Analysis;
 use mfatrace::compare::compare;
 use mfatrace::evidence::Redaction;
 use mfatrace::report::text::Detail;
-use mfatrace::report::{ReportInput, comparison, json, text};
+use mfatrace::report::{ReportInput, comparison, html, json, markdown, text};
 
 use super::canary::Search;
 
@@ -27,6 +27,8 @@ pub(crate) fn outputs(analysis: &Analysis, all: bool) -> Vec<(String, Redaction,
         add(format!("json with evidence, {redaction:?}"), json::write(&report(true)));
         let full = text::write(&report(true), false, Detail::Full);
         add(format!("full text, {redaction:?}"), full);
+        add(format!("html, {redaction:?}"), html::write(&report(true)));
+        add(format!("markdown, {redaction:?}"), markdown::write(&report(true)));
         let comparison = compare(analysis, analysis, redaction, "0");
         add(format!("comparison as json, {redaction:?}"), comparison::json(&comparison));
         let compared = text::comparison::write(&comparison, false, Detail::Full);

@@ -5,7 +5,7 @@
 //!
 //! Invariant: the first lane is the client's, and each arrow begins or ends there.
 
-use crate::report::ladder::{Ladder, Lane, Mood, Rung};
+use crate::report::ladder::{Ladder, Lane, Mood, Reach, Rung};
 use crate::report::model::ReportInput;
 
 use super::places::Places;
@@ -135,8 +135,8 @@ fn view(report: &ReportInput<'_>, lanes: &[Lane], rung: &Rung, after_gap: bool) 
     let proxy = rung.by_proxy.then(|| centre(lanes, Lane::Proxy));
     let (from, to, head) = match (rung.mood, proxy) {
         // What got no answer ends on the way.
-        (Mood::Bad, Some(proxy)) if rung.stops_at_proxy => (client, proxy, Head::Cross),
-        (Mood::Bad, _) if rung.is_unanswered => {
+        (Mood::Bad, Some(proxy)) if rung.reach == Reach::Proxy => (client, proxy, Head::Cross),
+        (Mood::Bad, _) if rung.reach == Reach::Unanswered => {
             (client, there.saturating_sub(there.saturating_sub(client) / 4), Head::Cross)
         }
         (Mood::Bad, _) => (client, there, Head::Cross),
@@ -148,8 +148,10 @@ fn view(report: &ReportInput<'_>, lanes: &[Lane], rung: &Rung, after_gap: bool) 
     let far = rung.lane.words();
     let arrow_words = match head {
         Head::Left => format!("from {far} back to the client{route}"),
-        Head::Cross if rung.stops_at_proxy => "from the client, stopped at the proxy".to_owned(),
-        Head::Cross if rung.is_unanswered => {
+        Head::Cross if rung.reach == Reach::Proxy => {
+            "from the client, stopped at the proxy".to_owned()
+        }
+        Head::Cross if rung.reach == Reach::Unanswered => {
             format!("from the client towards {far}{route}, without an answer")
         }
         Head::Cross | Head::Right => format!("from the client to {far}{route}"),
@@ -165,9 +167,9 @@ fn view(report: &ReportInput<'_>, lanes: &[Lane], rung: &Rung, after_gap: bool) 
         arrow: Arrow {
             from: percent(from),
             to: percent(to),
-            via: proxy.filter(|_| !rung.stops_at_proxy).map(percent),
+            via: proxy.filter(|_| rung.reach != Reach::Proxy).map(percent),
             head,
-            is_dashed: rung.is_unanswered || rung.result == "pending",
+            is_dashed: rung.reach == Reach::Unanswered || rung.result == "pending",
         },
         after_gap,
     }

@@ -273,8 +273,8 @@ fn of_connection(connection: &Connection) -> Option<Fact> {
         if matches!(connection.closed, Closed::Reset { .. }) {
             mood = Mood::Doubt;
         }
-        let alerts = connection.tls.iter().flat_map(|tls| &tls.alerts);
-        if let Some(alert) = alerts.filter(|alert| alert.fatal && alert.description != 0).last() {
+        let mut alerts = connection.tls.iter().flat_map(|tls| &tls.alerts);
+        if let Some(alert) = alerts.rfind(|alert| alert.fatal && alert.description != 0) {
             let _ = write!(result, ", TLS alert {}", alert.description);
             mood = Mood::Bad;
         }
@@ -294,13 +294,12 @@ fn of_connection(connection: &Connection) -> Option<Fact> {
 fn of_exchange(evidence: &Evidence, exchange: &Exchange) -> Option<Fact> {
     let span = exchange.span?;
     let url = &exchange.request.url;
-    let mut path: String = url.path.chars().take(PATH).collect();
-    if path.len() < url.path.len() {
-        path.push_str("...");
-    }
-    if url.scheme == Scheme::Authority {
-        path = "for a tunnel".to_owned();
-    }
+    let shown: String = url.path.chars().take(PATH).collect();
+    let path = match url.scheme {
+        Scheme::Authority => "for a tunnel".to_owned(),
+        _ if shown.len() < url.path.len() => format!("{shown}..."),
+        _ => shown,
+    };
     let (result, mood) = match &exchange.response {
         Ok(response) => {
             let mood = match response.status {
