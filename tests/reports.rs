@@ -1,5 +1,5 @@
 //! Text, Markdown and HTML tell one story, of bounded size, and nothing of a capture becomes markup in them.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test support")]
+#![expect(clippy::unwrap_used, reason = "test support")]
 #![cfg(feature = "cli")]
 
 mod support;
@@ -13,7 +13,7 @@ use mfatrace::report::ladder::{Ladder, due};
 use mfatrace::report::model::{harmless, sentence};
 use mfatrace::report::text::Detail;
 use mfatrace::report::{ReportInput, html, markdown, story, text};
-use pulldown_cmark::{Event, Options, Parser, Tag};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use support::exchange::{get, post, post_json};
 use support::memory::run_bytes;
@@ -67,11 +67,7 @@ fn shown_by_markdown(document: &str) -> String {
         match event {
             Event::Text(text) | Event::Code(text) => shown.push_str(&text),
             Event::Start(tag) if is_inline(&tag) => {}
-            Event::End(end)
-                if matches!(
-                    end,
-                    pulldown_cmark::TagEnd::Strong | pulldown_cmark::TagEnd::Emphasis
-                ) => {}
+            Event::End(TagEnd::Strong | TagEnd::Emphasis) => {}
             _ => shown.push(' '),
         }
     }

@@ -1,4 +1,5 @@
 //! Captures whose every text tries to become something else than text in a report.
+#![allow(clippy::indexing_slicing, reason = "test support")]
 
 use std::path::Path;
 
