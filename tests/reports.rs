@@ -185,34 +185,81 @@ fn long_capture() -> Analysis {
     run_bytes(support::json::har(&support::exchange::story(&told)).to_string().into_bytes())
 }
 
+/// A sign-in of many users side by side, each with many steps of which no two are alike.
+fn many_attempts() -> Analysis {
+    let sts = "https://login.microsoftonline.com";
+    let mut told = Vec::new();
+    for index in 0..5_000_usize {
+        let user = index % 25;
+        let id = format!("a839844d-c932-4302-ac17-{user:012}");
+        let page = match index / 25 % 2 {
+            0 => "{\"pgid\":\"ConvergedSignIn\",\"sErrorCode\":\"50126\"",
+            _ => {
+                "{\"pgid\":\"ConvergedTFA\",\"arrUserProofs\":[{\"authMethodId\":\"PhoneAppOTP\"}]"
+            }
+        };
+        told.push(
+            post(
+                &format!("{sts}/common/login"),
+                &format!("login=user{user}%40contoso.example&x={index}"),
+            )
+            .by_service()
+            .answer(
+                "text/html",
+                &format!(
+                    "<html><script>$Config={page},\"correlationId\":\"{id}\"}};</script></html>"
+                ),
+            )
+            .later(0.2),
+        );
+    }
+    run_bytes(support::json::har(&support::exchange::story(&told)).to_string().into_bytes())
+}
+
+/// Rows of the waterfall that are shown, and what is said to be left out and to be there.
+fn counted(document: &str) -> (usize, usize, usize) {
+    let shown = shown_by_html(document);
+    let words = shown.split("Left out of ").nth(1).unwrap();
+    let (total, words) = words.split_once(": ").unwrap();
+    let left = words.split([';', '(']).next().unwrap().split(',');
+    let left = left.map(|part| part.split_whitespace().next().unwrap().parse::<usize>().unwrap());
+    let rows = document.matches("<td role=\"cell\" class=\"bars\">").count();
+    (rows, left.sum(), total.parse().unwrap())
+}
+
 #[test]
 fn a_long_capture_gives_a_bounded_report_that_says_what_it_lacks() {
-    let analysis = long_capture();
-    assert!(analysis.evidence.exchanges.len() >= 4_000, "{}", analysis.evidence.exchanges.len());
-    let report = report(&analysis);
-    let document = html::write(&report);
-    assert!(document.len() < MOST, "{} bytes", document.len());
-    let shown = shown_by_html(&document);
-    let words = shown.split("Left out of ").nth(1).unwrap();
-    let total: usize = words.split(':').next().unwrap().parse().unwrap();
-    let left: usize = words
-        .split(';')
-        .next()
-        .unwrap()
-        .split_once(':')
-        .unwrap()
-        .1
-        .split('(')
-        .next()
-        .unwrap()
-        .split(',')
-        .map(|part| part.split_whitespace().next().unwrap().parse::<usize>().unwrap())
-        .sum();
-    let rows = document.matches("<td role=\"cell\" class=\"bars\">").count();
-    assert_eq!(rows + left, total);
-    assert!(shown.contains("more; all are in the JSON report"));
-    let document = markdown::write(&report);
-    assert!(document.len() < MOST, "{} bytes", document.len());
+    for analysis in [long_capture(), many_attempts()] {
+        assert!(
+            analysis.evidence.exchanges.len() >= 4_000,
+            "{}",
+            analysis.evidence.exchanges.len()
+        );
+        let report = report(&analysis);
+        let document = html::write(&report);
+        assert!(document.len() < MOST, "{} bytes", document.len());
+        let (rows, left, total) = counted(&document);
+        assert_eq!(rows + left, total);
+        assert!(shown_by_html(&document).contains("more; all are in the JSON report"));
+        let document = markdown::write(&report);
+        assert!(document.len() < MOST, "{} bytes", document.len());
+    }
+}
+
+#[test]
+fn the_program_writes_each_form() {
+    let capture = support::root().join("captures/browser/push-denied.saz");
+    let folder = tempfile::tempdir().unwrap();
+    for (format, start) in [("html", "<!DOCTYPE html>\n"), ("markdown", "### User: ")] {
+        let out = folder.path().join(format);
+        let status = std::process::Command::new(env!("CARGO_BIN_EXE_mfatrace"))
+            .arg(&capture)
+            .args(["--format", format, "-o"])
+            .arg(&out)
+            .status();
+        assert!(status.unwrap().success());
+        assert!(std::fs::read_to_string(out).unwrap().starts_with(start));
+    }
 }
 
 /// Elements of a document with the names of their attributes, and what must not vary.

@@ -18,7 +18,7 @@ use data_encoding::BASE64;
 use sha2::{Digest as _, Sha256};
 
 use self::blocks::{Block, blocks, plain};
-use self::lanes::{Head, LadderView};
+use self::lanes::{BESIDE, FOLLOWED, Head, LadderView};
 use self::places::Places;
 use self::waterfall::Waterfall;
 use super::handover::{Handover, Team};
@@ -37,7 +37,7 @@ const STATEMENTS: usize = 40;
 /// Places named behind one statement.
 const PLACES: usize = 6;
 /// Attempts shown beside the one that the verdict follows.
-const OTHERS: usize = 20;
+const OTHERS: usize = 12;
 /// Request ids shown.
 const REQUESTS: usize = 10;
 /// Lines shown of what could not be read, and inputs.
@@ -210,7 +210,7 @@ impl Body {
             facts,
             arguments: arguments(report),
             next: story::next_steps(report),
-            ladder: attempt.and_then(|one| ladder(report, one)),
+            ladder: attempt.and_then(|one| ladder(report, one, FOLLOWED)),
             due: attempt.filter(|_| !healthy).and_then(due).map(|(title, all)| {
                 let told = |one: super::ladder::Due| Told {
                     result: one.result,
@@ -229,7 +229,7 @@ impl Body {
                 .map(|one| Other {
                     number: one.id.0,
                     words: story::attempt_words(report, one),
-                    ladder: ladder(report, one),
+                    ladder: ladder(report, one, BESIDE),
                 })
                 .collect(),
             others_more: others.len().saturating_sub(OTHERS),
@@ -274,8 +274,8 @@ fn some<T>(mut all: Vec<T>, most: usize) -> (Vec<T>, usize) {
     (all, more)
 }
 
-fn ladder(report: &ReportInput<'_>, attempt: &SignInAttempt) -> Option<LadderView> {
-    Ladder::of(report, attempt, false).map(|one| LadderView::of(report, &one))
+fn ladder(report: &ReportInput<'_>, attempt: &SignInAttempt, most: usize) -> Option<LadderView> {
+    Ladder::of(report, attempt, false).map(|one| LadderView::of(report, &one, most))
 }
 
 fn cited(report: &ReportInput<'_>, refs: Option<&Refs>) -> Places {

@@ -31,12 +31,14 @@ const NEXT: usize = 4;
 const ARGUMENTS: [usize; 3] = [2, 1, 1];
 /// Statements and findings of one kind that are shown.
 const STATEMENTS: usize = 40;
-/// Steps of an attempt that are shown.
-const STEPS: usize = 120;
+/// Steps that are shown of the attempt that the verdict follows.
+const FOLLOWED: usize = 120;
+/// Steps that are shown of another one.
+const BESIDE: usize = 16;
 /// Places named behind one statement.
 const PLACES: usize = 6;
 /// Attempts shown beside the one that the verdict follows.
-const OTHERS: usize = 20;
+const OTHERS: usize = 12;
 /// Request ids shown.
 const REQUESTS: usize = 10;
 /// Lines of other lists.
@@ -53,7 +55,7 @@ pub fn write(report: &ReportInput<'_>) -> String {
         fold(&mut out, "Why, in full", &why(report));
     }
     if let Some(attempt) = attempt {
-        fold(&mut out, "The sign-in, step by step", &sign_in(report, attempt, true));
+        fold(&mut out, "The sign-in, step by step", &sign_in(report, attempt, FOLLOWED));
         if report.verdict.side != Side::NothingWrong
             && let Some((title, body)) = followed(report, attempt)
         {
@@ -216,19 +218,19 @@ fn why(report: &ReportInput<'_>) -> String {
     out
 }
 
-/// The steps of an attempt, drawn and listed.
-fn sign_in(report: &ReportInput<'_>, attempt: &SignInAttempt, is_drawn: bool) -> String {
+/// The steps of an attempt, so many of them; drawn too where the verdict follows it.
+fn sign_in(report: &ReportInput<'_>, attempt: &SignInAttempt, most: usize) -> String {
     let Some(ladder) = Ladder::of(report, attempt, false) else { return String::new() };
     let mut out = String::new();
-    if is_drawn {
+    if report.verdict.attempt == Some(attempt.id) {
         out.push_str(&fenced(&diagram(&ladder), "mermaid"));
     }
     let _ = writeln!(out, "\n{}\n", words(&ladder.note));
     out.push_str("| | Time | Result | Step | Where |\n|---|---|---|---|---|\n");
     let all: Vec<&Rung> = ladder.all().collect();
-    let left_out = all.len().saturating_sub(STEPS);
+    let left_out = all.len().saturating_sub(most);
     for (index, rung) in all.iter().enumerate() {
-        let inside = index >= STEPS / 2 && index < (STEPS / 2).saturating_add(left_out);
+        let inside = index >= most / 2 && index < (most / 2).saturating_add(left_out);
         if inside && !rung.marked {
             continue;
         }
@@ -310,7 +312,7 @@ fn others(report: &ReportInput<'_>) -> String {
     for attempt in others {
         let line = words(&story::attempt_words(report, attempt));
         let _ = writeln!(out, "\n**Attempt {}:** {line}", attempt.id);
-        out.push_str(&sign_in(report, attempt, false));
+        out.push_str(&sign_in(report, attempt, BESIDE));
     }
     push_more(&mut out, more);
     out

@@ -10,8 +10,10 @@ use crate::report::model::ReportInput;
 
 use super::places::Places;
 
-/// Steps shown at the beginning and at the end of a long attempt.
-const SHOWN: usize = 60;
+/// Steps shown at the beginning and at the end of the attempt that the verdict follows.
+pub(super) const FOLLOWED: usize = 60;
+/// The same of another one.
+pub(super) const BESIDE: usize = 8;
 /// Places named behind one step.
 const PLACES: usize = 4;
 
@@ -76,15 +78,16 @@ pub(super) enum Head {
 }
 
 impl LadderView {
-    pub(super) fn of(report: &ReportInput<'_>, ladder: &Ladder) -> Self {
+    /// The ladder with so many steps at the beginning and at the end, and the one where it broke.
+    pub(super) fn of(report: &ReportInput<'_>, ladder: &Ladder, most: usize) -> Self {
         let lanes: Vec<Lane> = Lane::ALL
             .into_iter()
             .filter(|lane| *lane != Lane::Proxy || ladder.all().any(|rung| rung.by_proxy))
             .collect();
         let all: Vec<&Rung> = ladder.all().collect();
-        let left_out = all.len().saturating_sub(2 * SHOWN);
+        let left_out = all.len().saturating_sub(most.saturating_mul(2));
         let is_shown = |index: usize, rung: &Rung| {
-            rung.marked || index < SHOWN || index >= SHOWN.saturating_add(left_out)
+            rung.marked || index < most || index >= most.saturating_add(left_out)
         };
         let mut rungs = Vec::new();
         let mut skipped = 0_usize;
@@ -197,9 +200,9 @@ mod tests {
         attempt.steps[500] = denied;
         let report = case.report();
         let ladder = Ladder::of(&report, report.attempt().unwrap(), false).unwrap();
-        let view = LadderView::of(&report, &ladder);
-        assert_eq!(view.rungs.len(), 2 * SHOWN + 1);
-        assert_eq!(view.left_out, 1000 - 2 * SHOWN - 1);
+        let view = LadderView::of(&report, &ladder, FOLLOWED);
+        assert_eq!(view.rungs.len(), 2 * FOLLOWED + 1);
+        assert_eq!(view.left_out, 1000 - 2 * FOLLOWED - 1);
         assert_eq!(view.rungs.iter().filter(|rung| rung.marked).count(), 1);
     }
 }

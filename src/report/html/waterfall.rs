@@ -379,19 +379,22 @@ impl Axis {
         start: Timestamp,
         cited: &BTreeSet<EvidenceRef>,
     ) -> Row {
+        let is_cited = cited.contains(&fact.at);
+        // What failed beside the sign-in is no alarm.
+        let is_calm = fact.mood == Mood::Bad && !fact.in_scope && !is_cited;
         let (from, to) = (self.place(fact.span.first()), self.place(fact.span.last()));
         Row {
             kind: fact.kind.words(),
             host: fact.host.clone(),
             what: fact.what.clone(),
             result: fact.result.clone(),
-            mood: fact.mood.as_str(),
+            mood: if is_calm { Mood::Faint } else { fact.mood }.as_str(),
             places: Places::of(report, [fact.at], 1),
             at: self.moment(start, fact.span.first()),
             took: took(fact.span.length()),
             x: percent(from.min(9_900)),
             width: percent(to.saturating_sub(from).max(100)),
-            is_cited: cited.contains(&fact.at),
+            is_cited,
         }
     }
 }
