@@ -13,22 +13,26 @@ use mfatrace::evidence::Redaction;
 use mfatrace::report::{ReportInput, html};
 use serde_json::{Value, json};
 
-/// Captures of each kind of verdict and of input.
+/// Captures of each kind of verdict and of input; the first [`WHOLE`] are gone through with the keyboard.
 const CAPTURES: &[&str] = &[
     "browser/push-denied.saz",
-    "browser/script-host-reset.saz",
-    "policy/blocked-after-mfa.devtools.har",
-    "healthy/no-sign-in.saz",
     "packets/login-dropped-by-system.pcapng",
+    "policy/blocked-after-mfa.devtools.har",
+    "browser/script-host-reset.saz",
+    "healthy/no-sign-in.saz",
     "keyed/call-unanswered-tls12-h1-proxy.pcapng",
     "cases/recorded-twice.zip",
 ];
 
-/// A document for the browser; `walk` goes through it with the keyboard.
-fn write(folder: &Path, number: usize, name: &str, document: &str, walk: bool) -> Value {
+/// Captures that are looked at in every way.
+const WHOLE: usize = 3;
+
+/// A document for the browser; a `whole` look goes through it with the keyboard, in both
+/// colours, and prints it.
+fn write(folder: &Path, number: usize, name: &str, document: &str, whole: bool) -> Value {
     let path = folder.join(format!("{number}.html"));
     std::fs::write(&path, document).unwrap();
-    json!({"name": name, "path": path, "walk": walk})
+    json!({"name": name, "path": path, "whole": whole})
 }
 
 fn document(analysis: &Analysis) -> String {
@@ -99,8 +103,8 @@ fn check(answer: &Value) {
         assert_eq!(done, (&json!(true), &json!("Copied."), &json!(true)), "{name}: {copied}");
         assert!(copied["label"].as_str().is_some_and(|label| label.len() > 3), "{name}: {copied}");
     }
-    let pages = answer["pages"].as_u64().unwrap();
-    assert!((1..60).contains(&pages), "{name}: {pages} pages");
+    let pages = answer.get("pages").and_then(Value::as_u64);
+    assert!(pages.is_none_or(|pages| (1..60).contains(&pages)), "{name}: {pages:?} pages");
 }
 
 #[test]
@@ -111,7 +115,7 @@ fn reports_can_be_read_by_everyone() {
     for (number, path) in CAPTURES.iter().enumerate() {
         let row = rows.iter().find(|row| row.path == *path).unwrap_or_else(|| panic!("{path}"));
         let text = document(&support::run_row(row));
-        documents.push(write(folder.path(), number, path, &text, number < 5));
+        documents.push(write(folder.path(), number, path, &text, number < WHOLE));
     }
     let axe = axe();
     let Some(answers) = browse(folder.path(), &documents, axe.as_deref()) else { return };
@@ -119,7 +123,7 @@ fn reports_can_be_read_by_everyone() {
     answers.iter().for_each(check);
     let walks: Vec<&Value> = answers.iter().filter_map(|answer| answer.get("walk")).collect();
     let copies = |walk: &&Value| walk["copied"].as_array().is_some_and(|all| !all.is_empty());
-    assert!(walks.len() == 5 && walks.iter().all(copies), "a page without a button");
+    assert!(walks.len() == WHOLE && walks.iter().all(copies), "a page without a button");
 }
 
 #[test]
@@ -132,7 +136,7 @@ fn nothing_of_a_hostile_capture_runs() {
         .enumerate()
         .filter(|(index, _)| *index < support::hostile::PAYLOADS.len() || index % 5 == 0)
         .map(|(index, (name, analysis))| {
-            write(folder.path(), index, name, &document(analysis), index < 3)
+            write(folder.path(), index, name, &document(analysis), index < WHOLE)
         })
         .collect();
     // Without the templates' care the policy alone would stop it, and this test sees that it does.

@@ -1,7 +1,7 @@
 // Opens documents in a Chromium without a window and tells what it did with them: `node drive.mjs CONFIG.json`
 // prints one line of JSON.
 //
-// CONFIG: { "documents": [{ "name", "path", "walk" }], "axe": PATH or null }. Pages come from files; nothing is fetched.
+// CONFIG: { "documents": [{ "name", "path", "whole" }], "axe": PATH or null }. Pages come from files; nothing is fetched.
 
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -73,13 +73,21 @@ async function walk() {
   return { all, reached: reached.size, copied: Object.values(copied) };
 }
 
+/** How many pages the document has on paper. */
+async function print() {
+  await send("Emulation.setEmulatedMedia", { features: [] });
+  const { data } = await send("Page.printToPDF", { preferCSSPageSize: true, paperWidth: 8.27, paperHeight: 11.69 });
+  const pdf = Buffer.from(data, "base64").toString("latin1");
+  return pdf.startsWith("%PDF") ? (pdf.match(/\/Type\s*\/Page\b(?!s)/g) ?? []).length : 0;
+}
+
 const answers = [];
 for (const document of config.documents) {
   const answer = { name: document.name, overflow: [], axe: [] };
   events.requests.length = events.exceptions.length = events.dialogs = 0;
   await look({ width: 1280, scheme: "light" });
   await open(document.path);
-  if (document.walk) answer.walk = await walk();
+  if (document.whole) answer.walk = await walk();
   for (const width of [380, 1280]) {
     for (const scheme of ["light", "dark"]) {
       await look({ width, scheme });
@@ -95,15 +103,12 @@ for (const document of config.documents) {
   answer.landmarks = await evaluate(`["header", "main", "footer", "h1"].map((name) => document.querySelectorAll(name).length)`);
   if (config.axe) {
     await evaluate(readFileSync(config.axe, "utf8") + "; 1");
-    for (const [width, scheme] of [[1280, "light"], [380, "dark"]]) {
+    for (const [width, scheme] of document.whole ? [[1280, "light"], [380, "dark"]] : [[1280, "light"]]) {
       await look({ width, scheme });
       answer.axe.push(...await evaluate(`axe.run(document, { resultTypes: ["violations"] }).then((r) => r.violations.map((v) => v.impact + " " + v.id + " (${scheme}): " + v.nodes.slice(0, 3).map((n) => n.target + " " + (n.any[0]?.message ?? "")).join("; ")))`));
     }
   }
-  await send("Emulation.setEmulatedMedia", { features: [] });
-  const { data } = await send("Page.printToPDF", { preferCSSPageSize: true, paperWidth: 8.27, paperHeight: 11.69 });
-  const pdf = Buffer.from(data, "base64").toString("latin1");
-  answer.pages = pdf.startsWith("%PDF") ? (pdf.match(/\/Type\s*\/Page\b(?!s)/g) ?? []).length : 0;
+  if (document.whole) answer.pages = await print();
   answers.push(answer);
 }
 console.log(JSON.stringify(answers));
