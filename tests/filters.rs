@@ -91,3 +91,46 @@ fn filters_select_the_frames_that_are_cited() {
     println!("{asked} filters of {captures} captures");
     assert!(asked > 100, "{asked}");
 }
+
+/// What the buttons of an HTML report copy, each with the name of its button.
+fn buttons(document: &str) -> BTreeSet<(String, String)> {
+    let mut all = BTreeSet::new();
+    for Ok(token) in html5gum::Tokenizer::new(document) {
+        let html5gum::Token::StartTag(tag) = token else { continue };
+        let text = |name: &[u8]| {
+            let (_, value) = tag.attributes.iter().find(|(key, _)| ***key == *name)?;
+            Some(String::from_utf8_lossy(value).into_owned())
+        };
+        if let (Some(copied), Some(name)) = (text(b"data-copy"), text(b"aria-label")) {
+            all.insert((copied, name));
+        }
+    }
+    all
+}
+
+#[test]
+fn filters_of_several_places_select_the_first_and_the_last() {
+    let mut asked = 0;
+    let rows = support::manifest();
+    for row in rows.iter().filter(|row| row.path.contains(".pcap")).step_by(40) {
+        let capture = support::root().join("captures").join(&row.path);
+        let report = Command::new(env!("CARGO_BIN_EXE_mfatrace"))
+            .args(["--format", "html", "--no-hash"])
+            .arg(&capture)
+            .output()
+            .unwrap();
+        let document = String::from_utf8(report.stdout).unwrap();
+        let is_of_several = |(copied, name): &&(String, String)| {
+            copied.contains(") || (") && name.starts_with("frames") && !name.contains(" more")
+        };
+        for (filter, name) in buttons(&document).iter().filter(is_of_several).take(2) {
+            let Some(frames) = selected(&capture, filter) else { return };
+            let named = name.split(':').next().unwrap().split(|c: char| !c.is_ascii_digit());
+            let named: BTreeSet<u64> = named.filter_map(|number| number.parse().ok()).collect();
+            assert_eq!(frames.first(), named.first(), "{}: {name}: {filter}", row.path);
+            assert_eq!(frames.last(), named.last(), "{}: {name}: {filter}", row.path);
+            asked += 1;
+        }
+    }
+    assert!(asked > 3, "{asked}");
+}

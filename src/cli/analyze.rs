@@ -20,7 +20,7 @@ use crate::analyze::{Analysis, AnalyzeOptions, CaseInput, analyze, analyze_count
 use crate::evidence::{Diagnostic, DiagnosticCode, Evidence, Format, Input, named};
 use crate::report::model::is_unread;
 use crate::report::text::Detail;
-use crate::report::{ReportInput, csv, json, ndjson, sarif, text};
+use crate::report::{ReportInput, csv, html, json, markdown, ndjson, sarif, text};
 
 /// Times a password is asked for.
 const PROMPTS: usize = 3;
@@ -130,7 +130,9 @@ fn rendered(analysis: &Analysis, options: &Options) -> String {
     };
     match options.format {
         FormatArg::Csv => csv::write(&report),
+        FormatArg::Html => html::write(&report),
         FormatArg::Json => json::write(&report),
+        FormatArg::Markdown => markdown::write(&report),
         FormatArg::Ndjson if options.lines == LinesArg::Findings => ndjson::findings(&report),
         FormatArg::Ndjson => ndjson::write(&report),
         FormatArg::Sarif => sarif::write(&report),

@@ -41,8 +41,9 @@ pub(super) struct Args {
     #[arg(value_name = "CAPTURE", required = true, value_hint = ValueHint::FilePath)]
     pub(super) captures: Vec<PathBuf>,
 
-    /// Form of the report: text for people, json (schema mfatrace/1) or ndjson (on one line) for
-    /// programs, csv (a timeline) for forensic tools, sarif for viewers of findings
+    /// Form of the report: text for a terminal or a mail, html to look at and to print, markdown for a
+    /// ticket, json (schema mfatrace/1) or ndjson (on one line) for programs, csv (a timeline) for
+    /// forensic tools, sarif for viewers of findings
     #[arg(long, value_enum, default_value_t = FormatArg::Text)]
     pub(super) format: FormatArg,
 
@@ -203,8 +204,8 @@ pub(super) struct CompareArgs {
     pub(super) failing: PathBuf,
 
     /// Form of the comparison: text for people, json (schema mfatrace-compare/1) for programs
-    #[arg(long, value_enum, default_value_t = TextOrJsonArg::Text)]
-    pub(super) format: TextOrJsonArg,
+    #[arg(long, value_enum, default_value_t = AnswerFormatArg::Text)]
+    pub(super) format: AnswerFormatArg,
 
     /// Write the comparison to a file
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -307,8 +308,8 @@ pub(super) struct ExplainArgs {
     pub(super) what: Vec<String>,
 
     /// Form of the answer: text for people, json (schema mfatrace-explain/1) for programs
-    #[arg(long, value_enum, default_value_t = TextOrJsonArg::Text)]
-    pub(super) format: TextOrJsonArg,
+    #[arg(long, value_enum, default_value_t = AnswerFormatArg::Text)]
+    pub(super) format: AnswerFormatArg,
 
     /// Colours of a text answer; auto: on a terminal, unless `NO_COLOR` is set
     #[arg(long, value_enum, default_value_t = ColourArg::Auto, value_name = "WHEN")]
@@ -335,30 +336,32 @@ pub(super) enum RulesFormatArg {
     Json,
 }
 
+/// The form of an answer or a comparison.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum AnswerFormatArg {
+    Text,
+    Json,
+}
+
+impl From<AnswerFormatArg> for FormatArg {
+    fn from(arg: AnswerFormatArg) -> Self {
+        match arg {
+            AnswerFormatArg::Json => Self::Json,
+            AnswerFormatArg::Text => Self::Text,
+        }
+    }
+}
+
 /// The form of the report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum FormatArg {
     Text,
     Json,
+    Html,
+    Markdown,
     Ndjson,
     Csv,
     Sarif,
-}
-
-/// The form of what has two.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum TextOrJsonArg {
-    Text,
-    Json,
-}
-
-impl From<TextOrJsonArg> for FormatArg {
-    fn from(arg: TextOrJsonArg) -> Self {
-        match arg {
-            TextOrJsonArg::Json => Self::Json,
-            TextOrJsonArg::Text => Self::Text,
-        }
-    }
 }
 
 /// What a line is.

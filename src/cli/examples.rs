@@ -8,6 +8,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   mfatrace customer.saz                       say why MFA did not complete
   mfatrace customer.har --format json -o customer.json
+  mfatrace customer.saz --format html -o customer.html
   mfatrace fiddler.saz browser.har            two captures of one problem
   mfatrace customer.saz --attempt 2           look at another attempt
   mfatrace protected.saz --password-file passwords.txt

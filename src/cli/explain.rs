@@ -8,7 +8,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::args::{ExplainArgs, TextOrJsonArg};
+use super::args::{AnswerFormatArg, ExplainArgs};
 use super::exit::Ending;
 use super::options::has_colour;
 use super::{complain, deliver};
@@ -35,8 +35,8 @@ fn explained(args: &ExplainArgs) -> (Vec<Answer>, String) {
     let answers = explain::answers(&args.what, &Books { rules: &rules, fed: &rules_fed_by });
     let version = env!("CARGO_PKG_VERSION");
     let shown = match args.format {
-        TextOrJsonArg::Json => explain::json(&answers, version),
-        TextOrJsonArg::Text => {
+        AnswerFormatArg::Json => explain::json(&answers, version),
+        AnswerFormatArg::Text => {
             text::explain::write(&answers, has_colour(args.color, false), version)
         }
     };

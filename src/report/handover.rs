@@ -14,6 +14,7 @@ mod identity;
 mod list;
 mod network;
 mod proxy;
+mod sheet;
 mod wish;
 
 use serde::Serialize;

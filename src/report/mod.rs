@@ -13,7 +13,10 @@ pub mod explain;
 #[cfg(test)]
 mod forms;
 pub mod handover;
+pub mod html;
 pub mod json;
+pub mod ladder;
+pub mod markdown;
 pub mod model;
 pub mod ndjson;
 pub mod rules;
@@ -21,7 +24,9 @@ pub mod rules;
 pub(crate) mod samples;
 pub mod sarif;
 pub mod schema;
+pub mod sheet;
 pub mod sign_in_log;
+pub mod story;
 #[cfg(feature = "cli")]
 pub mod text;
 

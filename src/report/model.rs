@@ -398,6 +398,29 @@ impl Group {
     }
 }
 
+/// A blank at which no line may be broken.
+pub const GLUE: char = '\u{a0}';
+
+/// Words that are not to be torn apart.
+pub fn glued(words: &str) -> String {
+    words.replace(' ', &GLUE.to_string())
+}
+
+/// Places behind a text, in square brackets that are not torn from their first number.
+pub fn bracket(places: &str) -> String {
+    if places.is_empty() {
+        return String::new();
+    }
+    let glued =
+        if places.len() <= 30 { glued(places) } else { places.replacen(' ', &GLUE.to_string(), 1) };
+    format!(" [{glued}]")
+}
+
+/// Whether a place needs the number of its input.
+pub fn several(report: &ReportInput<'_>) -> bool {
+    report.evidence.inputs.iter().filter(|input| input.format.is_capture()).count() > 1
+}
+
 /// The places of an optional citation.
 pub fn cited(refs: Option<&Refs>, several_inputs: bool, most: usize) -> Option<String> {
     refs.map(|refs| places(refs.iter(), several_inputs, most))

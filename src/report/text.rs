@@ -9,24 +9,20 @@
 mod closing;
 pub mod comparison;
 pub mod explain;
-mod handover;
 mod ladder;
 mod page;
 pub mod rules;
-mod traffic;
 
 use std::fmt::Write as _;
 
 use self::closing::Ids;
-use self::page::{GLUE, Page, Tone};
+use self::page::{Page, Tone};
 use super::handover::{Handover, Team};
-use super::model::{
-    ReportInput, answer_words, cited, clock, confidence_sentence, guide_words, mfa_words, sentence,
-};
-use crate::evidence::DiagnosticCode;
-use crate::finding::{Family, Finding, Severity};
-use crate::signin::{Side, SignInAttempt};
-use crate::verdict::{GuideAnswer, Statement};
+use super::ladder::Mood;
+use super::model::{ReportInput, bracket, cited, sentence, several};
+use super::story;
+use crate::finding::Finding;
+use crate::signin::Side;
 
 /// How much to say.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,8 +40,6 @@ pub enum Detail {
 const LABEL: usize = 14;
 /// Statements and findings of one kind that are shown.
 const STATEMENTS: usize = 12;
-/// Hosts named at the head.
-const HOSTS: usize = 6;
 /// Places named behind one statement.
 const PLACES: usize = 6;
 /// Attempts listed beside the one that the verdict follows.
@@ -67,7 +61,7 @@ pub fn write(report: &ReportInput<'_>, colour: bool, detail: Detail) -> String {
     if let Some(attempt) = report.attempt() {
         ladder::write(&mut page, report, attempt, detail);
         if report.verdict.side != Side::NothingWrong || detail == Detail::Full {
-            traffic::write(&mut page, report, attempt);
+            ladder::write_due(&mut page, report, attempt);
         }
     }
     let healthy = report.verdict.side == Side::NothingWrong;
@@ -83,7 +77,8 @@ pub fn write(report: &ReportInput<'_>, colour: bool, detail: Detail) -> String {
     }
     let handover = Handover::of(report).filter(|_| !brief);
     if let Some(handover) = &handover {
-        handover::write(&mut page, report, handover);
+        page.heading(handover.title());
+        closing::pasted(&mut page, &handover.sheet(report), closing::HANDOVER);
     }
     if !cannot_tell && !brief {
         closing::missing(&mut page, report);
@@ -104,132 +99,59 @@ pub fn write(report: &ReportInput<'_>, colour: bool, detail: Detail) -> String {
     page.finish()
 }
 
-/// Whether a place needs the number of its input.
-fn several(report: &ReportInput<'_>) -> bool {
-    report.evidence.inputs.iter().filter(|input| input.format.is_capture()).count() > 1
-}
-
-/// Places behind a text, in square brackets that are not torn from their first number.
-fn bracket(places: &str) -> String {
-    if places.is_empty() {
-        return String::new();
-    }
-    let glued = if places.len() <= 30 {
-        places.replace(' ', &GLUE.to_string())
-    } else {
-        places.replacen(' ', &GLUE.to_string(), 1)
-    };
-    format!(" [{glued}]")
-}
-
 fn headline(page: &mut Page, report: &ReportInput<'_>) {
-    let verdict = report.verdict;
-    let summary = sentence(&verdict.summary, report.redaction);
-    let summary = if summary.is_empty() { verdict.outcome.sentence() } else { summary.as_str() };
-    let tone = match verdict.side {
-        Side::NothingWrong => Tone::Good,
-        Side::CannotTell => Tone::Doubt,
-        _ => Tone::Bad,
-    };
-    let word = super::model::headline(verdict.side, verdict.outcome);
-    page.text(0, &format!("{word}: {summary}"), tone);
+    let (word, summary) = story::answer(report);
+    page.text(0, &format!("{word}: {summary}"), toned(story::mood(report.verdict.side)));
+}
+
+/// The look of what is meant so.
+const fn toned(mood: Mood) -> Tone {
+    match mood {
+        Mood::Bad => Tone::Bad,
+        Mood::Doubt => Tone::Doubt,
+        Mood::Faint => Tone::Faint,
+        Mood::Good => Tone::Good,
+    }
 }
 
 fn fact(page: &mut Page, label: &str, text: &str) {
     page.row(&[(label, Tone::Faint)], LABEL, text, Tone::Plain);
 }
 
-fn facts(page: &mut Page, report: &ReportInput<'_>) {
-    let verdict = report.verdict;
-    page.blank();
-    fact(page, "Outcome", verdict.outcome.as_str());
-    let words = confidence_sentence(verdict.side, verdict.outcome, verdict.confidence);
-    fact(page, "Confidence", &format!("{}. {words}", verdict.confidence.as_str()));
-    if let Some(cause) = verdict.cause {
-        let name = report.findings.iter().find(|one| one.meta.id == cause);
-        let name = name.map(|one| format!(" ({})", one.meta.name)).unwrap_or_default();
-        fact(page, "Cause", &format!("{cause}{name}"));
-    }
-    let mut label = "Host";
-    let hosts = verdict
-        .host
-        .iter()
-        .chain(verdict.hosts.iter().filter(|host| Some(*host) != verdict.host.as_ref()));
-    for host in hosts.clone().take(HOSTS) {
-        fact(page, label, host.as_str());
+/// A name and its values, the name before the first.
+fn values(page: &mut Page, label: &str, all: &[String]) {
+    let mut label = label;
+    for one in all {
+        fact(page, label, one);
         label = "";
     }
-    if let Some(more) = hosts.count().checked_sub(HOSTS).filter(|more| *more > 0) {
-        fact(page, "", &format!("and {more} more (all are in the JSON report)"));
-    }
-    let Some(attempt) = report.attempt() else { return };
-    fact(page, "MFA", mfa_words(attempt.mfa));
-    let codes = codes(attempt);
-    if !codes.is_empty() {
-        fact(page, "Codes", &codes);
-    }
-    let mut words = format!("{} of {}", attempt.id, report.signin.attempts.len());
-    if let Some(first) = attempt.first {
-        let _ = write!(words, ", began {}", glued(&clock(first)));
-    }
-    if let Some(user) = &attempt.user {
-        let _ = write!(words, ", {}", user.shown(report.redaction));
-    }
-    if let Some(client) = attempt.client {
-        let _ = write!(words, ", computer {client}");
-    }
-    fact(page, "Attempt", &words);
 }
 
-/// Words that are not to be torn apart.
-fn glued(words: &str) -> String {
-    words.replace(' ', &GLUE.to_string())
-}
-
-/// The codes of an attempt in order, each once.
-fn codes(attempt: &SignInAttempt) -> String {
-    let mut seen: Vec<(u32, bool)> = Vec::new();
-    for error in &attempt.errors {
-        match seen.iter_mut().find(|(code, _)| *code == error.code) {
-            Some((_, equivalent)) => *equivalent &= error.equivalent,
-            None => seen.push((error.code, error.equivalent)),
-        }
+fn facts(page: &mut Page, report: &ReportInput<'_>) {
+    page.blank();
+    for (label, all) in story::facts(report) {
+        values(page, label, &all);
     }
-    let shown: Vec<String> = seen
-        .iter()
-        .map(|(code, equivalent)| match equivalent {
-            true => format!("AADSTS{code} (the page says it without the number)"),
-            false => format!("AADSTS{code}"),
-        })
-        .collect();
-    shown.join(", ")
 }
 
 fn why(page: &mut Page, report: &ReportInput<'_>, detail: Detail) {
-    let verdict = report.verdict;
-    let groups: [(&str, &str, Tone, &[Statement]); 3] = [
-        ("+", "+ for", Tone::Good, &verdict.evidence_for),
-        ("-", "- against", Tone::Bad, &verdict.evidence_against),
-        ("x", "x ruled out", Tone::Faint, &verdict.ruled_out),
-    ];
-    let legend: Vec<&str> = groups
-        .iter()
-        .filter(|(.., statements)| !statements.is_empty())
-        .map(|(_, words, ..)| *words)
-        .collect();
-    if legend.is_empty() {
+    let arguments = story::arguments(report);
+    if arguments.is_empty() {
         return;
     }
+    let legend: Vec<String> =
+        arguments.iter().map(|one| format!("{} {}", one.sign, one.words)).collect();
     page.heading(&format!("Why ({})", legend.join(", ")));
     let most = if detail == Detail::Full { usize::MAX } else { STATEMENTS };
-    for (sign, _, tone, statements) in groups {
-        for statement in statements.iter().take(most) {
+    for argument in arguments {
+        for statement in argument.statements.iter().take(most) {
             let mut words = sentence(&statement.text, report.redaction);
             let cited = cited(statement.refs.as_ref(), several(report), PLACES);
             words.push_str(&bracket(&cited.unwrap_or_default()));
-            page.row(&[("  ", Tone::Plain), (sign, tone)], 4, &words, Tone::Plain);
+            let cells = [("  ", Tone::Plain), (argument.sign, toned(argument.mood))];
+            page.row(&cells, 4, &words, Tone::Plain);
         }
-        left_out(page, 4, statements.len(), most);
+        left_out(page, 4, argument.statements.len(), most);
     }
 }
 
@@ -241,9 +163,7 @@ fn left_out(page: &mut Page, indent: usize, number: usize, most: usize) {
 }
 
 fn others(page: &mut Page, report: &ReportInput<'_>, detail: Detail) {
-    let followed = report.verdict.attempt;
-    let others: Vec<&SignInAttempt> =
-        report.signin.attempts.iter().filter(|one| Some(one.id) != followed).collect();
+    let others = story::others(report);
     if others.is_empty() {
         return;
     }
@@ -251,16 +171,7 @@ fn others(page: &mut Page, report: &ReportInput<'_>, detail: Detail) {
     let most = if detail == Detail::Full { others.len() } else { OTHERS };
     for attempt in others.iter().take(most) {
         let number = format!("{:>3}", attempt.id.0);
-        let mut words = attempt.outcome.as_str().to_owned();
-        if let Some(first) = attempt.first {
-            let _ = write!(words, ", {}", glued(&clock(first)));
-        }
-        if let Some(user) = &attempt.user {
-            let _ = write!(words, ", {}", user.shown(report.redaction));
-        }
-        if let Some(later) = attempt.overridden_by {
-            let _ = write!(words, ", replaced by attempt {later}");
-        }
+        let words = story::attempt_words(report, attempt);
         page.row(&[(&number, Tone::Faint)], 5, &words, Tone::Plain);
     }
     if let Some(more) = others.len().checked_sub(most).filter(|more| *more > 0) {
@@ -271,36 +182,23 @@ fn others(page: &mut Page, report: &ReportInput<'_>, detail: Detail) {
 
 fn findings(page: &mut Page, report: &ReportInput<'_>, detail: Detail) {
     let most = if detail == Detail::Full { usize::MAX } else { STATEMENTS };
-    let decisive: Vec<&Finding> = report.findings.iter().filter(|one| one.decisive).collect();
-    // Failures that decided nothing stand above, among what was ruled out.
-    let network = |one: &Finding| {
-        (Family::Dns..=Family::Net).contains(&one.meta.family) && one.masked_by.is_none()
-    };
-    let (loud, informative): (Vec<&Finding>, Vec<&Finding>) = report
-        .findings
-        .iter()
-        .filter(|one| !one.decisive && (!network(one) || one.severity != Severity::Info))
-        .partition(|one| one.severity != Severity::Info);
-    if !decisive.is_empty() {
-        page.heading("Findings that decided");
-        for finding in decisive.iter().take(most) {
-            full(page, report, finding);
+    let found = story::found(report, detail == Detail::Full);
+    let [decided, beside, noted] = story::FOUND;
+    for (title, group) in [(decided, &found.decisive), (beside, &found.loud)] {
+        if !group.is_empty() {
+            page.heading(title);
+            for finding in group.iter().take(most) {
+                full(page, report, finding);
+            }
+            left_out(page, 10, group.len(), most);
         }
-        left_out(page, 10, decisive.len(), most);
     }
-    if !loud.is_empty() {
-        page.heading("Also found, not the cause");
-        for finding in loud.iter().take(most) {
-            full(page, report, finding);
-        }
-        left_out(page, 10, loud.len(), most);
-    }
-    if informative.is_empty() {
+    if found.noted.is_empty() {
         return;
     }
-    page.heading("Noted");
+    page.heading(noted);
     let mut told: Vec<(&Finding, usize)> = Vec::new();
-    for finding in informative {
+    for finding in found.noted {
         match told.iter_mut().find(|(one, _)| one.meta.id == finding.meta.id) {
             Some((_, more)) if detail != Detail::Full => *more = more.saturating_add(1),
             _ => told.push((finding, 0)),
@@ -325,54 +223,30 @@ fn summary(report: &ReportInput<'_>, finding: &Finding) -> String {
 }
 
 fn full(page: &mut Page, report: &ReportInput<'_>, finding: &Finding) {
-    let tone = match finding.severity {
-        Severity::Error => Tone::Bad,
-        Severity::Warning => Tone::Doubt,
-        Severity::Info => Tone::Faint,
-    };
     let id = format!("  {}", finding.meta.id);
-    let head = format!(
-        "{}, {}, confidence {}",
-        finding.meta.name,
-        finding.severity.as_str(),
-        finding.confidence.as_str()
-    );
-    page.row(&[(&id, tone)], 10, &head, Tone::Faint);
+    let tone = toned(story::severity_mood(finding.severity));
+    page.row(&[(&id, tone)], 10, &story::finding_head(finding), Tone::Faint);
     page.text(10, &summary(report, finding), Tone::Plain);
-    let advice = match &finding.advice {
-        Some(advice) => sentence(advice, report.redaction),
-        None => finding.meta.advice.to_owned(),
-    };
+    let advice = story::advice(report, finding);
     if !advice.is_empty() {
         page.text(10, &format!("To do: {advice}"), Tone::Plain);
     }
 }
 
 fn guide(page: &mut Page, report: &ReportInput<'_>) {
-    page.heading("The five causes of the AADSTS50074 guide");
-    for one in &report.verdict.guide {
-        let tone = match one.answer {
-            GuideAnswer::Contradicted => Tone::Good,
-            GuideAnswer::NotVisible => Tone::Faint,
-            GuideAnswer::Supported => Tone::Bad,
-        };
-        let cells = [("  ", Tone::Plain), (answer_words(one.answer), tone)];
-        page.row(&cells, LABEL + 2, guide_words(one.cause), Tone::Strong);
-        let cited = cited(one.refs.as_ref(), several(report), PLACES).unwrap_or_default();
-        let text = format!("{}{}", sentence(&one.text, report.redaction), bracket(&cited));
+    page.heading(story::GUIDE);
+    for one in story::guide(report) {
+        let cells = [("  ", Tone::Plain), (one.answer, toned(one.mood))];
+        page.row(&cells, LABEL + 2, one.cause, Tone::Strong);
+        let cited = cited(one.refs, several(report), PLACES).unwrap_or_default();
+        let text = format!("{}{}", one.text, bracket(&cited));
         if !text.is_empty() {
             page.text(LABEL + 2, &text, Tone::Plain);
         }
-        let next = sentence(&one.next, report.redaction);
-        if !next.is_empty() && one.answer != GuideAnswer::Contradicted {
-            page.text(LABEL + 2, &format!("Next: {next}"), Tone::Plain);
+        if !one.next.is_empty() {
+            page.text(LABEL + 2, &format!("Next: {}", one.next), Tone::Plain);
         }
     }
-}
-
-/// Whether a diagnostic repeats what the line of its input says already.
-fn says_no_capture(code: DiagnosticCode) -> bool {
-    matches!(code, DiagnosticCode::NotRecognised)
 }
 
 #[cfg(test)]

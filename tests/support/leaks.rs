@@ -4,7 +4,7 @@ use mfatrace::analyze::Analysis;
 use mfatrace::compare::compare;
 use mfatrace::evidence::Redaction;
 use mfatrace::report::text::Detail;
-use mfatrace::report::{ReportInput, comparison, csv, json, ndjson, sarif, text};
+use mfatrace::report::{ReportInput, comparison, csv, html, json, markdown, ndjson, sarif, text};
 
 use super::canary::Search;
 
@@ -33,6 +33,8 @@ pub(crate) fn outputs(analysis: &Analysis, all: bool) -> Vec<(String, Redaction,
             add(format!("ndjson, {redaction:?}"), ndjson::write(&report(true)));
             add(format!("ndjson of findings, {redaction:?}"), ndjson::findings(&report(true)));
         }
+        add(format!("html, {redaction:?}"), html::write(&report(true)));
+        add(format!("markdown, {redaction:?}"), markdown::write(&report(true)));
         let comparison = compare(analysis, analysis, redaction, "0");
         add(format!("comparison as json, {redaction:?}"), comparison::json(&comparison));
         let compared = text::comparison::write(&comparison, false, Detail::Full);

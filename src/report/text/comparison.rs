@@ -10,14 +10,15 @@
 use std::fmt::Write as _;
 
 use super::page::{Page, Tone};
-use super::{Detail, bracket, fact, glued};
+use super::{Detail, fact};
 use crate::evidence::{EvidenceRef, HostName};
 use crate::finding::Text;
 use crate::report::comparison::{
     Comparison, Difference, Level, Mark, Relation, Row, Side, StepView, Value,
 };
 use crate::report::model::{
-    clock, format_words, headline, is_unread, mfa_words, places, result_words, sentence, titled,
+    bracket, clock, format_words, glued, headline, is_unread, mfa_words, places, result_words,
+    sentence, titled,
 };
 use crate::signin::StepResult;
 

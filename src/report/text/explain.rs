@@ -6,10 +6,10 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use super::fact;
 use super::page::{Page, Tone, WIDTH};
-use super::{LABEL, guide_words};
+use super::{LABEL, fact};
 use crate::report::explain::{Answer, Entry};
+use crate::report::model::guide_words;
 
 /// Writes the answers that have an entry; the others are for the standard error.
 pub fn write(answers: &[Answer], colour: bool, tool_version: &str) -> String {

@@ -10,13 +10,10 @@ use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::report::model::harmless;
+use crate::report::model::{GLUE, harmless};
 
 /// Columns of a line.
 pub(super) const WIDTH: usize = 80;
-
-/// A blank at which no line may be broken; it is printed as a common blank.
-pub(super) const GLUE: char = '\u{a0}';
 
 /// How a piece of a line is to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

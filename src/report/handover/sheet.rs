@@ -1,24 +1,20 @@
 //! The block for the other team, as it is pasted into a ticket.
 //!
 //! Long lists are shortened here; all of them are in the JSON report. It must not add a fact to the
-//! block that it is given.
+//! block that it is given, and must not know how it is set.
 //!
 //! Invariant: commands, queries, ids and addresses stand whole on lines of their own.
 
 use std::fmt::Write as _;
 
-use super::closing::RULE;
-use super::page::{Page, Tone};
-use super::{bracket, glued, several};
+use super::{CodeFact, Handover, HostFacts, IdentityHandover, Listed, NetworkHandover, Seen, Team};
 use crate::evidence::EvidenceRef;
-use crate::report::handover::{
-    CodeFact, Handover, HostFacts, IdentityHandover, Listed, NetworkHandover, Seen, Team,
+use crate::report::model::{
+    ReportInput, bracket, clock, flow_words, glued, mfa_words, places, several,
 };
-use crate::report::model::{ReportInput, clock, flow_words, mfa_words, places};
+use crate::report::sheet::Sheet;
 use crate::signin::Guid;
 
-/// Columns before the values.
-const VALUE: usize = 14;
 /// Hosts told in full.
 const HOSTS: usize = 4;
 /// Codes told.
@@ -28,32 +24,38 @@ const IDS: usize = 4;
 /// Places named behind one statement.
 const PLACES: usize = 4;
 
-/// Writes the block for the other team.
-pub(super) fn write(page: &mut Page, report: &ReportInput<'_>, handover: &Handover) {
-    page.heading(match handover.team {
-        Team::Identity => "For the identity team, to paste",
-        Team::Network => "For the network team, to paste",
-    });
-    page.whole(0, RULE);
-    let doubt = match handover.confidence {
-        "high" => "",
-        "medium" => " This is the most likely reason, not a proven one.",
-        _ => " This is a possible reason only.",
-    };
-    page.text(0, &format!("{}{doubt}", handover.request), Tone::Plain);
-    page.blank();
-    if let Some(network) = &handover.network {
-        network_block(page, report, handover, network);
+impl Handover {
+    /// Whom the block is for.
+    pub const fn title(&self) -> &'static str {
+        match self.team {
+            Team::Identity => "For the identity team, to paste",
+            Team::Network => "For the network team, to paste",
+        }
     }
-    if let Some(identity) = &handover.identity {
-        identity_block(page, report, handover, identity);
-    }
-    page.whole(0, RULE);
-}
 
-/// The writer of one block.
-fn value(page: &mut Page, label: &str, text: &str) {
-    page.row(&[(&format!("  {label}"), Tone::Plain)], VALUE, text, Tone::Plain);
+    /// What is wanted, and how sure it is.
+    pub fn wish(&self) -> String {
+        let doubt = match self.confidence {
+            "high" => "",
+            "medium" => " This is the most likely reason, not a proven one.",
+            _ => " This is a possible reason only.",
+        };
+        format!("{}{doubt}", self.request)
+    }
+
+    /// The block as it is pasted.
+    pub fn sheet(&self, report: &ReportInput<'_>) -> Sheet {
+        let mut sheet = Sheet::default();
+        sheet.text(0, &self.wish());
+        sheet.blank();
+        if let Some(network) = &self.network {
+            network_block(&mut sheet, report, self, network);
+        }
+        if let Some(identity) = &self.identity {
+            identity_block(&mut sheet, report, self, identity);
+        }
+        sheet
+    }
 }
 
 fn cite(report: &ReportInput<'_>, refs: &[EvidenceRef]) -> String {
@@ -70,24 +72,24 @@ fn some<T: ToString>(all: &[T], most: usize) -> String {
 }
 
 fn network_block(
-    page: &mut Page,
+    sheet: &mut Sheet,
     report: &ReportInput<'_>,
     handover: &Handover,
     network: &NetworkHandover,
 ) {
     for (number, host) in (1_usize..).zip(network.hosts.iter().take(HOSTS)) {
-        page.text(0, &format!("{number}. {}, TCP {}", host.host, host.port), Tone::Strong);
-        one_host(page, report, handover, host);
-        page.blank();
+        sheet.head(&format!("{number}. {}, TCP {}", host.host, host.port));
+        one_host(sheet, report, handover, host);
+        sheet.blank();
     }
     if let Some(more) = network.hosts.len().checked_sub(HOSTS).filter(|more| *more > 0) {
-        page.text(0, &format!("And {more} more hosts; they are in the JSON report."), Tone::Plain);
-        page.blank();
+        sheet.text(0, &format!("And {more} more hosts; they are in the JSON report."));
+        sheet.blank();
     }
-    allow(page, network);
+    allow(sheet, network);
     if !network.exempt.is_empty() {
         if !network.allow.is_empty() {
-            page.blank();
+            sheet.blank();
         }
         for (from, words) in [
             ("tls_inspection", "Please leave out of TLS inspection:"),
@@ -100,20 +102,20 @@ fn network_block(
                 .map(|one| one.host.as_str())
                 .collect();
             if !hosts.is_empty() {
-                page.text(0, words, Tone::Plain);
-                page.text(2, &some(&hosts, 10), Tone::Plain);
+                sheet.text(0, words);
+                sheet.text(2, &some(&hosts, 10));
             }
         }
     }
-    checks(page, handover, network);
+    checks(sheet, handover, network);
 }
 
-fn one_host(page: &mut Page, report: &ReportInput<'_>, handover: &Handover, host: &HostFacts) {
+fn one_host(sheet: &mut Sheet, report: &ReportInput<'_>, handover: &Handover, host: &HostFacts) {
     if !host.needed_for.is_empty() {
-        value(page, "Needed for", &host.needed_for.join("; "));
+        sheet.fact("Needed for", &host.needed_for.join("; "));
     }
     if let Some(words) = when(host) {
-        value(page, "When", &words);
+        sheet.fact("When", &words);
     }
     let mut from = handover.client.words.clone();
     if !host.clients.is_empty() {
@@ -121,7 +123,7 @@ fn one_host(page: &mut Page, report: &ReportInput<'_>, handover: &Handover, host
         let _ = write!(from, "{word}address {}", some(&host.clients, 4));
     }
     if !from.is_empty() {
-        value(page, "From", &from);
+        sheet.fact("From", &from);
     }
     let to = match (host.via, host.proxies.is_empty(), host.servers.is_empty()) {
         ("proxy", false, _) => Some(format!("by proxy {}", some(&host.proxies, 4))),
@@ -130,32 +132,32 @@ fn one_host(page: &mut Page, report: &ReportInput<'_>, handover: &Handover, host
         (_, _, false) => Some(some(&host.servers, 4)),
         _ => None,
     };
-    value(page, "To", &to.unwrap_or_else(|| "the capture holds no address for them".to_owned()));
+    sheet.fact("To", &to.unwrap_or_else(|| "the capture holds no address for them".to_owned()));
     for note in &host.server_notes {
-        value(page, "", note);
+        sheet.fact("", note);
     }
     let mut label = "Seen";
     for seen in host.seen.iter().take(6) {
-        value(page, label, &format!("{}{}", seen_words(seen), cite(report, &seen.refs)));
+        sheet.fact(label, &format!("{}{}", seen_words(seen), cite(report, &seen.refs)));
         label = "";
     }
     if host.seen.is_empty() {
-        value(page, "Seen", "no request to it that failed is in the capture");
+        sheet.fact("Seen", "no request to it that failed is in the capture");
     }
     let mut label = "Certificate";
     for issuer in host.certificate_issuers.iter().take(3) {
-        value(page, label, &format!("issued by {issuer}"));
+        sheet.fact(label, &format!("issued by {issuer}"));
         label = "";
     }
-    value(page, "Expected", &host.expected.join("; "));
-    value(page, "Listed", &listed_words(host.listed, handover.list_version()));
+    sheet.fact("Expected", &host.expected.join("; "));
+    sheet.fact("Listed", &listed_words(host.listed, handover.list_version()));
     for other in &host.alternatives {
         let words = if other.failed {
             format!("{} would do as well; it failed too", other.host)
         } else {
             format!("{} would do as well; no request to it is seen to fail", other.host)
         };
-        value(page, "Instead", &words);
+        sheet.fact("Instead", &words);
     }
 }
 
@@ -203,11 +205,11 @@ fn listed_words(listed: Option<Listed>, version: &str) -> String {
     words
 }
 
-fn allow(page: &mut Page, network: &NetworkHandover) {
+fn allow(sheet: &mut Sheet, network: &NetworkHandover) {
     if network.allow.is_empty() {
         return;
     }
-    page.text(0, "Please allow:", Tone::Plain);
+    sheet.text(0, "Please allow:");
     let mut from_list = false;
     for one in &network.allow {
         let ports: Vec<String> = one.ports.iter().map(ToString::to_string).collect();
@@ -216,23 +218,23 @@ fn allow(page: &mut Page, network: &NetworkHandover) {
             format!("set {}, ", listed.endpoint_set)
         });
         let head = format!("{}TCP {}", set.unwrap_or_default(), ports.join(" and "));
-        page.text(2, &format!("{head}:"), Tone::Plain);
-        page.text(4, &some(&one.hosts, 20), Tone::Plain);
+        sheet.text(2, &format!("{head}:"));
+        sheet.text(4, &some(&one.hosts, 20));
         if !one.address_ranges.is_empty() {
             let ranges = one.address_ranges.join(", ");
-            page.text(4, &format!("addresses: {ranges}, and IPv6 ranges of the list"), Tone::Plain);
+            sheet.text(4, &format!("addresses: {ranges}, and IPv6 ranges of the list"));
         }
     }
     if from_list {
         let list = network.list;
         let words = format!("Sets: {}, version {}. {}", list.name, list.version, list.note);
-        page.text(2, &words, Tone::Plain);
+        sheet.text(2, &words);
     }
 }
 
-fn checks(page: &mut Page, handover: &Handover, network: &NetworkHandover) {
+fn checks(sheet: &mut Sheet, handover: &Handover, network: &NetworkHandover) {
     let Some(system) = network.checks.first().map(|check| check.system) else { return };
-    page.blank();
+    sheet.blank();
     let on = match system {
         "linux" => "Linux",
         "macos" => "macOS",
@@ -248,13 +250,13 @@ fn checks(page: &mut Page, handover: &Handover, network: &NetworkHandover) {
         None if in_browser => format!("To test, before and after, on the client, {on}:"),
         None => format!("To test, before and after, on the client, {on} assumed:"),
     };
-    page.text(0, &place, Tone::Plain);
+    sheet.text(0, &place);
     let mut told: Vec<&str> = Vec::new();
     for check in network.checks.iter().filter(|check| !told_once(check.purpose, &mut told)) {
-        page.whole(2, &check.command);
-        page.text(6, &format!("good: {}", check.expected), Tone::Faint);
+        sheet.code(2, &check.command);
+        sheet.note(&format!("good: {}", check.expected));
     }
-    page.text(2, "Before the change they show the fault above.", Tone::Plain);
+    sheet.text(2, "Before the change they show the fault above.");
 }
 
 /// Whether a check is an address for the browser and no command.
@@ -273,22 +275,22 @@ fn told_once<'a>(purpose: &'a str, told: &mut Vec<&'a str>) -> bool {
 }
 
 fn identity_block(
-    page: &mut Page,
+    sheet: &mut Sheet,
     report: &ReportInput<'_>,
     handover: &Handover,
     identity: &IdentityHandover,
 ) {
     let mut label = "Seen";
     for fact in &identity.seen {
-        value(page, label, &format!("{}{}", fact.sentence, cite(report, &fact.refs)));
+        sheet.fact(label, &format!("{}{}", fact.sentence, cite(report, &fact.refs)));
         label = "";
     }
-    codes(page, report, identity);
+    codes(sheet, report, identity);
     if let Some(result) = &identity.result {
         let meaning = result.meaning.map(|text| format!(": {text}")).unwrap_or_default();
-        value(page, "Result", &format!("{}{meaning}", result.value));
+        sheet.fact("Result", &format!("{}{meaning}", result.value));
     }
-    value(page, "MFA", mfa_words(identity.mfa));
+    sheet.fact("MFA", mfa_words(identity.mfa));
     if !identity.methods.is_empty() {
         let methods: Vec<String> = identity
             .methods
@@ -298,11 +300,11 @@ fn identity_block(
                 None => one.value.clone(),
             })
             .collect();
-        value(page, "Methods", &some(&methods, 6));
+        sheet.fact("Methods", &some(&methods, 6));
     }
     if let Some(policy) = &identity.policy_page {
         let reading = policy.meaning.map(|text| format!(": {text}")).unwrap_or_default();
-        value(page, "Policy page", &format!("{}{reading}", policy.value));
+        sheet.fact("Policy page", &format!("{}{reading}", policy.value));
     }
     for (label, text) in [
         ("User", &identity.user),
@@ -311,35 +313,35 @@ fn identity_block(
         ("Resource", &identity.resource),
     ] {
         if let Some(text) = text {
-            value(page, label, text);
+            sheet.fact(label, text);
         }
     }
-    value(page, "Flow", flow_words(identity.flow));
+    sheet.fact("Flow", flow_words(identity.flow));
     if !handover.client.words.is_empty() {
-        value(page, "Client", &handover.client.words);
+        sheet.fact("Client", &handover.client.words);
     }
     if let Some((first, last)) = identity.first.zip(identity.last) {
         let (first, last) = (glued(&clock(first)), glued(&clock(last)));
         let when = if first == last { first } else { format!("{first} to {last}") };
-        value(page, "When", &when);
+        sheet.fact("When", &when);
     }
-    ids(page, "Policies", &identity.policy_ids);
-    ids(page, "Correlation", &identity.correlation_ids);
-    request_ids(page, identity);
-    page.blank();
-    page.text(0, "Asked of you:", Tone::Plain);
-    numbered(page, &identity.asks);
+    ids(sheet, "Policies", &identity.policy_ids);
+    ids(sheet, "Correlation", &identity.correlation_ids);
+    request_ids(sheet, identity);
+    sheet.blank();
+    sheet.text(0, "Asked of you:");
+    numbered(sheet, &identity.asks);
     if !identity.support_case.is_empty() {
-        page.blank();
-        page.text(0, "For a case with Microsoft, send:", Tone::Plain);
+        sheet.blank();
+        sheet.text(0, "For a case with Microsoft, send:");
         for one in &identity.support_case {
-            page.row(&[("  -", Tone::Plain)], 4, one, Tone::Plain);
+            sheet.item("-", one);
         }
     }
-    look_up(page, identity);
+    look_up(sheet, identity);
 }
 
-fn codes(page: &mut Page, report: &ReportInput<'_>, identity: &IdentityHandover) {
+fn codes(sheet: &mut Sheet, report: &ReportInput<'_>, identity: &IdentityHandover) {
     let mut label = "Codes";
     for code in identity.codes.iter().take(CODES) {
         let mut words = format!("AADSTS{}", code.code);
@@ -353,34 +355,34 @@ fn codes(page: &mut Page, report: &ReportInput<'_>, identity: &IdentityHandover)
             let _ = write!(words, ", {}", glued(&clock(at)));
         }
         words.push_str(&cite(report, &code.refs));
-        value(page, label, &words);
+        sheet.fact(label, &words);
         let number = format!("AADSTS{}", code.code);
         let is_told = identity.seen.iter().any(|fact| fact.text.starts_with(&number));
         if let Some(meaning) =
             code.meaning.filter(|_| (code.decided || code.name.is_none()) && !is_told)
         {
-            value(page, "", meaning);
+            sheet.fact("", meaning);
         }
         label = "";
     }
     if let Some(more) = identity.codes.len().checked_sub(CODES).filter(|more| *more > 0) {
-        value(page, "", &format!("and {more} more (all are in the JSON report)"));
+        sheet.fact("", &format!("and {more} more (all are in the JSON report)"));
     }
 }
 
-fn ids(page: &mut Page, label: &str, ids: &[Guid]) {
+fn ids(sheet: &mut Sheet, label: &'static str, ids: &[Guid]) {
     let mut label = label;
     for id in ids.iter().take(IDS) {
-        value(page, label, id.as_str());
+        sheet.fact(label, id.as_str());
         label = "";
     }
     if let Some(more) = ids.len().checked_sub(IDS).filter(|more| *more > 0) {
-        value(page, "", &format!("and {more} more (all are in the JSON report)"));
+        sheet.fact("", &format!("and {more} more (all are in the JSON report)"));
     }
 }
 
 /// Request ids: those that came with a code first, since the log has them by it.
-fn request_ids(page: &mut Page, identity: &IdentityHandover) {
+fn request_ids(sheet: &mut Sheet, identity: &IdentityHandover) {
     let coded: Vec<(&Guid, &CodeFact)> = identity
         .codes
         .iter()
@@ -389,40 +391,40 @@ fn request_ids(page: &mut Page, identity: &IdentityHandover) {
         .collect();
     let mut label = "Request";
     for (id, code) in &coded {
-        value(page, label, &format!("{id} (AADSTS{})", code.code));
+        sheet.fact(label, &format!("{id} (AADSTS{})", code.code));
         label = "";
     }
     let room = IDS.saturating_sub(coded.len());
     let others: Vec<&Guid> =
         identity.request_ids.iter().rev().filter(|id| coded.iter().all(|(c, _)| c != id)).collect();
     for id in others.iter().take(room) {
-        value(page, label, id.as_str());
+        sheet.fact(label, id.as_str());
         label = "";
     }
     if let Some(more) = others.len().checked_sub(room).filter(|more| *more > 0) {
-        value(page, "", &format!("and {more} more (all are in the JSON report)"));
+        sheet.fact("", &format!("and {more} more (all are in the JSON report)"));
     }
 }
 
-fn numbered(page: &mut Page, lines: &[String]) {
+fn numbered(sheet: &mut Sheet, lines: &[String]) {
     for (number, line) in (1_usize..).zip(lines) {
-        page.row(&[(&format!("  {number}."), Tone::Plain)], 5, line, Tone::Plain);
+        sheet.item(&format!("{number}."), line);
     }
 }
 
-fn look_up(page: &mut Page, identity: &IdentityHandover) {
-    page.blank();
-    page.text(0, "Where to look:", Tone::Plain);
-    numbered(page, &identity.portal);
+fn look_up(sheet: &mut Sheet, identity: &IdentityHandover) {
+    sheet.blank();
+    sheet.text(0, "Where to look:");
+    numbered(sheet, &identity.portal);
     for (what, query) in [
         ("Log Analytics (KQL), the sign-in:", &identity.kql),
         ("Log Analytics (KQL), its policies:", &identity.policies_kql),
     ] {
         let Some(query) = query else { continue };
-        page.blank();
-        page.text(2, what, Tone::Plain);
+        sheet.blank();
+        sheet.text(2, what);
         for line in query.lines() {
-            page.whole(4, line);
+            sheet.code(4, line);
         }
     }
     // The requests to the log fit their lines without the part that they share.
@@ -435,17 +437,17 @@ fn look_up(page: &mut Page, identity: &IdentityHandover) {
             .filter_map(|request| request.strip_prefix(part))
             .peekable();
         if requests.peek().is_some() {
-            page.blank();
+            sheet.blank();
             let below =
                 format!("Microsoft Graph, GET below https://{}/v1.0{part}:", identity.graph_host);
-            page.text(2, &below, Tone::Plain);
+            sheet.text(2, &below);
             let mut for_user = false;
             for request in requests {
-                page.whole(4, request);
+                sheet.code(4, request);
                 for_user |= request.contains("/USER/");
             }
             if for_user {
-                page.text(2, "USER stands for the name of the user in full.", Tone::Plain);
+                sheet.text(2, "USER stands for the name of the user in full.");
             }
         }
     }
