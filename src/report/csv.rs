@@ -338,8 +338,10 @@ impl Row {
             Answer::Failed(code) => (format!("failed with code {code}"), "failed"),
             Answer::None => ("no answer".to_owned(), "unanswered"),
         };
-        self.told("lookup", "Name asked for", format!("{}: {answer}", lookup.name));
-        self.set_some(Column::Kind, lookup.kind.map(type_name));
+        let kind = lookup.kind.map(type_name).unwrap_or_default();
+        let of_type = if kind.is_empty() { String::new() } else { format!(" ({kind})") };
+        self.told("lookup", "Name asked for", format!("{}{of_type}: {answer}", lookup.name));
+        self.set(Column::Kind, kind);
         self.set(Column::Result, result);
         self.set(Column::Host, lookup.name.as_str());
         self.set_some(Column::Client, lookup.client);
