@@ -23,7 +23,24 @@ step "the library without features"
 cargo check --quiet --lib --no-default-features
 
 step "tests"
-cargo test --quiet
+cargo test --quiet --no-run
+# Those that measure memory run one after the other and leave a core idle: they run beside the rest.
+aside=(bounded keyed_bounded)
+others=()
+for file in tests/*.rs; do
+    name=$(basename "$file" .rs)
+    [[ " ${aside[*]} " == *" $name "* ]] || others+=(--test "$name")
+done
+log=$(mktemp)
+cargo test --quiet "${aside[@]/#/--test=}" >"$log" 2>&1 &
+beside=$!
+trap 'kill $beside 2>/dev/null || true' EXIT
+cargo test --quiet --lib --bins "${others[@]}"
+cargo test --quiet --doc
+wait "$beside" || { cat "$log"; exit 1; }
+trap - EXIT
+cat "$log"
+rm "$log"
 
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --document-private-items
