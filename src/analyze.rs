@@ -21,9 +21,12 @@ pub use self::known::{
 use crate::capture::{self, Kept, Keys, ReadOptions, Scope, Source};
 pub use crate::entra::HostRole;
 use crate::entra::hosts;
-use crate::evidence::{Diagnostic, DiagnosticCode, Evidence, EvidenceBuilder, Input, InputId};
+use crate::evidence::{
+    Diagnostic, DiagnosticCode, Evidence, EvidenceBuilder, Input, InputId, Redaction,
+};
 use crate::finding::{Finding, RuleMeta};
 use crate::limits::{self, Limits};
+use crate::report::ReportInput;
 use crate::rules;
 use crate::signin::{self, SignIn};
 pub use crate::verdict::Selection;
@@ -78,6 +81,21 @@ pub struct Analysis {
     pub findings: Vec<Finding>,
     /// The verdict.
     pub verdict: Verdict,
+}
+
+impl Analysis {
+    /// What a report is written from: users are masked, and the facts themselves are left out.
+    pub fn report<'a>(&'a self, tool_version: &'a str) -> ReportInput<'a> {
+        ReportInput {
+            evidence: &self.evidence,
+            signin: &self.signin,
+            findings: &self.findings,
+            verdict: &self.verdict,
+            redaction: Redaction::Secrets,
+            with_evidence: false,
+            tool_version,
+        }
+    }
 }
 
 /// Analyses inputs that belong to one case.

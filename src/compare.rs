@@ -183,15 +183,7 @@ fn shown<'a>(
 ) -> Shown<'a> {
     let analysis = party.analysis;
     Shown {
-        report: ReportInput {
-            evidence: &analysis.evidence,
-            signin: &analysis.signin,
-            findings: &analysis.findings,
-            verdict: &analysis.verdict,
-            redaction,
-            with_evidence: false,
-            tool_version,
-        },
+        report: ReportInput { redaction, ..analysis.report(tool_version) },
         user: party.attempt.and_then(|attempt| attempt.user.clone()),
         level: party.level,
         worked,

@@ -9,8 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mfatrace::analyze::Analysis;
-use mfatrace::evidence::Redaction;
-use mfatrace::report::{ReportInput, html};
+use mfatrace::report::html;
 use serde_json::{Value, json};
 
 /// Captures of each kind of verdict and of input; the first [`WHOLE`] are gone through with the keyboard.
@@ -36,15 +35,7 @@ fn write(folder: &Path, number: usize, name: &str, document: &str, whole: bool) 
 }
 
 fn document(analysis: &Analysis) -> String {
-    html::write(&ReportInput {
-        evidence: &analysis.evidence,
-        signin: &analysis.signin,
-        findings: &analysis.findings,
-        verdict: &analysis.verdict,
-        redaction: Redaction::Secrets,
-        with_evidence: false,
-        tool_version: "0",
-    })
+    html::write(&analysis.report("0"))
 }
 
 /// What is not there, as a failure where it is required and as a printed reason elsewhere.

@@ -7,7 +7,6 @@ use std::io::{Cursor, Read};
 
 use mfatrace::analyze::Analysis;
 use mfatrace::capture::Source;
-use mfatrace::evidence::Redaction;
 use mfatrace::report::{ReportInput, json};
 
 use support::Row;
@@ -15,15 +14,7 @@ use support::memory::{run_bytes, run_reader, run_source};
 use support::random::Random;
 
 fn report(analysis: &Analysis) -> String {
-    json::write(&ReportInput {
-        evidence: &analysis.evidence,
-        signin: &analysis.signin,
-        findings: &analysis.findings,
-        verdict: &analysis.verdict,
-        redaction: Redaction::Secrets,
-        with_evidence: true,
-        tool_version: "0",
-    })
+    json::write(&ReportInput { with_evidence: true, ..analysis.report("0") })
 }
 
 fn bytes(row: &Row) -> Vec<u8> {

@@ -4,21 +4,12 @@
 mod support;
 
 use mfatrace::analyze::Analysis;
-use mfatrace::evidence::Redaction;
 use mfatrace::report::{ReportInput, csv as timeline, sarif};
 use mfatrace::time::Timestamp;
 use serde_json::Value;
 
 fn report(analysis: &Analysis) -> ReportInput<'_> {
-    ReportInput {
-        evidence: &analysis.evidence,
-        signin: &analysis.signin,
-        findings: &analysis.findings,
-        verdict: &analysis.verdict,
-        redaction: Redaction::Secrets,
-        with_evidence: false,
-        tool_version: "0.1.0",
-    }
+    analysis.report("0.1.0")
 }
 
 /// The rows behind the header, each as long as it, and the header.

@@ -4,8 +4,7 @@
 mod support;
 
 use mfatrace::analyze::Analysis;
-use mfatrace::evidence::Redaction;
-use mfatrace::report::{ReportInput, json};
+use mfatrace::report::json;
 use serde_json::{Value, json};
 
 use support::archive::{unzip, zip};
@@ -544,15 +543,7 @@ fn the_proxy_that_refused_is_named() {
     for capture in ["proxy-connect-403", "proxy-connect-502", "proxy-407-last"] {
         let path = support::root().join(format!("captures/packets/{capture}.pcap"));
         let analysis = run_bytes(std::fs::read(path).unwrap());
-        let report = json::write(&ReportInput {
-            evidence: &analysis.evidence,
-            signin: &analysis.signin,
-            findings: &analysis.findings,
-            verdict: &analysis.verdict,
-            redaction: Redaction::Secrets,
-            with_evidence: false,
-            tool_version: "0",
-        });
+        let report = json::write(&analysis.report("0"));
         let report: Value = serde_json::from_str(&report).unwrap();
         let host = &report["handover"]["network"]["hosts"][0];
         assert_eq!(host["via"], "proxy", "{capture}");

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use html5gum::{Token, Tokenizer};
 use mfatrace::analyze::Analysis;
-use mfatrace::evidence::Redaction;
 use mfatrace::report::ladder::{Ladder, due};
 use mfatrace::report::model::{harmless, sentence};
 use mfatrace::report::text::Detail;
@@ -22,15 +21,7 @@ use support::memory::run_bytes;
 const MOST: usize = 1_000_000;
 
 fn report(analysis: &Analysis) -> ReportInput<'_> {
-    ReportInput {
-        evidence: &analysis.evidence,
-        signin: &analysis.signin,
-        findings: &analysis.findings,
-        verdict: &analysis.verdict,
-        redaction: Redaction::Secrets,
-        with_evidence: false,
-        tool_version: "0",
-    }
+    analysis.report("0")
 }
 
 /// Words alone, with one blank between two.

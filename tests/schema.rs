@@ -16,15 +16,7 @@ use serde_json::Value;
 use support::schema::{Field, Schemas, breakages};
 
 fn report(analysis: &Analysis, with_evidence: bool) -> ReportInput<'_> {
-    ReportInput {
-        evidence: &analysis.evidence,
-        signin: &analysis.signin,
-        findings: &analysis.findings,
-        verdict: &analysis.verdict,
-        redaction: Redaction::Secrets,
-        with_evidence,
-        tool_version: "0.1.0",
-    }
+    ReportInput { with_evidence, ..analysis.report("0.1.0") }
 }
 
 fn parsed(text: &str) -> Value {

@@ -120,13 +120,9 @@ impl Timer {
 
 fn rendered(analysis: &Analysis, options: &Options) -> String {
     let report = ReportInput {
-        evidence: &analysis.evidence,
-        signin: &analysis.signin,
-        findings: &analysis.findings,
-        verdict: &analysis.verdict,
         redaction: options.redaction,
         with_evidence: options.evidence,
-        tool_version: env!("CARGO_PKG_VERSION"),
+        ..analysis.report(env!("CARGO_PKG_VERSION"))
     };
     match options.format {
         FormatArg::Csv => csv::write(&report),

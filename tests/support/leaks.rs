@@ -14,15 +14,8 @@ const REDACTIONS: [Redaction; 3] = [Redaction::Secrets, Redaction::Strict, Redac
 pub(crate) fn outputs(analysis: &Analysis, all: bool) -> Vec<(String, Redaction, String)> {
     let mut outputs = vec![("debug".to_owned(), Redaction::Secrets, format!("{analysis:?}"))];
     for redaction in REDACTIONS {
-        let report = |with_evidence| ReportInput {
-            evidence: &analysis.evidence,
-            signin: &analysis.signin,
-            findings: &analysis.findings,
-            verdict: &analysis.verdict,
-            redaction,
-            with_evidence,
-            tool_version: "0",
-        };
+        let report =
+            |with_evidence| ReportInput { redaction, with_evidence, ..analysis.report("0") };
         let mut add = |name: String, text: String| outputs.push((name, redaction, text));
         add(format!("json with evidence, {redaction:?}"), json::write(&report(true)));
         let full = text::write(&report(true), false, Detail::Full);
