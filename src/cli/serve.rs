@@ -63,8 +63,13 @@ pub(super) fn run(args: &ServeArgs) -> Ending {
     if !server.address().ip().is_loopback() {
         complain("others can reach this port, and nothing on it is encrypted; --listen was given");
     }
-    if args.open && !open(&url) {
-        complain("no browser could be opened; open the address yourself");
+    if args.open {
+        // What opens it may run for as long as the browser does.
+        std::thread::spawn(move || {
+            if !open(&url) {
+                complain("no browser could be opened; open the address yourself");
+            }
+        });
     }
     serve(&runtime, server);
     // A thread that does not stop must not keep the program.

@@ -107,6 +107,7 @@ fn admit(shared: &Shared, request: &Request) -> Result<Option<Response>, Problem
         return Ok(None);
     }
     if request.uri().path() == "/"
+        && request.method() == Method::GET
         && let Some(token) = request.uri().query().and_then(token_of)
     {
         return enter(shared, token, session).map(Some);

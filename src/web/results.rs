@@ -71,7 +71,7 @@ mod tests {
     #[tokio::test]
     async fn the_oldest_makes_room() {
         let results = Arc::new(Results::default());
-        for _ in 0..limits::RESULTS + 1 {
+        for _ in 0..=limits::RESULTS {
             results.add(vec![(Form::Text, String::new())]);
         }
         assert!(results.find(1).is_none() && results.find(2).is_some());

@@ -9,6 +9,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -45,6 +46,21 @@ impl Work {
         upload: Upload,
         write: impl FnOnce(&Analysis, &Upload) -> T + Send + 'static,
     ) -> Result<T, Problem> {
+        let metrics = Arc::clone(&self.metrics);
+        let job = move |cancel: &AtomicBool| {
+            let analysis = analysis(&upload, cancel);
+            metrics.conclude(analysis.verdict.side);
+            write(&analysis, &upload)
+        };
+        self.take_turn(limits::ANALYSIS_TIME, job).await
+    }
+
+    /// Runs a job when it is its turn; it is told to stop after a while, and when nobody waits for it.
+    async fn take_turn<T: Send + 'static>(
+        &self,
+        time: Duration,
+        job: impl FnOnce(&AtomicBool) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
         let place = if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             place
         } else {
@@ -58,15 +74,9 @@ impl Work {
         let mut task = tokio::task::spawn_blocking(move || {
             let _held = (place, metrics.run());
             // The text of a panic could hold a secret and is not looked at.
-            let written = catch_unwind(AssertUnwindSafe(|| {
-                let analysis = analysis(&upload, &cancel);
-                metrics.conclude(analysis.verdict.side);
-                write(&analysis, &upload)
-            }));
-            drop(upload);
-            written.ok()
+            catch_unwind(AssertUnwindSafe(|| job(&cancel))).ok()
         });
-        let ended = if let Ok(ended) = timeout(limits::ANALYSIS_TIME, &mut task).await {
+        let ended = if let Ok(ended) = timeout(time, &mut task).await {
             ended
         } else {
             stop.0.store(true, Ordering::Relaxed);
@@ -133,12 +143,59 @@ impl Drop for Waits<'_> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_line_has_an_end() {
-        let waiting = AtomicUsize::new(0);
-        let all: Vec<_> = (0..limits::ANALYSES_WAITING).map(|_| Waits::new(&waiting)).collect();
-        assert!(all.iter().all(Option::is_some) && Waits::new(&waiting).is_none());
-        drop(all);
-        assert!(Waits::new(&waiting).is_some());
+    /// A job that goes on until it is told to stop.
+    fn endless(cancel: &AtomicBool) -> &'static str {
+        while !cancel.load(Ordering::Relaxed) {
+            std::thread::yield_now();
+        }
+        "partial"
+    }
+
+    fn hours() -> Duration {
+        Duration::from_hours(1)
+    }
+
+    #[tokio::test]
+    async fn a_long_job_is_told_to_stop() {
+        let work = Work::new(Arc::default());
+        assert_eq!(work.take_turn(Duration::from_millis(5), endless).await, Ok("partial"));
+    }
+
+    #[tokio::test]
+    async fn a_fault_costs_one_answer() {
+        let work = Work::new(Arc::default());
+        for _ in 0..3 {
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(|_| {}));
+            let fault = work.take_turn(hours(), |_| -> () { panic!("hunter2") }).await;
+            std::panic::set_hook(before);
+            assert_eq!(fault, Err(Problem::internal()));
+        }
+        assert_eq!(work.take_turn(hours(), |_| 1).await, Ok(1));
+    }
+
+    #[tokio::test]
+    async fn the_line_has_an_end_and_goes_on() {
+        let work = Work::new(Arc::default());
+        let start = |job: fn(&AtomicBool) -> &'static str| {
+            let work = work.clone();
+            tokio::spawn(async move { work.take_turn(hours(), job).await })
+        };
+        let running: Vec<_> = (0..limits::ANALYSES).map(|_| start(endless)).collect();
+        while work.places.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let waiting: Vec<_> = (0..limits::ANALYSES_WAITING).map(|_| start(|_| "done")).collect();
+        while work.waiting.load(Ordering::Relaxed) < limits::ANALYSES_WAITING {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(work.take_turn(hours(), |_| "late").await, Err(LINE_FULL));
+        // Those who asked first are gone: their jobs are told so, and the line goes on.
+        running.iter().for_each(tokio::task::JoinHandle::abort);
+        for one in waiting {
+            assert_eq!(one.await.unwrap(), Ok("done"));
+        }
+        work.stop();
+        assert_eq!(work.take_turn(hours(), |_| "late").await, Err(STOPPING));
     }
 }

@@ -1,5 +1,5 @@
 //! The server as a process, and a client of few lines that checks every answer against the description.
-#![allow(dead_code, reason = "each test uses what it needs")]
+#![allow(dead_code, clippy::indexing_slicing, reason = "each test uses what it needs")]
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
