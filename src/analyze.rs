@@ -37,8 +37,28 @@ use crate::verdict::{self, Verdict};
 pub enum CaseInput {
     /// A file.
     File(PathBuf),
+    /// A capture in memory.
+    Memory(InMemory),
+    /// Secrets of TLS in memory: read before every capture, as those that [`AnalyzeOptions::key_logs`] names.
+    MemoryKeys(InMemory),
     /// Standard input.
     Standard,
+}
+
+/// A file that is in memory.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InMemory {
+    /// The name that it came with.
+    pub name: String,
+    /// All of it.
+    pub bytes: Arc<Vec<u8>>,
+}
+
+impl fmt::Debug for InMemory {
+    /// What is in it may be secret; only its size is shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InMemory").field("bytes", &self.bytes.len()).finish_non_exhaustive()
+    }
 }
 
 /// How to analyse.
@@ -214,8 +234,18 @@ fn read_all(
         keep_names(Some(path), &mut known, &mut builder);
     }
     for input in inputs {
+        if let CaseInput::MemoryKeys(keys) = input
+            && let Some((name, source)) = memory(keys, streams)
+        {
+            capture::open_keys(&name, source, read, &mut builder);
+            keep_names(None, &mut known, &mut builder);
+        }
+    }
+    for input in inputs {
         let given = match input {
             CaseInput::File(path) => file(path, streams, &mut builder),
+            CaseInput::Memory(given) => memory(given, streams),
+            CaseInput::MemoryKeys(_) => None,
             CaseInput::Standard => {
                 // It is at its end when it is given twice.
                 let at_end = std::mem::replace(&mut is_taken, true);
@@ -228,7 +258,7 @@ fn read_all(
         }
         let path = match input {
             CaseInput::File(path) => Some(path.as_path()),
-            CaseInput::Standard => None,
+            CaseInput::Memory(_) | CaseInput::MemoryKeys(_) | CaseInput::Standard => None,
         };
         keep_names(path, &mut known, &mut builder);
     }
@@ -248,6 +278,12 @@ fn keep_names(path: Option<&Path>, known: &mut u32, builder: &mut EvidenceBuilde
             input.name_bytes = Some(data_encoding::BASE64.encode(&bytes));
         }
     }
+}
+
+/// Opens what is in memory.
+fn memory(given: &InMemory, streams: &mut Streams) -> Option<(String, Source)> {
+    let open = || Ok(Source::shared(Arc::clone(&given.bytes)));
+    streams.open(open).ok().map(|source| (given.name.clone(), source))
 }
 
 /// Opens a file; that it cannot be opened is noted.

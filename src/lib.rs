@@ -14,6 +14,7 @@
 //! * [`verdict`] says which attempt counts, whose side it is, and what proves it.
 //! * [`report`] prints it.
 //! * [`compare`] sets two analyses side by side.
+//! * `web`, where the feature of that name is on, is the drop page and the HTTP API.
 //!
 //! ```
 //! use std::sync::atomic::AtomicBool;
@@ -54,3 +55,5 @@ pub mod rules;
 pub mod signin;
 pub mod time;
 pub mod verdict;
+#[cfg(feature = "web")]
+pub mod web;

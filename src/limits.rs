@@ -271,6 +271,51 @@ pub const QUIC_PIECES: usize = 64;
 /// Packets of one QUIC flow that are tried in vain: each costs about ten microseconds.
 pub const QUIC_FAILURES: u32 = 32;
 
+/// Bytes of one file that is uploaded.
+pub const UPLOAD: u64 = 512 * MIB;
+/// Bytes of uploads that are in memory at once, of all requests together.
+pub const UPLOADS: u64 = GIB;
+/// Bytes that an upload takes at once as it grows: an eighth of it, and no less than this.
+pub const UPLOAD_STEP: u64 = 256 * KIB;
+/// Bytes of an upload that came and belong to no part yet: only a broken one has as many.
+pub const UPLOAD_AHEAD: u64 = 4 * MIB;
+/// Files and key logs of one upload.
+pub const UPLOAD_FILES: usize = 64;
+/// Bytes of all options and passwords of one upload, with their names.
+pub const UPLOAD_FIELDS: usize = 16 << 10;
+/// Bytes kept of the name of a file that is uploaded: file systems allow 255.
+pub const UPLOAD_NAME: usize = 1024;
+/// How long an upload may stand still.
+pub const UPLOAD_IDLE: std::time::Duration = std::time::Duration::from_secs(30);
+/// How long an upload may take.
+pub const UPLOAD_TIME: std::time::Duration = std::time::Duration::from_mins(10);
+/// Analyses at a time: they take all of a processor and up to 256 MiB each.
+pub const ANALYSES: usize = 2;
+/// Uploads that wait for an analysis; more are sent away with a word when to come again.
+pub const ANALYSES_WAITING: usize = 32;
+/// How long the analysis of one upload may take (SPEC section 8); then what was read is reported.
+pub const ANALYSIS_TIME: std::time::Duration = std::time::Duration::from_secs(30);
+/// How long an analysis that was told to stop may take to do so, and to be reported.
+pub const ANALYSIS_GRACE: std::time::Duration = std::time::Duration::from_secs(15);
+/// Results that the drop page can still ask for; the oldest makes room.
+pub const RESULTS: usize = 8;
+/// Bytes of all of them.
+pub const RESULT_BYTES: usize = 64 << 20;
+/// How long a result can be asked for.
+pub const RESULT_AGE: std::time::Duration = std::time::Duration::from_mins(30);
+/// Connections to the drop page at once: some six browsers, or sixteen programs and room for slow ones.
+pub const WEB_CONNECTIONS: usize = 64;
+/// Bytes of the head of a request: a target, a token and a dozen fields of a browser.
+pub const WEB_HEAD: usize = 16 << 10;
+/// Fields of it.
+pub const WEB_FIELDS: usize = 64;
+/// How long the head of a request, and a connection between two of them, may take.
+pub const WEB_HEAD_TIME: std::time::Duration = std::time::Duration::from_secs(10);
+/// How long a connection may live, whatever it does: longer than an upload, its wait and its analysis.
+pub const WEB_CONNECTION_TIME: std::time::Duration = std::time::Duration::from_mins(20);
+/// How long requests may go on when the server is told to stop.
+pub const WEB_STOP: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// What may still be expanded, counted as produced: one for a whole input, through every decoder.
 ///
 /// A decoder that lives inside a stream holds a share of it; all shares count down the same number.

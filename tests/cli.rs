@@ -74,7 +74,7 @@ fn help_and_version_succeed() {
     let version = run(&["--version"]);
     assert_eq!(version.status.code(), Some(0));
     assert_eq!(out(&version).trim(), format!("mfatrace {}", env!("CARGO_PKG_VERSION")));
-    for command in ["compare", "explain", "rules", "schema", "completions", "man"] {
+    for command in ["compare", "explain", "rules", "schema", "serve", "completions", "man"] {
         assert!(text.contains(&format!("\n  {command} ")), "{command}");
         let help = run(&[command, "--help"]);
         assert_eq!(help.status.code(), Some(0), "{command}");
@@ -407,7 +407,8 @@ fn shells_are_helped() {
         assert!(script.contains(sign) && script.contains("keylog"), "{shell}: {script}");
         assert!(script.contains("explain"), "{shell}");
     }
-    for page in [None, Some("compare"), Some("explain"), Some("man"), Some("schema")] {
+    for page in [None, Some("compare"), Some("explain"), Some("man"), Some("schema"), Some("serve")]
+    {
         let args: Vec<&str> = std::iter::once("man").chain(page).collect();
         let output = run(&args);
         assert_eq!(output.status.code(), Some(0), "{page:?}");

@@ -181,7 +181,8 @@ impl Source {
         Self::shared(Arc::new(bytes))
     }
 
-    fn shared(bytes: Arc<Vec<u8>>) -> Self {
+    /// Bytes in memory that others hold too.
+    pub fn shared(bytes: Arc<Vec<u8>>) -> Self {
         let mut source = Self::new(Inner::Done);
         source.length = Some(as_u64(bytes.len()));
         source.end = bytes.len();
@@ -381,6 +382,13 @@ impl Source {
         }
         let inner = std::mem::replace(&mut self.inner, Inner::Done);
         match inner {
+            // All of it is in memory already, and is there once.
+            Inner::Done if self.at == 0 && self.end == self.chunk.len() && self.kept.is_none() => {
+                if as_u64(self.end) > limit {
+                    return Err(StreamError::TooLong.into());
+                }
+                Ok(Box::new(Cursor::new(Shared(Arc::clone(&self.chunk)))))
+            }
             Inner::File(mut file) => {
                 // The hash restarts as a pass of its own: what is read by seeking comes in no order.
                 if self.hash.take().is_some()

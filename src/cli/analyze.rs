@@ -191,6 +191,9 @@ pub(super) fn names(inputs: &[CaseInput]) -> String {
         .iter()
         .map(|input| match input {
             CaseInput::File(path) => shown_path(path),
+            CaseInput::Memory(given) | CaseInput::MemoryKeys(given) => {
+                super::printable(&given.name)
+            }
             CaseInput::Standard => "standard input".to_owned(),
         })
         .collect();

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 
+#[cfg(feature = "web")]
+use super::examples::SERVE_EXAMPLES;
 use super::examples::{
     COMPARE_EXAMPLES, COMPLETIONS_EXAMPLES, EXAMPLES, EXPLAIN_EXAMPLES, MAN_EXAMPLES,
     RULES_EXAMPLES, SCHEMA_EXAMPLES,
@@ -157,6 +159,10 @@ pub(super) enum Command {
     /// List what mfatrace looks for
     #[command(after_help = RULES_EXAMPLES, max_term_width = 80)]
     Rules(RulesArgs),
+    /// Serve a page to drop captures on, and an HTTP API, on this machine alone
+    #[cfg(feature = "web")]
+    #[command(after_help = SERVE_EXAMPLES, max_term_width = 80)]
+    Serve(ServeArgs),
     /// Print the JSON Schema of what programs read
     #[command(after_help = SCHEMA_EXAMPLES, max_term_width = 80)]
     Schema(SchemaArgs),
@@ -166,6 +172,23 @@ pub(super) enum Command {
     /// Print the manual page of the program or of a command
     #[command(after_help = MAN_EXAMPLES, max_term_width = 80)]
     Man(ManArgs),
+}
+
+/// The arguments of `serve`.
+#[cfg(feature = "web")]
+#[derive(Debug, clap::Args)]
+pub(super) struct ServeArgs {
+    /// The port on 127.0.0.1; 0 is a free one
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(super) port: u16,
+
+    /// Listen elsewhere, so that other machines can reach it (192.0.2.7:8080, [::]:8080)
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "port")]
+    pub(super) listen: Option<std::net::SocketAddr>,
+
+    /// Open the page in the browser
+    #[arg(long)]
+    pub(super) open: bool,
 }
 
 /// The arguments of `schema`.

@@ -19,6 +19,7 @@ Examples:
   mfatrace compare working.har failing.saz    where two sign-ins part ways
   mfatrace customer.saz --format csv -o timeline.csv
   mfatrace schema                             the schema of the JSON report
+  mfatrace serve --open                       a page to drop captures on
   mfatrace ./explain                          a capture named like a command
 
 Exit codes:
@@ -73,6 +74,28 @@ Examples:
   mfatrace rules --format markdown            the whole reference of the rules
   mfatrace rules --format json                for programs (mfatrace-rules/1)
   mfatrace explain TCP003                     one rule";
+
+#[cfg(feature = "web")]
+pub(super) const SERVE_EXAMPLES: &str = "\
+Examples:
+  mfatrace serve --open                       a page on a free port, in the browser
+  mfatrace serve --port 8080                  the same address each time
+  mfatrace serve --listen 192.0.2.7:8080      for other machines; see below
+  curl -H \"Authorization: Bearer $TOKEN\" --data-binary @customer.saz \\
+    -H 'Content-Type: application/octet-stream' \\
+    'http://127.0.0.1:8080/api/v1/analyze?name=customer.saz'
+  curl -H \"Authorization: Bearer $TOKEN\" -F file=@trace.pcapng \\
+    -F keylog=@keys.log -F format=html \\
+    http://127.0.0.1:8080/api/v1/analyze -o report.html
+
+The address is printed on the standard output. A browser can open it once; its
+token stays good for programs until the server stops. Everything but /healthz
+needs the token. Nothing is encrypted: put --listen behind something that is.
+/openapi.json describes the API, /metrics counts. Nothing is written to disk:
+up to 512 MiB in a file and 1 GiB in all are held in memory, two analyses run at
+a time, each for up to 30 seconds.
+
+Exit codes: 0 stopped by Ctrl-C or SIGTERM, 2 wrong usage, 4 could not listen.";
 
 pub(super) const SCHEMA_EXAMPLES: &str = "\
 Examples:

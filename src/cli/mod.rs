@@ -17,6 +17,8 @@ mod options;
 mod progress;
 mod rules;
 mod schema;
+#[cfg(feature = "web")]
+mod serve;
 mod shell;
 mod values;
 
@@ -52,6 +54,8 @@ pub fn run() -> ExitCode {
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),
         Some(Command::Schema(args)) => schema::run(&args),
+        #[cfg(feature = "web")]
+        Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Completions(args)) => shell::completions(&args),
         Some(Command::Man(args)) => shell::man(&args),
         None => match options::Options::resolve(args) {
@@ -104,10 +108,31 @@ fn fault_place() -> String {
     place.unwrap_or_else(|| "an unknown place".to_owned())
 }
 
+/// What is told of the first interruption, where something can end by itself.
+#[cfg(feature = "web")]
+static INTERRUPTION: Mutex<Option<std::sync::Arc<tokio::sync::Notify>>> = Mutex::new(None);
+
+/// From here on the first interruption is told and ends nothing; a second one ends the program.
+#[cfg(feature = "web")]
+fn interruption() -> std::sync::Arc<tokio::sync::Notify> {
+    let told = std::sync::Arc::new(tokio::sync::Notify::new());
+    if let Ok(mut place) = INTERRUPTION.lock() {
+        *place = Some(std::sync::Arc::clone(&told));
+    }
+    told
+}
+
 /// On every system a run that is ended from the keyboard exits with 130.
 fn catch_interrupt() {
     #[expect(clippy::exit, reason = "the handler runs on its own thread and must end the process")]
-    let end = || std::process::exit(i32::from(exit::INTERRUPTED));
+    let end = || {
+        #[cfg(feature = "web")]
+        if let Some(told) = INTERRUPTION.lock().ok().and_then(|mut place| place.take()) {
+            told.notify_one();
+            return;
+        }
+        std::process::exit(i32::from(exit::INTERRUPTED))
+    };
     // Without a handler the system ends the process, which is as good.
     let _ = ctrlc::set_handler(end);
 }

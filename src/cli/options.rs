@@ -152,8 +152,10 @@ fn inputs(captures: &[PathBuf]) -> Result<Vec<CaseInput>, String> {
 /// A command that stands behind options is taken for a capture; nobody means that.
 fn refuse_late_command(captures: &[PathBuf]) -> Result<(), String> {
     let command = captures.first().and_then(|path| path.to_str()).unwrap_or_default();
-    if matches!(command, "compare" | "completions" | "explain" | "man" | "rules" | "schema")
-        && !Path::new(command).exists()
+    if matches!(
+        command,
+        "compare" | "completions" | "explain" | "man" | "rules" | "schema" | "serve"
+    ) && !Path::new(command).exists()
     {
         return Err(format!(
             "{command} is a command and comes before its options: mfatrace {command} ... --format"

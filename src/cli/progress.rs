@@ -58,6 +58,9 @@ fn total(inputs: &[CaseInput]) -> Option<u64> {
         CaseInput::File(path) => {
             std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|file| file.len())
         }
+        CaseInput::Memory(given) | CaseInput::MemoryKeys(given) => {
+            u64::try_from(given.bytes.len()).ok()
+        }
         CaseInput::Standard => None,
     };
     inputs.iter().map(length).try_fold(0_u64, |sum, one| Some(sum.saturating_add(one?)))

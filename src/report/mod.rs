@@ -27,7 +27,7 @@ pub mod schema;
 pub mod sheet;
 pub mod sign_in_log;
 pub mod story;
-#[cfg(feature = "cli")]
+#[cfg(any(feature = "cli", feature = "web"))]
 pub mod text;
 
 pub use model::ReportInput;
