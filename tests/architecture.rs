@@ -11,8 +11,8 @@ const LAW: &[(&str, &[&str])] = &[
     (
         "analyze",
         &[
-            "capture", "entra", "evidence", "finding", "limits", "rules", "signin", "time",
-            "verdict",
+            "capture", "entra", "evidence", "finding", "limits", "report", "rules", "signin",
+            "time", "verdict",
         ],
     ),
     ("capture", &["evidence", "limits", "proto", "time"]),

@@ -57,15 +57,8 @@ impl Form {
 
     /// Writes the report.
     pub(super) fn write(self, analysis: &Analysis, redaction: Redaction, facts: bool) -> String {
-        let report = ReportInput {
-            evidence: &analysis.evidence,
-            signin: &analysis.signin,
-            findings: &analysis.findings,
-            verdict: &analysis.verdict,
-            redaction,
-            with_evidence: facts,
-            tool_version: env!("CARGO_PKG_VERSION"),
-        };
+        let report = analysis.report(env!("CARGO_PKG_VERSION"));
+        let report = ReportInput { redaction, with_evidence: facts, ..report };
         match self {
             Self::Csv => csv::write(&report),
             Self::Html => html::write(&report),
