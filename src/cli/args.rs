@@ -182,7 +182,7 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
     pub(super) port: u16,
 
-    /// Listen elsewhere, so that other machines can reach it (192.0.2.7:8080, [::]:8080)
+    /// Listen elsewhere, so that other machines can reach it (192.0.2.7:8080)
     #[arg(long, value_name = "ADDRESS:PORT", conflicts_with = "port")]
     pub(super) listen: Option<std::net::SocketAddr>,
 

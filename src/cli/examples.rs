@@ -78,7 +78,7 @@ Examples:
 #[cfg(feature = "web")]
 pub(super) const SERVE_EXAMPLES: &str = "\
 Examples:
-  mfatrace serve --open                       a page on a free port, in the browser
+  mfatrace serve --open                       a page on a free port
   mfatrace serve --port 8080                  the same address each time
   mfatrace serve --listen 192.0.2.7:8080      for other machines; see below
   curl -H \"Authorization: Bearer $TOKEN\" --data-binary @customer.saz \\

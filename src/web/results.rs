@@ -75,7 +75,7 @@ mod tests {
             results.add(vec![(Form::Text, String::new())]);
         }
         assert!(results.find(1).is_none() && results.find(2).is_some());
-        results.add(vec![(Form::Text, "x".repeat(limits::RESULT_BYTES))]);
+        results.add(vec![(Form::Text, "x".repeat(limits::RESULT_BYTES + 1))]);
         assert_eq!(results.lock().all.len(), 1);
     }
 }
