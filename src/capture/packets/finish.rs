@@ -89,7 +89,8 @@ impl Maker<'_> {
         let name = told.name.as_ref().map(|(name, _)| name).or(flow.hinted());
         let in_scope = name.is_some_and(|name| self.scope.covers(name.as_str(), "/"));
         if !in_scope && self.into.is_full_of_others() {
-            let failed = !matches!(opened(flow), Opened::Established { .. });
+            let failed =
+                !matches!(opened(flow, why), Opened::Established { .. }) && why != Why::Evicted;
             self.into.count_connection(self.input, name, failed);
             return;
         }
@@ -121,7 +122,7 @@ impl Maker<'_> {
         let side = |index: usize| flow.sides.get(index);
         let [one, other] = sides;
         let pick = |place: usize| side(if place == 0 { one } else { other });
-        let opened = opened(flow);
+        let opened = opened(flow, why);
         let (client, server) =
             if reversed { (flow.server, flow.client) } else { (flow.client, flow.server) };
         let wire = Wire {
@@ -341,7 +342,7 @@ pub(super) fn is_one_sided(flow: &Flow) -> bool {
     }
 }
 
-fn opened(flow: &Flow) -> Opened {
+fn opened(flow: &Flow, why: Why) -> Opened {
     if !flow.has_syn {
         return Opened::MidStream;
     }
@@ -361,6 +362,8 @@ fn opened(flow: &Flow) -> Opened {
         Some(icmp) if !matches!(icmp.kind, IcmpKind::TooBig) => {
             Opened::Unreachable { icmp: icmp.code }
         }
+        // What was not followed to its end, or was taken up again, may have been answered meanwhile.
+        _ if why == Why::Evicted || flow.is_again => Opened::MidStream,
         _ => Opened::Unanswered { tries: flow.tries },
     }
 }
@@ -377,5 +380,40 @@ fn closed(flow: &Flow, why: Why, reversed: bool) -> Closed {
         Why::CaptureEnd => Closed::CaptureEnd,
         Why::Evicted => Closed::Evicted,
         Why::Idle => Closed::Idle,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::flow::{Segment, flag};
+    use super::*;
+    use crate::proto::tcp::Sequence;
+    use crate::time::Timestamp;
+
+    #[test]
+    fn what_was_given_up_is_not_unanswered() {
+        let mark = Mark { frame: NonZeroU64::MIN, at: Timestamp::from_nanoseconds(0) };
+        let asks = Segment {
+            source: "192.0.2.1:50000".parse().unwrap(),
+            destination: "198.51.100.1:443".parse().unwrap(),
+            hop_limit: 64,
+            ip_id: Some(1),
+            sequence: Sequence(7),
+            acknowledgement: Sequence(0),
+            flags: flag::SYN,
+            window: 64_240,
+            payload: &[],
+            length: 0,
+            is_dropped: false,
+            mark,
+        };
+        let mut flow = Flow::new(&asks, Some(0));
+        flow.take(&asks);
+        for why in [Why::CaptureEnd, Why::Idle] {
+            assert_eq!(opened(&flow, why), Opened::Unanswered { tries: 1 });
+        }
+        assert_eq!(opened(&flow, Why::Evicted), Opened::MidStream);
+        let again = Flow { is_again: true, ..flow };
+        assert_eq!(opened(&again, Why::CaptureEnd), Opened::MidStream);
     }
 }
