@@ -14,42 +14,30 @@ mod places;
 mod waterfall;
 
 use askama::Template;
-use data_encoding::BASE64;
-use sha2::{Digest as _, Sha256};
 
 use self::blocks::{Block, blocks, plain};
 use self::lanes::{BESIDE, FOLLOWED, Head, LadderView};
 use self::places::Places;
 use self::waterfall::Waterfall;
 use super::handover::{Handover, Team};
+use super::inline;
 use super::ladder::{Ladder, due};
 use super::model::{ReportInput, acts, sentence};
 use super::sheet::Sheet;
-use super::story::{self, Ids};
+use super::story::{self, Ids, LINES, OTHERS, PLACES, REQUESTS, STATEMENTS};
 use crate::finding::{Finding, Refs};
 use crate::signin::{Side, SignInAttempt};
 
 const STYLE: &str = include_str!("templates/report.css");
 const SCRIPT: &str = include_str!("templates/report.js");
 
-/// Statements and findings of one kind that are shown.
-const STATEMENTS: usize = 40;
-/// Places named behind one statement.
-const PLACES: usize = 6;
-/// Attempts shown beside the one that the verdict follows.
-const OTHERS: usize = 12;
-/// Request ids shown.
-const REQUESTS: usize = 10;
-/// Lines shown of what could not be read, and inputs.
-const LINES: usize = 60;
-
 /// Writes the report.
 pub fn write(report: &ReportInput<'_>) -> String {
-    let (style, script) = (text_of(STYLE), text_of(SCRIPT));
+    let (style, script) = (inline::text(STYLE), inline::text(SCRIPT));
     let policy = format!(
         "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
-        hash(&style),
-        hash(&script)
+        inline::source(&style),
+        inline::source(&script)
     );
     let (word, summary) = answer(report);
     let document = Document {
@@ -66,16 +54,6 @@ pub fn write(report: &ReportInput<'_>) -> String {
     // A template of ours that writes to memory cannot fail.
     let text = document.render().unwrap_or_default();
     text.chars().map(|c| if c != '\n' && acts(c) { '?' } else { c }).collect()
-}
-
-/// A file of ours as a browser reads it: line ends are one character there, and so in the hash.
-fn text_of(file: &str) -> String {
-    file.replace("\r\n", "\n")
-}
-
-/// The hash by which the policy allows an element.
-fn hash(text: &str) -> String {
-    format!("sha256-{}", BASE64.encode(&Sha256::digest(text.as_bytes())))
 }
 
 /// The word and the sentence at the top.

@@ -17,7 +17,7 @@ use super::handover::{Handover, Team};
 use super::ladder::{Ladder, Rung, due};
 use super::model::{ReportInput, cited, places, sentence, several};
 use super::sheet::{Line, Sheet};
-use super::story::{self, Argument, Ids};
+use super::story::{self, Argument, Ids, LINES, OTHERS, PLACES, REQUESTS, STATEMENTS};
 use crate::evidence::EvidenceRef;
 use crate::finding::{Finding, Refs};
 use crate::signin::{Side, SignInAttempt};
@@ -29,20 +29,10 @@ pub const TOP: usize = 25;
 const NEXT: usize = 4;
 /// Arguments at the top: for, against, ruled out.
 const ARGUMENTS: [usize; 3] = [2, 1, 1];
-/// Statements and findings of one kind that are shown.
-const STATEMENTS: usize = 40;
 /// Steps that are shown of the attempt that the verdict follows.
 const FOLLOWED: usize = 120;
 /// Steps that are shown of another one.
 const BESIDE: usize = 16;
-/// Places named behind one statement.
-const PLACES: usize = 6;
-/// Attempts shown beside the one that the verdict follows.
-const OTHERS: usize = 12;
-/// Request ids shown.
-const REQUESTS: usize = 10;
-/// Lines of other lists.
-const LINES: usize = 60;
 
 /// Writes the report.
 pub fn write(report: &ReportInput<'_>) -> String {

@@ -14,6 +14,7 @@ pub mod explain;
 mod forms;
 pub mod handover;
 pub mod html;
+pub mod inline;
 pub mod json;
 pub mod ladder;
 pub mod markdown;

@@ -23,6 +23,16 @@ use crate::finding::{Family, Finding, Refs, Severity};
 use crate::signin::{Side, SignInAttempt};
 use crate::verdict::{CaptureKind, GuideAnswer, Statement};
 
+/// Statements and findings of one kind that HTML and Markdown show, which stay short as these say.
+pub(super) const STATEMENTS: usize = 40;
+/// Places named behind one statement.
+pub(super) const PLACES: usize = 6;
+/// Attempts shown beside the one that the verdict follows.
+pub(super) const OTHERS: usize = 12;
+/// Request ids shown.
+pub(super) const REQUESTS: usize = 10;
+/// Lines shown of what could not be read, inputs, and other lists.
+pub(super) const LINES: usize = 60;
 /// Hosts named at the head.
 const HOSTS: usize = 6;
 

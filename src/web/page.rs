@@ -7,10 +7,9 @@
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_FRAME_OPTIONS};
 use axum::response::{IntoResponse as _, Response};
-use data_encoding::BASE64;
-use sha2::{Digest as _, Sha256};
 
 use super::problem::Problem;
+use crate::report::inline;
 
 const PAGE: &str = include_str!("page/page.html");
 const STYLE: &str = include_str!("page/page.css");
@@ -18,14 +17,14 @@ const SCRIPT: &str = include_str!("page/page.js");
 
 /// The page.
 pub(super) async fn page() -> Result<Response, Problem> {
-    let (style, script) = (text_of(STYLE), text_of(SCRIPT));
+    let (style, script) = (inline::text(STYLE), inline::text(SCRIPT));
     let policy = format!(
         "default-src 'none'; style-src '{}'; script-src '{}'; connect-src 'self'; frame-src 'self'; img-src data:; \
          base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-        hash(&style),
-        hash(&script)
+        inline::source(&style),
+        inline::source(&script)
     );
-    let text = text_of(PAGE).replacen("{style}", &style, 1).replacen("{script}", &script, 1);
+    let text = inline::text(PAGE).replacen("{style}", &style, 1).replacen("{script}", &script, 1);
     let policy = HeaderValue::from_str(&policy).map_err(|_| Problem::internal())?;
     let mut response = text.into_response();
     let headers = response.headers_mut();
@@ -33,13 +32,4 @@ pub(super) async fn page() -> Result<Response, Problem> {
     headers.insert(CONTENT_SECURITY_POLICY, policy);
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     Ok(response)
-}
-
-/// A file of ours as a browser reads it: line ends are one character there, and so in the hash.
-fn text_of(file: &str) -> String {
-    file.replace("\r\n", "\n")
-}
-
-fn hash(text: &str) -> String {
-    format!("sha256-{}", BASE64.encode(&Sha256::digest(text.as_bytes())))
 }
