@@ -30,5 +30,6 @@ pub mod sign_in_log;
 pub mod story;
 #[cfg(any(feature = "cli", feature = "web"))]
 pub mod text;
+pub mod triage;
 
 pub use model::ReportInput;
