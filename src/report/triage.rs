@@ -7,7 +7,11 @@
 //! Invariants: equal input gives equal bytes; users are shown as the redaction allows; everything that stems from
 //! a capture is bounded and cleaned.
 
+mod comment;
+mod fingerprint;
+mod mail;
 pub mod routing;
+mod words;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -15,7 +19,6 @@ use serde_json::value::RawValue;
 use self::routing::{Fingerprint, Mail, Queue, Routing, Words};
 #[cfg(test)]
 use super::forms;
-use super::handover::Handover;
 use super::json::{self, captured};
 use super::model::{ReportInput, is_unread};
 use super::ndjson;
@@ -214,7 +217,9 @@ impl Code {
         };
         let is_read = evidence.inputs.iter().any(|input| input.format.is_capture());
         let is_empty = evidence.inputs.iter().all(|input| input.records == 0);
-        if has(&|code| code == DiagnosticCode::Encrypted) && is_empty {
+        // Sessions that stay closed are counted as well.
+        let is_closed = evidence.exchanges.is_empty() && evidence.connections.is_empty();
+        if has(&|code| code == DiagnosticCode::Encrypted) && is_closed {
             return Self::Encrypted;
         }
         if has(&|code| code == DiagnosticCode::NotOpened) && is_empty {
@@ -437,7 +442,7 @@ impl Record {
             verdict: code.is_judged().then(|| Answer::of(report)),
             attempt: report.attempt().map(|attempt| Attempt::of(report, attempt)),
             attempts: count(report.signin.attempts.len()),
-            issuer: issuer(report),
+            issuer: fingerprint.as_ref().and_then(|one| one.issuer.clone()),
             ..Self::without_analysis(
                 attachment,
                 options,
@@ -556,13 +561,6 @@ impl Answer {
 fn subject(evidence: &Evidence) -> Option<&Input> {
     let mut inputs = evidence.inputs.iter();
     inputs.clone().find(|one| one.format.is_capture()).or_else(|| inputs.next())
-}
-
-/// Who issued the certificate of the first failing host, where that is not who should.
-fn issuer(report: &ReportInput<'_>) -> Option<String> {
-    let handover = Handover::of(report)?;
-    let network = handover.network?;
-    network.hosts.iter().find_map(|host| host.certificate_issuers.first().cloned())
 }
 
 fn count(number: usize) -> u64 {
