@@ -10,6 +10,9 @@ use std::process::{Command, Stdio};
 use mfatrace::analyze::{Analysis, Selection};
 use mfatrace::evidence::Redaction;
 use mfatrace::report::schema::Published;
+use mfatrace::report::triage::routing::Words;
+use mfatrace::report::triage::summary::Summary;
+use mfatrace::report::triage::{Attachment, Beside, Record, RecordOptions};
 use mfatrace::report::{ReportInput, comparison, json, ndjson};
 use serde_json::Value;
 
@@ -70,6 +73,34 @@ fn odd_reports() -> Vec<Value> {
     let keys = "captures/keyed/push-denied-tls13-h1.pcap.keylog";
     documents.push(printed(&[packets, keys, "--format", "json", "--evidence"]));
     documents
+}
+
+/// The record of an analysis, as triage writes it.
+fn record(analysis: &Analysis, name: &str, with_report: bool) -> Record {
+    let words = Words::builtin();
+    let redaction = Redaction::Secrets;
+    let options =
+        RecordOptions { redaction, options: "ab", words: &words, with_report, version: "0.1.0" };
+    let attachment = Attachment {
+        path: format!("/in/{name}"),
+        path_bytes: with_report.then(|| "AAAA".to_owned()),
+        tree_path: name.to_owned(),
+        sha256: Some("ab".repeat(32)),
+        bytes: Some(1),
+    };
+    let mut record = Record::of(&report(analysis, false), &attachment, None, options);
+    if with_report {
+        record.member = Some("inside.har".to_owned());
+        record.beside.push(Beside {
+            path: "/in/a.pcap".to_owned(),
+            tree_path: "a.pcap".to_owned(),
+            member: Some("a.pcap".to_owned()),
+            sha256: Some("cd".repeat(32)),
+            bytes: Some(2),
+            format: Some("pcap".to_owned()),
+        });
+    }
+    record
 }
 
 fn lines(text: &str) -> impl Iterator<Item = Value> {
@@ -149,7 +180,9 @@ fn check(published: Published, rich: &Rich, schemas: &Schemas) {
 fn every_report_of_the_corpus_is_valid_and_no_broken_one() {
     let reports = Schemas::of(Published::Report);
     let findings = Schemas::of(Published::Finding);
+    let records = Schemas::of(Published::Triage);
     let (mut rich, mut rich_findings) = (Rich::default(), Rich::default());
+    let (mut rich_records, mut summary) = (Rich::default(), Summary::default());
     let mut take = |document: Value, name: &str| {
         let length = document.to_string().len();
         reports.expect_valid(name, &document);
@@ -163,10 +196,25 @@ fn every_report_of_the_corpus_is_valid_and_no_broken_one() {
             let length = line.to_string().len();
             rich_findings.take(&findings, line, length);
         }
+        let record = record(analysis, name, name.ends_with("push-denied.saz"));
+        summary.add(&record);
+        let line = record.line();
+        let mut document = parsed(&line);
+        records.expect_valid(name, &document);
+        if let Some(report) = document.get_mut("report") {
+            // It is of a schema of its own.
+            reports.expect_valid(name, report);
+            *report = Value::Object(serde_json::Map::new());
+        }
+        rich_records.take(&records, document, line.len());
+        let again: Record = serde_json::from_str(&line).unwrap();
+        assert_eq!(again.line(), line, "a record is read as it was written");
     };
     for row in support::manifest() {
         run(&support::run_row(&row), &row.path);
     }
+    let other = support::root().join("README.md");
+    run(&support::run(&[other], &[]), "other/README.md");
     for (number, document) in odd_reports().into_iter().enumerate() {
         take(document, &format!("odd {number}"));
     }
@@ -177,6 +225,14 @@ fn every_report_of_the_corpus_is_valid_and_no_broken_one() {
     }
     check(Published::Report, &rich, &reports);
     check(Published::Finding, &rich_findings, &findings);
+    check(Published::Triage, &rich_records, &records);
+    let summaries = Schemas::of(Published::TriageSummary);
+    let mut rich_summary = Rich::default();
+    summary.miss(1);
+    let document = parsed(&summary.json("0.1.0"));
+    summaries.expect_valid("the summary", &document);
+    rich_summary.take(&summaries, document, 1);
+    check(Published::TriageSummary, &rich_summary, &summaries);
 }
 
 #[test]

@@ -402,6 +402,8 @@ pub(super) enum SchemaOfArg {
     Compare,
     Explain,
     Rules,
+    Triage,
+    TriageSummary,
 }
 
 impl From<SchemaOfArg> for Published {
@@ -412,6 +414,8 @@ impl From<SchemaOfArg> for Published {
             SchemaOfArg::Finding => Self::Finding,
             SchemaOfArg::Report => Self::Report,
             SchemaOfArg::Rules => Self::Rules,
+            SchemaOfArg::Triage => Self::Triage,
+            SchemaOfArg::TriageSummary => Self::TriageSummary,
         }
     }
 }

@@ -379,7 +379,7 @@ fn datetime(at: Timestamp) -> String {
 }
 
 /// Writes one line (RFC 4180).
-fn line<'a>(out: &mut String, cells: impl IntoIterator<Item = &'a str>) {
+pub(super) fn line<'a>(out: &mut String, cells: impl IntoIterator<Item = &'a str>) {
     for (index, cell) in cells.into_iter().enumerate() {
         if index > 0 {
             out.push(',');

@@ -12,6 +12,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::evidence::{self, HostName};
 use crate::finding::{self, RuleId};
+use crate::report::triage::Code;
+use crate::report::triage::routing::Queue;
 use crate::signin::{self, Guid, GuideCause, MfaState, Outcome, Side, StepKind};
 use crate::time::Timestamp;
 use crate::verdict;
@@ -105,6 +107,8 @@ listed! {
     StepKind: "step_kind", "What kind of stage of a sign-in.";
     Browser: "browser", "A family of browsers.";
     System: "system", "An operating system.";
+    Code: "record_code", "What became of an attachment.";
+    Queue: "queue", "Who should look at an attachment.";
 }
 
 text! {

@@ -20,12 +20,23 @@ pub enum Published {
     Explain,
     /// The list of rules (`rules --format json`).
     Rules,
+    /// The record of an attachment (each line of `triage --format ndjson`).
+    Triage,
+    /// What many records come to (the summary of `triage`).
+    TriageSummary,
 }
 
 impl Published {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Report, Self::Finding, Self::Compare, Self::Explain, Self::Rules];
+    pub const ALL: [Self; 7] = [
+        Self::Report,
+        Self::Finding,
+        Self::Compare,
+        Self::Explain,
+        Self::Rules,
+        Self::Triage,
+        Self::TriageSummary,
+    ];
 
     /// What it is called.
     pub const fn as_str(self) -> &'static str {
@@ -35,6 +46,8 @@ impl Published {
             Self::Finding => "finding",
             Self::Report => "report",
             Self::Rules => "rules",
+            Self::Triage => "triage",
+            Self::TriageSummary => "triage-summary",
         }
     }
 
@@ -46,6 +59,8 @@ impl Published {
             Self::Finding => include_str!("schema/finding.json"),
             Self::Report => include_str!("schema.json"),
             Self::Rules => include_str!("schema/rules.json"),
+            Self::Triage => include_str!("schema/triage.json"),
+            Self::TriageSummary => include_str!("schema/triage-summary.json"),
         }
     }
 }
@@ -57,7 +72,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::report::{comparison, explain, json, ndjson, rules};
+    use crate::report::{comparison, explain, json, ndjson, rules, triage};
 
     fn made<T: JsonSchema>() -> Value {
         let settings = SchemaSettings::draft2020_12().for_serialize();
@@ -72,6 +87,8 @@ mod tests {
             Published::Finding => made::<ndjson::FindingLine<'_>>(),
             Published::Report => made::<json::Document<'_>>(),
             Published::Rules => made::<rules::Document<'_>>(),
+            Published::Triage => made::<triage::Record>(),
+            Published::TriageSummary => made::<triage::summary::Document>(),
         }
     }
 
@@ -177,6 +194,8 @@ mod tests {
             (Published::Finding, ndjson::SCHEMA),
             (Published::Report, json::SCHEMA),
             (Published::Rules, rules::SCHEMA),
+            (Published::Triage, triage::SCHEMA),
+            (Published::TriageSummary, triage::summary::SCHEMA),
         ] {
             let schema: Value = serde_json::from_str(published.text()).unwrap();
             assert_eq!(schema["title"], name);

@@ -12,6 +12,7 @@ pub mod explain;
 mod ladder;
 mod page;
 pub mod rules;
+pub mod triage;
 
 use std::fmt::Write as _;
 

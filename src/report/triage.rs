@@ -8,9 +8,15 @@
 //! a capture is bounded and cleaned.
 
 mod comment;
+pub mod csv;
 mod fingerprint;
 mod mail;
 pub mod routing;
+#[cfg(test)]
+pub(in crate::report) mod samples;
+pub mod summary;
+#[cfg(any(feature = "cli", feature = "web"))]
+pub mod table;
 mod words;
 
 use serde::{Deserialize, Serialize};
@@ -158,7 +164,6 @@ pub struct Beside {
 
 /// What became of an attachment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "record_code"))]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
     /// It was read and judged.

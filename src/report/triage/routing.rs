@@ -21,7 +21,6 @@ pub use super::words::{Words, WordsError, WordsErrorKind};
 
 /// Who should look at an attachment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "queue"))]
 #[serde(rename_all = "snake_case")]
 pub enum Queue {
     /// Who owns the application.
