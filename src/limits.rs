@@ -288,8 +288,9 @@ pub const TRIAGE_WAITING: usize = 32 << 20;
 pub const TRIAGE_LINE: usize = 64 << 20;
 /// Time to read a file in triage; then it is judged by what was read.
 pub const TRIAGE_TIME: std::time::Duration = std::time::Duration::from_mins(1);
-/// Time that a worker has beyond that before it counts as lost.
-pub const TRIAGE_GRACE: std::time::Duration = std::time::Duration::from_secs(15);
+/// Time that a worker has beyond that before it counts as lost: a quarter of it, within these.
+pub const TRIAGE_GRACE: (std::time::Duration, std::time::Duration) =
+    (std::time::Duration::from_secs(2), std::time::Duration::from_secs(15));
 /// Bytes of memory that a worker may need: the budget of one input, and what it takes to report.
 pub const TRIAGE_WORKER: u64 = 384 * MIB;
 

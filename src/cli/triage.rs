@@ -13,6 +13,7 @@ mod worker;
 use std::io::{self, BufReader, IsTerminal as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use self::output::{Account, Collector, Opened};
 use self::watch::Watch;
@@ -108,6 +109,12 @@ fn jobs(args: &TriageArgs) -> usize {
     wanted.min(room)
 }
 
+/// What a worker has beyond the time for a file, to judge and to report.
+fn grace(time: Duration) -> Duration {
+    let (least, most) = TRIAGE_GRACE;
+    (time / 4).clamp(least, most)
+}
+
 /// What is written must neither be one of the files that are read nor lie among them.
 fn refuse_outputs(args: &TriageArgs) -> Result<(), String> {
     let written = [&args.output, &args.summary];
@@ -161,7 +168,7 @@ impl Prepared {
             jobs: self.jobs,
             together: args.case.into(),
             program: &self.program,
-            patience: Some(args.timeout.saturating_add(TRIAGE_GRACE)),
+            patience: Some(args.timeout.saturating_add(grace(args.timeout))),
             recorded: self.recorded.as_ref(),
             stop: &stop,
         };
