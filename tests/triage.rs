@@ -274,7 +274,7 @@ fn with_a_long_one() -> tempfile::TempDir {
     let folder = folder(&[("1/a.saz", DENIED), ("3/c.har", REFUSED)]);
     fs::create_dir(folder.path().join("2")).unwrap();
     let long = fs::File::create(folder.path().join("2/b.bin")).unwrap();
-    long.set_len(3 << 30).unwrap();
+    long.set_len(1 << 30).unwrap();
     folder
 }
 

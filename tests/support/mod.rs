@@ -7,6 +7,7 @@ pub(crate) mod browsing;
 pub(crate) mod canary;
 pub(crate) mod cuts;
 pub(crate) mod exchange;
+pub(crate) mod heap;
 pub(crate) mod hostile;
 pub(crate) mod json;
 pub(crate) mod leaks;
