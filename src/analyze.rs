@@ -12,7 +12,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub use self::feeds::rules_fed_by;
 pub use self::known::{
@@ -183,8 +183,8 @@ pub fn analyze_each(
     let log = log.finish().diagnostics;
     loop {
         begin();
-        let opened =
-            container_hash(path).and_then(|container| Ok((Source::file(path)?, container)));
+        let opened = container_hash(path, options.cancel)
+            .and_then(|container| Ok((Source::file(path)?, container)));
         let given = Cell::new(0_usize);
         let container = opened.as_ref().ok().and_then(|(_, container)| container.clone());
         let mut sha256 = container.clone();
@@ -228,16 +228,17 @@ pub fn analyze_each(
 }
 
 /// The hash of a file that others come out of; none of one that is read as it is.
-fn container_hash(path: &Path) -> io::Result<Option<String>> {
+fn container_hash(path: &Path, cancel: &AtomicBool) -> io::Result<Option<String>> {
     let mut source = Source::file(path)?;
     // What cannot be read is told by who reads it.
     let is_container = source.peek(HEAD).is_ok_and(capture::is_container);
-    Ok(if is_container { hash_of(path) } else { None })
+    Ok(if is_container { hash_of(path, cancel) } else { None })
 }
 
-/// The SHA-256 of a file in lower case hexadecimal; none where it cannot be read to its end.
-pub fn hash_of(path: &Path) -> Option<String> {
-    Source::file(path).ok()?.with_hash().finish_hash()
+/// The SHA-256 of a file in lower case hexadecimal; none where it cannot be read to its end, or reading was cancelled.
+pub fn hash_of(path: &Path, cancel: &AtomicBool) -> Option<String> {
+    let is_over = || cancel.load(Ordering::Relaxed);
+    Source::file(path).ok()?.with_hash().finish_hash_unless(&is_over)
 }
 
 fn analyze_streams(

@@ -323,6 +323,20 @@ fn a_worker_that_is_killed_or_hangs_costs_one_record() {
 
 #[cfg(unix)]
 #[test]
+fn a_file_that_takes_too_long_is_judged_by_what_was_read() {
+    let folder = folder(&[("1/a.saz", DENIED)]);
+    let long = fs::File::create(folder.path().join("b.bin")).unwrap();
+    long.set_len(1 << 40).unwrap();
+    let (out, code) = triage(&[folder.path().to_str().unwrap(), "--timeout", "1s"]);
+    assert_eq!(code, 4);
+    let records = records(&out);
+    assert_eq!(paths(&records), ["b.bin", "1/a.saz"]);
+    assert_eq!((text(&records[0], "code"), text(&records[1], "code")), ("partial", "analysed"));
+    assert!(records[0]["sha256"].is_null());
+}
+
+#[cfg(unix)]
+#[test]
 fn signals_leave_whole_records() {
     let folder = with_a_long_one();
     let elsewhere = tempfile::tempdir().unwrap();

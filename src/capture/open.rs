@@ -323,7 +323,7 @@ impl Walk<'_, '_> {
 
     /// Notes size and hash of an input that was read.
     pub(super) fn complete(&mut self, id: InputId, mut source: Source) {
-        let sha256 = source.finish_hash();
+        let sha256 = source.finish_hash_unless(&|| self.options.is_cancelled());
         let bytes = source.size();
         if source.is_limited() {
             let text = format!("only the first {bytes} bytes were read: the limit for an input");
@@ -373,6 +373,10 @@ impl Walk<'_, '_> {
         };
         self.into.diagnose(code, Some(id), &text);
         self.complete(id, source);
+        if self.options.is_cancelled() {
+            let text = "stopped before its end was read, so that it has no hash";
+            self.into.diagnose(DiagnosticCode::Cancelled, Some(id), text);
+        }
     }
 
     fn report(&mut self, id: InputId, error: &ReadError) {
@@ -444,7 +448,8 @@ impl Walk<'_, '_> {
         if place.depth > 0 || self.each.is_some() {
             return;
         }
-        let Some(hash) = source.finish_hash() else { return };
+        let is_over = || self.options.is_cancelled();
+        let Some(hash) = source.finish_hash_unless(&is_over) else { return };
         for id in self.inputs.get(first..).unwrap_or_default() {
             if let Some(input) = self.into.input_mut(*id).filter(|i| !i.container.is_empty()) {
                 input.container_sha256 = Some(hash.clone());

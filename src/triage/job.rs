@@ -7,12 +7,14 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Together;
+use crate::analyze::hash_of;
 use crate::evidence::Redaction;
 use crate::limits::Limits;
 use crate::report::triage::rows::Rows;
@@ -120,7 +122,8 @@ impl Setup {
             har_entry,
             archive_depth,
         } = &self.limits;
-        let hash = |path: &OsPath| crate::analyze::hash_of(&path.path());
+        let whole = AtomicBool::new(false);
+        let hash = |path: &OsPath| hash_of(&path.path(), &whole);
         let keys: Vec<Option<String>> = self.key_logs.iter().map(hash).collect();
         let words = self.words.as_deref().map(|words| short_hash(&[Some(words)]));
         let all = format!(

@@ -5,6 +5,7 @@
 //! Invariant: each file of a unit is counted as done, skipped or missing.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -144,7 +145,7 @@ impl Run<'_> {
             return false;
         }
         let hash = |file: &Found| match file.kind {
-            Kind::File(_) => hash_of(&file.path),
+            Kind::File(_) => self.hash(&file.path),
             Kind::Other(_) => None,
         };
         let hashes = unit.files.iter().map(hash);
@@ -290,11 +291,16 @@ impl Run<'_> {
         reported
     }
 
+    /// The hash of a file, unless the run is ended.
+    fn hash(&self, path: &Path) -> Option<String> {
+        hash_of(path, self.plan.stop.flag())
+    }
+
     fn without(&self, attachment: &Attachment, code: Code) -> Reported {
         let mut attachment = attachment.clone();
         if matches!(code, Code::InternalError | Code::WorkerLost) {
             // What was lost is known by its hash all the same.
-            attachment.sha256 = path_of(&attachment).as_deref().and_then(hash_of);
+            attachment.sha256 = path_of(&attachment).and_then(|path| self.hash(&path));
         }
         let routing = routing::lost(code, &attachment, self.plan.words);
         let record = Record::without_analysis(&attachment, self.options(), code, routing);
@@ -303,7 +309,7 @@ impl Run<'_> {
 }
 
 /// The path of an attachment, where it is text.
-fn path_of(attachment: &Attachment) -> Option<std::path::PathBuf> {
+fn path_of(attachment: &Attachment) -> Option<PathBuf> {
     attachment.path_bytes.is_none().then(|| attachment.path.clone().into())
 }
 

@@ -142,7 +142,10 @@ fn together(task: &Task, files: &[JobFile], cancel: &AtomicBool) -> Option<Repor
     let analysis = analyze(&inputs, &options);
     let own: Vec<Attachment> = files
         .iter()
-        .map(|file| Attachment { sha256: hash_of(&file.path.path()), ..file.attachment.clone() })
+        .map(|file| Attachment {
+            sha256: hash_of(&file.path.path(), cancel),
+            ..file.attachment.clone()
+        })
         .collect();
     // Which file and member an input is, by the name it got.
     let places: Vec<(usize, Option<String>, &'static str)> = analysis

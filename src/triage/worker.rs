@@ -46,6 +46,11 @@ impl Stop {
         }
     }
 
+    /// What is set when the run is ended.
+    pub(super) fn flag(&self) -> &AtomicBool {
+        &self.0.is_over
+    }
+
     /// Whether the run was ended.
     pub fn is_stopped(&self) -> bool {
         self.0.is_over.load(Ordering::SeqCst)
