@@ -54,6 +54,8 @@ pub mod report;
 pub mod rules;
 pub mod signin;
 pub mod time;
+#[cfg(feature = "cli")]
+pub mod triage;
 pub mod verdict;
 #[cfg(feature = "web")]
 pub mod web;

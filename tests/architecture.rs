@@ -20,7 +20,7 @@ const LAW: &[(&str, &[&str])] = &[
         "cli",
         &[
             "analyze", "compare", "evidence", "finding", "limits", "report", "signin", "time",
-            "verdict", "web",
+            "triage", "verdict", "web",
         ],
     ),
     (
@@ -37,6 +37,10 @@ const LAW: &[(&str, &[&str])] = &[
     ("rules", &["entra", "evidence", "finding", "signin", "time"]),
     ("signin", &["entra", "evidence", "time"]),
     ("time", &[]),
+    (
+        "triage",
+        &["analyze", "evidence", "finding", "limits", "report", "signin", "time", "verdict"],
+    ),
     ("verdict", &["evidence", "finding", "signin", "time"]),
     ("web", &["analyze", "evidence", "finding", "limits", "report", "signin", "time", "verdict"]),
 ];

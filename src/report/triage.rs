@@ -8,6 +8,7 @@
 //! a capture is bounded and cleaned.
 
 pub mod routing;
+pub mod rows;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

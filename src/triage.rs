@@ -1,0 +1,4 @@
+//! Many captures, each with a record of its own.
+
+#[cfg(feature = "columnar")]
+pub mod columnar;
