@@ -10,7 +10,7 @@ use std::fs::File;
 use std::path::Path;
 
 use mfatrace::analyze::Analysis;
-use mfatrace::report::triage::routing::{Fingerprint, Mail, Queue};
+use mfatrace::report::triage::routing::{Fingerprint, Mail, Queue, Words};
 use mfatrace::report::triage::rows::{AttemptRow, ConnectionRow, FindingRow, Rows};
 use mfatrace::report::triage::{Attachment, Code, Record, RecordOptions};
 use mfatrace::triage::columnar::{FILES, Tables};
@@ -31,11 +31,6 @@ const CAPTURES: &[&str] = &[
     "cases/recorded-twice.zip",
 ];
 
-/// The usual wording.
-fn words<T: Default>() -> T {
-    T::default()
-}
-
 fn described(analysis: &Analysis, name: &str) -> (Record, Rows) {
     let report = analysis.report("0.0.0");
     let attachment = Attachment {
@@ -48,7 +43,7 @@ fn described(analysis: &Analysis, name: &str) -> (Record, Rows) {
     let options = RecordOptions {
         redaction: report.redaction,
         options: "00ff",
-        words: &words(),
+        words: &Words::builtin(),
         with_report: false,
         version: "0.0.0",
     };
@@ -123,11 +118,12 @@ fn bare() -> (Record, Rows) {
     let options = RecordOptions {
         redaction: mfatrace::evidence::Redaction::Secrets,
         options: "",
-        words: &words(),
+        words: &Words::builtin(),
         with_report: false,
         version: "",
     };
-    let routing = mfatrace::report::triage::routing::lost(Code::NotOpened, &attachment, &words());
+    let routing =
+        mfatrace::report::triage::routing::lost(Code::NotOpened, &attachment, &Words::builtin());
     (Record::without_analysis(&attachment, options, Code::NotOpened, routing), Rows::default())
 }
 

@@ -214,7 +214,10 @@ impl Code {
             evidence.diagnostics.iter().any(|one| which(one.code))
         };
         let is_read = evidence.inputs.iter().any(|input| input.format.is_capture());
-        let is_empty = evidence.inputs.iter().all(|input| input.records == 0);
+        // Sessions that cannot be opened are counted all the same.
+        let is_empty = evidence.exchanges.is_empty()
+            && evidence.connections.is_empty()
+            && evidence.lookups.is_empty();
         if has(&|code| code == DiagnosticCode::Encrypted) && is_empty {
             return Self::Encrypted;
         }

@@ -19,7 +19,6 @@ use parquet::errors::ParquetError;
 use sha2::{Digest, Sha256};
 
 use self::table::{Cell, Column, Key, Kind, Table};
-use crate::report::triage::routing::Queue;
 use crate::report::triage::rows::{AttemptRow, ConnectionRow, FindingRow, Rows};
 use crate::report::triage::{Answer, Attempt, Record};
 use crate::time::Timestamp;
@@ -159,19 +158,6 @@ fn attempt<'a, C: Into<Cell<'a>>>(record: &'a Record, cell: fn(&'a Attempt) -> C
     record.attempt.as_ref().map_or(Cell::Null, |attempt| cell(attempt).into())
 }
 
-/// The queue as records name it.
-const fn queue(queue: Queue) -> &'static str {
-    match queue {
-        Queue::Application => "application",
-        Queue::IdentityPolicy => "identity_policy",
-        Queue::Network => "network",
-        Queue::NewCaptureNeeded => "new_capture_needed",
-        Queue::NotOurs => "not_ours",
-        Queue::Service => "service",
-        Queue::User => "user",
-    }
-}
-
 const FLAG: Kind = Kind::FLAG;
 const NUMBER: Kind = Kind::NUMBER;
 const NUMBER_OR_NULL: Kind = Kind::NUMBER.or_null();
@@ -237,7 +223,7 @@ const CAPTURES: &[Column<Rows>] = &[
     Column::new("finding_rows_left_out", NUMBER, |_, rows| rows.findings_left_out.into()),
     Column::new("connections_left_out", NUMBER, |_, rows| rows.connections_left_out.into()),
     Column::new("issuer", TEXT_OR_NULL, |record, _| (&record.issuer).into()),
-    Column::new("queue", TEXT, |record, _| queue(record.queue).into()),
+    Column::new("queue", TEXT, |record, _| record.queue.as_str().into()),
     Column::new("fingerprint", TEXT_OR_NULL, |record, _| {
         record.fingerprint.as_ref().map(|one| &one.id).into()
     }),

@@ -33,6 +33,21 @@ pub enum Queue {
     User,
 }
 
+impl Queue {
+    /// Its name in records.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Application => "application",
+            Self::IdentityPolicy => "identity_policy",
+            Self::Network => "network",
+            Self::NewCaptureNeeded => "new_capture_needed",
+            Self::NotOurs => "not_ours",
+            Self::Service => "service",
+            Self::User => "user",
+        }
+    }
+}
+
 /// By what duplicates are found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(rename = "fingerprint"))]
@@ -75,6 +90,28 @@ pub struct Routing {
 /// The wording of comments and mails.
 #[derive(Clone, Debug, Default)]
 pub struct Words;
+
+/// Why a wording cannot be used.
+#[derive(Debug)]
+pub struct WordsError;
+
+impl std::fmt::Display for WordsError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("not a wording")
+    }
+}
+
+impl Words {
+    /// The wording in English.
+    pub fn builtin() -> Self {
+        Self
+    }
+
+    /// A wording out of a file.
+    pub fn parse(_text: &str) -> Result<Self, WordsError> {
+        Ok(Self)
+    }
+}
 
 /// Where the result of an analysis goes.
 pub fn route(
