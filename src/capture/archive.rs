@@ -14,10 +14,11 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::READERS;
+use super::look::Looks;
 use super::open::{Others, Place, Sought, Walk};
 use super::source::{Source, StreamError, as_u64};
 use super::unpack::{Codec, Part, Section, SharedSeek, SharedSource, plain};
-use crate::evidence::{DiagnosticCode, Format, shown};
+use crate::evidence::{DiagnosticCode, Format, Likeness, shown};
 use crate::limits;
 
 /// Bytes of one block of a tar.
@@ -39,7 +40,7 @@ struct Member {
 
 impl Walk<'_, '_> {
     /// Reads a zip: a Fiddler archive, or members one by one.
-    pub(super) fn zip(&mut self, place: &Place, mut source: Source, head: &[u8]) -> Option<String> {
+    pub(super) fn zip(&mut self, place: &Place, mut source: Source, head: &[u8]) -> Option<Looks> {
         let buffered = self.options.limits.buffered;
         let nested = place.depth > 0;
         let room = limits::HELD.saturating_sub(self.held);
@@ -57,8 +58,9 @@ impl Walk<'_, '_> {
     }
 
     /// A zip that had to be held in memory, and could not.
-    fn too_large(&mut self, place: &Place, mut source: Source, error: &io::Error) -> String {
-        let looks = "a zip archive that is too large to be held in memory".to_owned();
+    fn too_large(&mut self, place: &Place, mut source: Source, error: &io::Error) -> Looks {
+        let looks =
+            Looks::new("a zip archive that is too large to be held in memory", Likeness::Archive);
         let id = (!place.is_member).then(|| self.add_unrecognised(place, &mut source, &looks));
         if place.depth > 0 {
             self.report_held(id, place);
@@ -75,7 +77,7 @@ impl Walk<'_, '_> {
         mut source: Source,
         head: &[u8],
         limit: u64,
-    ) -> Option<String> {
+    ) -> Option<Looks> {
         let listed = source.seekable(limit).map_err(ZipError::Io).and_then(ZipArchive::new);
         let is_saz = match listed {
             Ok(archive) => archive.file_names_raw().any(is_session),
@@ -87,7 +89,7 @@ impl Walk<'_, '_> {
             return self.read(place, source, *reader);
         }
         if self.is_too_deep(place) {
-            let looks = "a zip archive that is not opened".to_owned();
+            let looks = Looks::new("a zip archive that is not opened", Likeness::Archive);
             if !place.is_member {
                 self.unrecognised(place, source, &looks);
             }
@@ -104,7 +106,8 @@ impl Walk<'_, '_> {
                 self.conclude(place, source, first, "a zip archive", &others)
             }
             Err(error) => {
-                let looks = "a zip archive that is damaged or not complete".to_owned();
+                let looks =
+                    Looks::new("a zip archive that is damaged or not complete", Likeness::Damaged);
                 let id =
                     (!place.is_member).then(|| self.add_unrecognised(place, &mut source, &looks));
                 let damaged = StreamError::Damaged.into();
@@ -218,9 +221,9 @@ impl Walk<'_, '_> {
     }
 
     /// Reads a tar, member by member.
-    pub(super) fn tar(&mut self, place: &Place, source: Source) -> Option<String> {
+    pub(super) fn tar(&mut self, place: &Place, source: Source) -> Option<Looks> {
         if self.is_too_deep(place) {
-            let looks = "a tar archive that is not opened".to_owned();
+            let looks = Looks::new("a tar archive that is not opened", Likeness::Archive);
             if !place.is_member {
                 self.unrecognised(place, source, &looks);
             }

@@ -4,100 +4,135 @@
 //!
 //! Invariant: a description is one line written by us; nothing of the file is in it.
 
+use std::fmt;
+
+use crate::evidence::Likeness::{
+    self, Archive, Damaged, Empty, Etl, NetLog, Other, Packets, Picture,
+};
+
+/// What a file without a capture looks like.
+#[derive(Clone, Debug)]
+pub(super) struct Looks {
+    /// It in words.
+    pub words: String,
+    /// What kind of thing it is.
+    pub like: Likeness,
+}
+
+impl Looks {
+    pub(super) fn new(words: &str, like: Likeness) -> Self {
+        Self { words: words.to_owned(), like }
+    }
+}
+
+impl fmt::Display for Looks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
 const PACKETS: &str = "the beginning of a packet capture, too short or damaged to be read";
 const LATER: &str = "this version reads HAR files, Fiddler archives and packet captures";
 
-/// Magic numbers at fixed places: offset, bytes, description.
-const MAGIC: &[(usize, &[u8], &str)] = &[
-    (0, b"\xa1\xb2\xc3\xd4", PACKETS),
-    (0, b"\xd4\xc3\xb2\xa1", PACKETS),
-    (0, b"\xa1\xb2\x3c\x4d", PACKETS),
-    (0, b"\x4d\x3c\xb2\xa1", PACKETS),
-    (0, b"\xa1\xb2\xcd\x34", PACKETS),
-    (0, b"\x34\xcd\xb2\xa1", PACKETS),
-    (0, b"\x0a\x0d\x0d\x0a", PACKETS),
-    (0, b"snoop\0\0\0", "a snoop packet capture: convert it with `editcap -F pcapng`"),
-    (0, b"GMBU", "a Network Monitor capture: convert it with `editcap -F pcapng`"),
-    (0, b"RTSS", "a Network Monitor capture: convert it with `editcap -F pcapng`"),
-    (0, b"TRSNIFF data    \x1a", "a Sniffer capture: convert it with `editcap -F pcapng`"),
-    (0, b"ElfFile\0", "a Windows event log (EVTX): it is not read by this version"),
+/// Magic numbers at fixed places: offset, bytes, kind, description.
+const MAGIC: &[(usize, &[u8], Likeness, &str)] = &[
+    (0, b"\xa1\xb2\xc3\xd4", Damaged, PACKETS),
+    (0, b"\xd4\xc3\xb2\xa1", Damaged, PACKETS),
+    (0, b"\xa1\xb2\x3c\x4d", Damaged, PACKETS),
+    (0, b"\x4d\x3c\xb2\xa1", Damaged, PACKETS),
+    (0, b"\xa1\xb2\xcd\x34", Damaged, PACKETS),
+    (0, b"\x34\xcd\xb2\xa1", Damaged, PACKETS),
+    (0, b"\x0a\x0d\x0d\x0a", Damaged, PACKETS),
+    (0, b"snoop\0\0\0", Packets, "a snoop packet capture: convert it with `editcap -F pcapng`"),
+    (0, b"GMBU", Packets, "a Network Monitor capture: convert it with `editcap -F pcapng`"),
+    (0, b"RTSS", Packets, "a Network Monitor capture: convert it with `editcap -F pcapng`"),
+    (0, b"TRSNIFF data    \x1a", Packets, "a Sniffer capture: convert it with `editcap -F pcapng`"),
+    (0, b"ElfFile\0", Other, "a Windows event log (EVTX): it is not read by this version"),
     (
         0,
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        Archive,
         "an Outlook message (.msg) or another OLE file: save the attachment and give that",
     ),
-    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive: unpack it, or pack it again as zip"),
+    (0, b"7z\xbc\xaf\x27\x1c", Archive, "a 7z archive: unpack it, or pack it again as zip"),
     (
         0,
         b"MSCF\0\0\0\0",
+        Archive,
         "a cabinet archive (.cab): unpack it with `expand` and give what is inside",
     ),
-    (0, b"Rar!\x1a\x07", "a RAR archive: unpack it, or pack it again as zip"),
-    (0, b"%PDF-", "a PDF document"),
-    (0, b"\x89PNG\r\n\x1a\n", "a PNG image: a picture of a trace holds no trace"),
-    (0, b"\xff\xd8\xff", "a JPEG image: a picture of a trace holds no trace"),
-    (0, b"GIF8", "a GIF image"),
-    (0, b"{\\rtf", "a rich text document"),
-    (0, b"MZ", "a Windows program"),
-    (0, b"\x7fELF", "a program"),
-    (0, b"SQLite format 3\0", "an SQLite database"),
-    (4, b"ftyp", "a video: a film of the screen holds no trace"),
-    (0, b"\x1a\x45\xdf\xa3", "a video: a film of the screen holds no trace"),
+    (0, b"Rar!\x1a\x07", Archive, "a RAR archive: unpack it, or pack it again as zip"),
+    (0, b"%PDF-", Other, "a PDF document"),
+    (0, b"\x89PNG\r\n\x1a\n", Picture, "a PNG image: a picture of a trace holds no trace"),
+    (0, b"\xff\xd8\xff", Picture, "a JPEG image: a picture of a trace holds no trace"),
+    (0, b"GIF8", Picture, "a GIF image"),
+    (0, b"{\\rtf", Other, "a rich text document"),
+    (0, b"MZ", Other, "a Windows program"),
+    (0, b"\x7fELF", Other, "a program"),
+    (0, b"SQLite format 3\0", Other, "an SQLite database"),
+    (4, b"ftyp", Picture, "a video: a film of the screen holds no trace"),
+    (0, b"\x1a\x45\xdf\xa3", Picture, "a video: a film of the screen holds no trace"),
 ];
 
 /// Identifiers in the first record of an ETL file, in UTF-16.
 const ETL_MARKS: &[&[u8]] = &[b"t\0z\0r\0e\0s\0.\0d\0l\0l\0", b".\0e\0t\0l\0"];
 
 /// What a file with this beginning looks like.
-pub(super) fn look(head: &[u8]) -> String {
+pub(super) fn look(head: &[u8]) -> Looks {
     if head.is_empty() {
-        return "an empty file".to_owned();
+        return Looks::new("an empty file", Empty);
     }
-    for (offset, magic, description) in MAGIC {
+    for (offset, magic, like, description) in MAGIC {
         if head.get(*offset..).is_some_and(|rest| rest.starts_with(magic)) {
-            return (*description).to_owned();
+            return Looks::new(description, *like);
         }
     }
     if is_etl(head) {
-        return "a Windows trace (ETL): convert it with `etl2pcapng` or `pktmon etl2pcap`"
-            .to_owned();
+        let words = "a Windows trace (ETL): convert it with `etl2pcapng` or `pktmon etl2pcap`";
+        return Looks::new(words, Etl);
     }
     let text = String::from_utf8_lossy(head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head));
     let start = text.trim_start();
     if start.is_empty() && !head.contains(&0) {
-        return "a file of white space only".to_owned();
+        return Looks::new("a file of white space only", Empty);
     }
-    text_kind(start).unwrap_or_else(|| format!("no format that is known; {LATER}"))
+    text_kind(start).unwrap_or_else(|| Looks {
+        words: format!("no format that is known; {LATER}"),
+        like: Other,
+    })
 }
 
-fn text_kind(start: &str) -> Option<String> {
-    let kind = if start.starts_with(['{', '[']) {
+fn text_kind(start: &str) -> Option<Looks> {
+    let (like, words) = if start.starts_with(['{', '[']) {
         if is_net_log(start) {
-            "a NetLog of a Chromium browser: it is not read by this version; export a HAR"
+            (NetLog, "a NetLog of a Chromium browser: it is not read by this version; export a HAR")
         } else if is_sign_in_log(start) {
-            "a sign-in log in JSON: it is not read by this version; capture the sign-in itself"
+            (
+                Other,
+                "a sign-in log in JSON: it is not read by this version; capture the sign-in itself",
+            )
         } else {
-            "JSON that is not a HAR"
+            (Other, "JSON that is not a HAR")
         }
     } else if start.starts_with('<') {
         let lower: String = start.chars().take(512).collect::<String>().to_ascii_lowercase();
         if lower.contains("<html") || lower.starts_with("<!doctype html") {
-            "an HTML page: export the trace as HAR or Fiddler archive"
+            (Other, "an HTML page: export the trace as HAR or Fiddler archive")
         } else {
-            "an XML document"
+            (Other, "an XML document")
         }
     } else if is_mail(start) {
-        "a mail (.eml): save the attachment and give that"
+        (Archive, "a mail (.eml): save the attachment and give that")
     } else if !start.contains('\0') && start.chars().filter(|c| *c == '\u{fffd}').count() < 3 {
         if start.starts_with("+---") && start.contains("Device State") {
-            "the output of dsregcmd: it is not read by this version"
+            (Other, "the output of dsregcmd: it is not read by this version")
         } else {
-            "plain text"
+            (Other, "plain text")
         }
     } else {
         return None;
     };
-    Some(kind.to_owned())
+    Some(Looks::new(words, like))
 }
 
 /// Whether JSON is a NetLog, which the HAR reader need not go through.
@@ -141,30 +176,35 @@ mod tests {
 
     #[test]
     fn names_what_it_sees() {
-        let cases: &[(&[u8], &str)] = &[
-            (b"", "empty"),
-            (b" \r\n", "white space"),
-            (b"\xd4\xc3\xb2\xa1\x02\x00", "packet capture"),
-            (b"\x0a\x0d\x0d\x0a\x1c\0\0\0", "packet capture"),
-            (b"snoop\0\0\0\0\0\0\x02", "editcap"),
-            (b"GMBU\0\x02", "Network Monitor"),
-            (b"ElfFile\0", "EVTX"),
-            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "Outlook"),
-            (b"Return-Path: <a>\r\nReceived: x\r\n\tby y\r\nFrom: z\r\nSubject: s\r\n", "mail"),
-            (b"7z\xbc\xaf\x27\x1c", "7z"),
-            (b"%PDF-1.7", "PDF"),
-            (b"\x89PNG\r\n\x1a\n", "PNG"),
-            (b"\xff\xd8\xff\xe0", "JPEG"),
-            (b"{\"constants\":{\"logEventTypes\":{", "NetLog"),
-            (b"[1,2]", "JSON"),
-            (b"<!DOCTYPE html><html>", "HTML"),
-            (b"<?xml version=\"1.0\"?><a/>", "XML"),
-            (b"hello\nworld", "plain text"),
-            (b"\x00\x01\x02\xff\xfe\xfd", "no format"),
+        let cases: &[(&[u8], Likeness, &str)] = &[
+            (b"", Empty, "empty"),
+            (b" \r\n", Empty, "white space"),
+            (b"\xd4\xc3\xb2\xa1\x02\x00", Damaged, "packet capture"),
+            (b"\x0a\x0d\x0d\x0a\x1c\0\0\0", Damaged, "packet capture"),
+            (b"snoop\0\0\0\0\0\0\x02", Packets, "editcap"),
+            (b"GMBU\0\x02", Packets, "Network Monitor"),
+            (b"ElfFile\0", Other, "EVTX"),
+            (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Archive, "Outlook"),
+            (
+                b"Return-Path: <a>\r\nReceived: x\r\n\tby y\r\nFrom: z\r\nSubject: s\r\n",
+                Archive,
+                "mail",
+            ),
+            (b"7z\xbc\xaf\x27\x1c", Archive, "7z"),
+            (b"%PDF-1.7", Other, "PDF"),
+            (b"\x89PNG\r\n\x1a\n", Picture, "PNG"),
+            (b"\xff\xd8\xff\xe0", Picture, "JPEG"),
+            (b"{\"constants\":{\"logEventTypes\":{", NetLog, "NetLog"),
+            (b"[1,2]", Other, "JSON"),
+            (b"<!DOCTYPE html><html>", Other, "HTML"),
+            (b"<?xml version=\"1.0\"?><a/>", Other, "XML"),
+            (b"hello\nworld", Other, "plain text"),
+            (b"\x00\x01\x02\xff\xfe\xfd", Other, "no format"),
         ];
-        for (head, part) in cases {
+        for (head, like, part) in cases {
             let found = look(head);
-            assert!(found.contains(part), "{part}: {found}");
+            assert!(found.words.contains(part), "{part}: {}", found.words);
+            assert_eq!(found.like, *like, "{part}");
         }
     }
 
@@ -172,6 +212,8 @@ mod tests {
     fn an_etl_file_is_known() {
         let mut head = 65_536_u32.to_le_bytes().to_vec();
         head.extend("x@tzres.dll,-331".encode_utf16().flat_map(u16::to_le_bytes));
-        assert!(look(&head).contains("etl2pcapng"));
+        let found = look(&head);
+        assert!(found.words.contains("etl2pcapng"));
+        assert_eq!(found.like, Etl);
     }
 }

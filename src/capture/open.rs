@@ -17,13 +17,15 @@ use self::key_logs::no_secret;
 use super::archive::is_tar;
 use super::frames::describe;
 use super::fuzz;
-use super::look::{is_net_log, look};
+use super::look::{Looks, is_net_log, look};
 use super::source::{Source, StreamError};
 use super::unpack::{Codec, SharedSource};
 use super::{
     HarError, HarErrorKind, PacketError, Probe, READERS, ReadError, ReadOptions, Reader, SazError,
 };
-use crate::evidence::{Diagnostic, DiagnosticCode, EvidenceBuilder, Format, Input, InputId, shown};
+use crate::evidence::{
+    Diagnostic, DiagnosticCode, EvidenceBuilder, Format, Input, InputId, Likeness, shown,
+};
 use crate::limits::{self, Budget};
 use crate::proto;
 use crate::proto::tls::KeyLog;
@@ -165,17 +167,19 @@ impl Place {
 #[derive(Default)]
 pub(super) struct Others {
     count: u64,
-    first: Option<String>,
+    first: Option<Looks>,
     /// Members for which no password was right.
     pub(super) protected: u64,
 }
 
 impl Others {
     /// Notes a member that is no capture.
-    pub(super) fn note(&mut self, looks: Option<String>) {
+    pub(super) fn note(&mut self, looks: Option<Looks>) {
         if let Some(looks) = looks {
             self.count = self.count.saturating_add(1);
-            self.first.get_or_insert(looks);
+            let like = looks.like;
+            let first = self.first.get_or_insert(looks);
+            first.like = first.like.or_nearer(like);
         }
     }
 }
@@ -228,11 +232,11 @@ impl<'a, 'o> Walk<'a, 'o> {
 
 impl Walk<'_, '_> {
     /// Looks at a stream and does what it calls for; gives what it is when it is no capture.
-    pub(super) fn visit(&mut self, place: &Place, mut source: Source) -> Option<String> {
+    pub(super) fn visit(&mut self, place: &Place, mut source: Source) -> Option<Looks> {
         let head = match source.peek(HEAD) {
             Ok(head) => head.to_vec(),
             Err(error) => {
-                let looks = "a stream that cannot be read".to_owned();
+                let looks = Looks::new("a stream that cannot be read", Likeness::Damaged);
                 let id =
                     (!place.is_member).then(|| self.add_unrecognised(place, &mut source, &looks));
                 self.report_stream(id, place, &error);
@@ -285,7 +289,7 @@ impl Walk<'_, '_> {
         place: &Place,
         mut source: Source,
         reader: &dyn Reader,
-    ) -> Option<String> {
+    ) -> Option<Looks> {
         if self.is_full || self.only.is_some_and(|wanted| !wanted.contains(&place.name)) {
             self.passed = self.passed.saturating_add(1);
             return None;
@@ -347,17 +351,18 @@ impl Walk<'_, '_> {
         &mut self,
         place: &Place,
         source: &mut Source,
-        looks: &str,
+        looks: &Looks,
     ) -> InputId {
         let id = self.add_input(place, Format::Unrecognised);
         if let Some(input) = self.into.input_mut(id) {
-            input.looks_like = Some(looks.to_owned());
+            input.looks_like = Some(looks.words.clone());
+            input.likeness = Some(looks.like);
             input.bytes = source.size();
         }
         id
     }
 
-    pub(super) fn unrecognised(&mut self, place: &Place, mut source: Source, looks: &str) {
+    pub(super) fn unrecognised(&mut self, place: &Place, mut source: Source, looks: &Looks) {
         let id = self.add_unrecognised(place, &mut source, looks);
         let (code, text) = match self.sought {
             Sought::Captures => {
@@ -382,6 +387,7 @@ impl Walk<'_, '_> {
                 if let Some(input) = self.into.input_mut(id) {
                     input.format = Format::Unrecognised;
                     input.looks_like = Some("JSON that is not a HAR".to_owned());
+                    input.likeness = Some(Likeness::Other);
                 }
                 DiagnosticCode::NotRecognised
             }
@@ -446,8 +452,9 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn expand(&mut self, place: &Place, source: Source, codec: Codec) -> Option<String> {
-        let looks = format!("{} data that is not opened", codec.as_str());
+    fn expand(&mut self, place: &Place, source: Source, codec: Codec) -> Option<Looks> {
+        let words = format!("{} data that is not opened", codec.as_str());
+        let looks = Looks { words, like: Likeness::Archive };
         if self.is_too_deep(place) {
             if !place.is_member {
                 self.unrecognised(place, source, &looks);
@@ -475,7 +482,7 @@ impl Walk<'_, '_> {
         first: usize,
         what: &str,
         others: &Others,
-    ) -> Option<String> {
+    ) -> Option<Looks> {
         if others.protected > 0 {
             let name = shown(&place.name, NAME);
             let text = format!(
@@ -489,7 +496,7 @@ impl Walk<'_, '_> {
             return None;
         }
         let count = others.count;
-        let looks = match (&others.first, others.protected) {
+        let words = match (&others.first, others.protected) {
             (_, 1..) => format!("{what} that is protected with a password"),
             (Some(looks), 0) => format!(
                 "{what} without {}; it holds {count} files, the first is {looks}",
@@ -500,6 +507,12 @@ impl Walk<'_, '_> {
             ),
             (None, 0) => format!("{what} without files"),
         };
+        let like = match (&others.first, others.protected) {
+            (_, 1..) => Likeness::Archive,
+            (Some(looks), 0) => looks.like,
+            (None, 0) => Likeness::Empty,
+        };
+        let looks = Looks { words, like };
         if !place.is_member {
             self.unrecognised(place, source, &looks);
         }

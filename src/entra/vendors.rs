@@ -189,6 +189,20 @@ pub fn is_capture_tool_issuer(name: &str) -> bool {
     issuer(name).is_some_and(Vendor::is_capture_tool)
 }
 
+/// A name by which an issuer is told from others: its common name, or its organisation where that is a mere
+/// number, as public issuers give it to each of their certificates.
+pub fn issuer_name(name: &str) -> String {
+    let found = attributes(name);
+    let of = |wanted: &str| {
+        let kind = ATTRIBUTES.iter().position(|(kind, _)| *kind == wanted)?;
+        let value = found.iter().find(|(one, _)| *one == kind)?.1.trim_matches(['"', ' ']);
+        (!value.is_empty()).then(|| value.to_owned())
+    };
+    let common = of("CN");
+    let telling = common.clone().filter(|name| name.chars().count() > 3);
+    telling.or_else(|| of("O")).or(common).unwrap_or_else(|| name.trim().to_owned())
+}
+
 /// The sign in the text of a page.
 pub fn block_page(body: &str) -> Option<Match> {
     BLOCK_PAGES.find(body)
@@ -366,6 +380,16 @@ fn value(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::entra::table::check;
+
+    #[test]
+    fn an_issuer_has_a_name() {
+        let name = "CN=\"Contoso Gateway CA 7\", O=Contoso, C=US";
+        assert_eq!(issuer_name(name), "Contoso Gateway CA 7");
+        assert_eq!(issuer_name("C=US, O=Let's Encrypt, CN=R11"), "Let's Encrypt");
+        assert_eq!(issuer_name("Contoso Root"), "Contoso Root");
+        assert_eq!(issuer_name("CN=R1"), "R1");
+        assert_eq!(issuer_name("O=Contoso"), "Contoso");
+    }
 
     #[test]
     fn the_table_is_sorted_unique_and_sourced() {

@@ -44,6 +44,47 @@ impl Format {
     }
 }
 
+/// What kind of thing a file without a capture is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Likeness {
+    /// Something packed that is not opened: what is inside has to be given by itself.
+    Archive,
+    /// A part of something that would be read if it were whole.
+    Damaged,
+    /// Nothing.
+    Empty,
+    /// A trace of Windows, which can be converted.
+    Etl,
+    /// What a browser's own log of its network holds, which is not read.
+    NetLog,
+    /// Anything else.
+    Other,
+    /// A packet capture of a kind that is not read and can be converted.
+    Packets,
+    /// A picture or a film.
+    Picture,
+}
+
+impl Likeness {
+    /// Of two things in one archive the one by which a capture is the nearer.
+    #[must_use]
+    pub const fn or_nearer(self, other: Self) -> Self {
+        if other.distance() < self.distance() { other } else { self }
+    }
+
+    /// How far it is from a capture.
+    const fn distance(self) -> u8 {
+        match self {
+            Self::Etl | Self::NetLog | Self::Packets => 0,
+            Self::Damaged => 1,
+            Self::Archive => 2,
+            Self::Other => 3,
+            Self::Picture => 4,
+            Self::Empty => 5,
+        }
+    }
+}
+
 /// One capture of the case.
 #[derive(Clone, Debug)]
 pub struct Input {
@@ -75,6 +116,8 @@ pub struct Input {
     pub records: u64,
     /// What it looks like when it is no capture, and how to convert it.
     pub looks_like: Option<String>,
+    /// What kind of thing that is.
+    pub likeness: Option<Likeness>,
 }
 
 impl Input {
@@ -95,6 +138,7 @@ impl Input {
             utc_offset: None,
             records: 0,
             looks_like: None,
+            likeness: None,
         }
     }
 }

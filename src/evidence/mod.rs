@@ -39,7 +39,7 @@ pub use exchange::{
 };
 pub use headers::Headers;
 pub use host_name::HostName;
-pub use input::{Format, Input};
+pub use input::{Format, Input, Likeness};
 pub use locator::{EvidenceRef, InputId, Locator, Stream};
 pub use lookup::{Answer, LookupId, LookupTransport, NameLookup};
 pub(crate) use secret::named;

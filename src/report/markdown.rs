@@ -7,7 +7,7 @@
 //! through `escape`, so that it is neither Markdown nor HTML nor Mermaid; what is left out is counted.
 
 mod diagram;
-mod escape;
+pub(super) mod escape;
 
 use std::fmt::Write as _;
 
@@ -193,8 +193,13 @@ fn named(report: &ReportInput<'_>, refs: &[EvidenceRef]) -> String {
 }
 
 fn statement(report: &ReportInput<'_>, how: &str, one: &Statement) -> String {
+    format!("- *{how}:* {}", cited_statement(report, one))
+}
+
+/// A statement with its places.
+pub(super) fn cited_statement(report: &ReportInput<'_>, one: &Statement) -> String {
     let text = sentence(&one.text, report.redaction);
-    format!("- *{how}:* {}{}", words(&text), at(report, one.refs.as_ref()))
+    format!("{}{}", words(&text), at(report, one.refs.as_ref()))
 }
 
 fn why(report: &ReportInput<'_>) -> String {

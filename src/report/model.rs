@@ -488,6 +488,29 @@ pub fn harmless(text: &str) -> String {
         .collect()
 }
 
+/// Lines of at most `width`, broken at blanks; a longer word has a line of its own. How much room a piece takes
+/// is for the medium to say.
+pub fn wrapped(text: &str, width: usize, room: impl Fn(&str) -> usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    let mut used = 0_usize;
+    for word in text.split(' ').filter(|word| !word.is_empty()) {
+        let columns = room(word);
+        if used > 0 && used.saturating_add(1).saturating_add(columns) > width {
+            lines.push(std::mem::take(&mut line));
+            used = 0;
+        }
+        if used > 0 {
+            line.push(' ');
+            used = used.saturating_add(1);
+        }
+        line.push_str(word);
+        used = used.saturating_add(columns);
+    }
+    lines.push(line);
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -13,8 +13,8 @@ use crate::entra::Fault;
 use crate::evidence::{
     Alert, Author, Body, CertificateSummary, Closed, Connection, Diagnostic, DiagnosticCode,
     Evidence, EvidenceBuilder, EvidenceRef, Exchange, ExchangeId, Format, Headers, HostName,
-    Identity, Input, InputId, Locator, NameLookup, NoResponse, Peer, Redaction, Request, Response,
-    SecretKind, Stage, StreamNumber, TlsHandshake, TlsVersion, Unseen, Via,
+    Identity, Input, InputId, Likeness, Locator, NameLookup, NoResponse, Peer, Redaction, Request,
+    Response, SecretKind, Stage, StreamNumber, TlsHandshake, TlsVersion, Unseen, Via,
 };
 use crate::finding::{Confidence, Family, Finding, Piece, Refs, RuleId, RuleMeta, Severity, Text};
 use crate::signin::{
@@ -768,6 +768,7 @@ pub(crate) fn unrecognised() -> Case {
     let mut input = input("RE: sign-in.msg", Format::Unrecognised);
     input.looks_like =
         Some("an Outlook message; save its attachment to a file and give that file.".into());
+    input.likeness = Some(Likeness::Archive);
     let mut builder = EvidenceBuilder::new();
     let id = builder.add_input(input);
     builder.diagnose(DiagnosticCode::NotRecognised, Some(id), "not a capture");

@@ -98,8 +98,20 @@ impl Sheet {
         sheet.blank();
         sheet.text(0, intro(report.verdict.side, next.kind));
         sheet.blank();
+        sheet.missing(report, next);
+        sheet.wanted(next);
+        sheet
+    }
+
+    /// What is missing.
+    pub(super) fn missing(&mut self, report: &ReportInput<'_>, next: &NextCapture) {
+        self.fact("Missing:", &sentence(&next.missing, report.redaction));
+    }
+
+    /// How to take it.
+    pub(super) fn wanted(&mut self, next: &NextCapture) {
+        let sheet = self;
         let password = next.kind == CaptureKind::Password;
-        sheet.fact("Missing:", &sentence(&next.missing, report.redaction));
         if !password {
             sheet.fact("System:", &system(next));
             sheet.fact("Tool:", next.tool);
@@ -118,7 +130,6 @@ impl Sheet {
             sheet.blank();
             sheet.text(0, next.reminder);
         }
-        sheet
     }
 }
 

@@ -7,8 +7,12 @@
 //! Invariants: equal input gives equal bytes; users are shown as the redaction allows; everything that stems from
 //! a capture is bounded and cleaned.
 
+mod comment;
+mod fingerprint;
+mod mail;
 pub mod routing;
 pub mod rows;
+mod words;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -16,7 +20,6 @@ use serde_json::value::RawValue;
 use self::routing::{Fingerprint, Mail, Queue, Routing, Words};
 #[cfg(test)]
 use super::forms;
-use super::handover::Handover;
 use super::json::{self, captured};
 use super::model::{ReportInput, is_unread};
 use super::ndjson;
@@ -51,8 +54,8 @@ pub struct Record {
     /// The bytes of the path in base64, where it was not UTF-8.
     #[cfg_attr(test, schemars(with = "Option<forms::Base64>"))]
     pub path_bytes: Option<String>,
-    /// The path below the folder that was given, with `/` between its parts: part of the key by which a run is
-    /// resumed.
+    /// The path below the folder that was given, with `/` between its parts, or the path itself where a file was
+    /// given: part of the key by which a run is resumed.
     pub tree_path: String,
     /// The path of the capture inside the archive; null where the file is the capture.
     pub member: Option<String>,
@@ -214,11 +217,10 @@ impl Code {
             evidence.diagnostics.iter().any(|one| which(one.code))
         };
         let is_read = evidence.inputs.iter().any(|input| input.format.is_capture());
-        // Sessions that cannot be opened are counted all the same.
-        let is_empty = evidence.exchanges.is_empty()
-            && evidence.connections.is_empty()
-            && evidence.lookups.is_empty();
-        if has(&|code| code == DiagnosticCode::Encrypted) && is_empty {
+        let is_empty = evidence.inputs.iter().all(|input| input.records == 0);
+        // Sessions that stay closed are counted as well.
+        let is_closed = evidence.exchanges.is_empty() && evidence.connections.is_empty();
+        if has(&|code| code == DiagnosticCode::Encrypted) && is_closed {
             return Self::Encrypted;
         }
         if has(&|code| code == DiagnosticCode::NotOpened) && is_empty {
@@ -441,7 +443,7 @@ impl Record {
             verdict: code.is_judged().then(|| Answer::of(report)),
             attempt: report.attempt().map(|attempt| Attempt::of(report, attempt)),
             attempts: count(report.signin.attempts.len()),
-            issuer: issuer(report),
+            issuer: fingerprint.as_ref().and_then(|one| one.issuer.clone()),
             ..Self::without_analysis(
                 attachment,
                 options,
@@ -560,13 +562,6 @@ impl Answer {
 fn subject(evidence: &Evidence) -> Option<&Input> {
     let mut inputs = evidence.inputs.iter();
     inputs.clone().find(|one| one.format.is_capture()).or_else(|| inputs.next())
-}
-
-/// Who issued the certificate of the first failing host, where that is not who should.
-fn issuer(report: &ReportInput<'_>) -> Option<String> {
-    let handover = Handover::of(report)?;
-    let network = handover.network?;
-    network.hosts.iter().find_map(|host| host.certificate_issuers.first().cloned())
 }
 
 fn count(number: usize) -> u64 {

@@ -8,10 +8,10 @@
 use super::{Place, Walk};
 use crate::capture::Source;
 use crate::capture::frames::{Item, Loss, Sink, walk};
-use crate::capture::look::look;
+use crate::capture::look::{Looks, look};
 use crate::capture::tally::TLS_KEYS;
 use crate::capture::{PacketError, ReadOptions};
-use crate::evidence::{DiagnosticCode, Format, InputId};
+use crate::evidence::{DiagnosticCode, Format, InputId, Likeness};
 use crate::proto;
 use crate::proto::tls::{KeyLog, KeyLogRead};
 
@@ -20,7 +20,7 @@ const WANTED: &str = "a key log has lines such as CLIENT_RANDOM and two numbers:
                       SSLKEYLOGFILE named";
 
 /// What is said of something without a secret.
-pub(super) fn no_secret(looks: &str) -> String {
+pub(super) fn no_secret(looks: &Looks) -> String {
     format!("no secret of TLS is in it; it looks like {looks}; {WANTED}")
 }
 
@@ -32,11 +32,13 @@ impl Walk<'_, '_> {
         source: Source,
         head: &[u8],
         format: Option<Format>,
-    ) -> Option<String> {
+    ) -> Option<Looks> {
         let looks = match format {
             Some(Format::Pcapng) => return self.keys_of_capture(place, source),
-            Some(Format::Pcap) => "a packet capture in a form that holds no secrets".to_owned(),
-            Some(Format::Har) => "a HAR".to_owned(),
+            Some(Format::Pcap) => {
+                Looks::new("a packet capture in a form that holds no secrets", Likeness::Other)
+            }
+            Some(Format::Har) => Looks::new("a HAR", Likeness::Other),
             // The beginning of a key log may be damaged; in an archive it may be any text.
             _ if !place.is_member || KeyLog::probe(head) != proto::Probe::No => {
                 self.keys(place, source);
@@ -51,13 +53,13 @@ impl Walk<'_, '_> {
     }
 
     /// Takes the keys in the blocks of a packet capture.
-    fn keys_of_capture(&mut self, place: &Place, mut source: Source) -> Option<String> {
+    fn keys_of_capture(&mut self, place: &Place, mut source: Source) -> Option<Looks> {
         self.raise_for_packets();
         let mut blocks = Blocks { options: self.options, sum: KeyLogRead::default() };
         let outcome = walk(Format::Pcapng, &mut source, &mut blocks);
         let sum = blocks.sum;
         if sum.secrets == 0 && outcome.is_ok() {
-            let looks = "a packet capture without secrets in it".to_owned();
+            let looks = Looks::new("a packet capture without secrets in it", Likeness::Other);
             if !place.is_member {
                 self.unrecognised(place, source, &looks);
             }

@@ -14,7 +14,7 @@ use crate::report::model::{GLUE, harmless};
 const MESSAGE: usize = 90;
 
 /// Words as Markdown.
-pub(super) fn words(text: &str) -> String {
+pub(in crate::report) fn words(text: &str) -> String {
     let text = harmless(text).replace(GLUE, " ");
     let parts = text.split(' ').filter(|word| !word.is_empty()).enumerate();
     let words: Vec<String> = parts.map(|(index, part)| word(part, index == 0)).collect();
@@ -89,7 +89,7 @@ fn has_picture_name(word: &str) -> bool {
 }
 
 /// A word as code; what code cannot hold is replaced by what looks like it.
-pub(super) fn code(text: &str) -> String {
+pub(in crate::report) fn code(text: &str) -> String {
     let text: String = harmless(text)
         .chars()
         .map(|c| match c {

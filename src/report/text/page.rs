@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use crate::report::model::{GLUE, harmless};
+use crate::report::model::{GLUE, harmless, wrapped};
 
 /// Columns of a line.
 pub(super) const WIDTH: usize = 80;
@@ -166,24 +166,7 @@ impl Page {
 
 /// Lines of at most `width` columns, broken at blanks; a longer word has a line of its own.
 fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    let mut used = 0_usize;
-    for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let columns = word.width();
-        if used > 0 && used.saturating_add(1).saturating_add(columns) > width {
-            lines.push(std::mem::take(&mut line));
-            used = 0;
-        }
-        if used > 0 {
-            line.push(' ');
-            used = used.saturating_add(1);
-        }
-        line.push_str(word);
-        used = used.saturating_add(columns);
-    }
-    lines.push(line);
-    lines
+    wrapped(text, width, UnicodeWidthStr::width)
 }
 
 #[cfg(test)]
