@@ -8,6 +8,8 @@
 //! of files; without a lost worker and without the limit of time, equal files give equal bytes for any number of jobs.
 
 mod beside;
+#[cfg(feature = "columnar")]
+pub mod columnar;
 mod find;
 mod job;
 mod order;

@@ -6,6 +6,7 @@ pub(crate) mod archive;
 pub(crate) mod browsing;
 pub(crate) mod canary;
 pub(crate) mod cuts;
+pub(crate) mod duckdb;
 pub(crate) mod exchange;
 pub(crate) mod heap;
 pub(crate) mod hostile;
