@@ -5,17 +5,20 @@ cd "$(dirname "$0")/.."
 fast=no
 [ "${1:-}" = "--fast" ] && fast=yes
 
+# The tables are built with the rest, and with the same features in every step, so that nothing is built twice.
+with=(--features columnar)
+
 step() { printf '\n== %s\n' "$*"; }
 
 step "format"
 cargo fmt --check
 
 step "lints"
-cargo clippy --quiet --all-targets -- -D warnings
+cargo clippy --quiet --all-targets "${with[@]}" -- -D warnings
 
 if [ "$fast" = yes ]; then
     step "unit tests"
-    cargo test --quiet --lib
+    cargo test --quiet --lib "${with[@]}"
     exit 0
 fi
 
@@ -23,7 +26,7 @@ step "the library without features"
 cargo check --quiet --lib --no-default-features
 
 step "tests"
-cargo test --quiet --no-run
+cargo test --quiet --no-run "${with[@]}"
 # Those that measure memory run one after the other and leave a core idle: they run beside the rest.
 aside=(bounded keyed_bounded)
 others=()
@@ -32,18 +35,18 @@ for file in tests/*.rs; do
     [[ " ${aside[*]} " == *" $name "* ]] || others+=(--test "$name")
 done
 log=$(mktemp)
-cargo test --quiet "${aside[@]/#/--test=}" >"$log" 2>&1 &
+cargo test --quiet "${with[@]}" "${aside[@]/#/--test=}" >"$log" 2>&1 &
 beside=$!
 trap 'kill $beside 2>/dev/null || true' EXIT
-cargo test --quiet --lib --bins "${others[@]}"
-cargo test --quiet --doc
+cargo test --quiet "${with[@]}" --lib --bins "${others[@]}"
+cargo test --quiet "${with[@]}" --doc
 wait "$beside" || { cat "$log"; exit 1; }
 trap - EXIT
 cat "$log"
 rm "$log"
 
 step "documentation"
-RUSTDOCFLAGS="-D warnings" cargo doc --quiet --no-deps --document-private-items
+RUSTDOCFLAGS="-D warnings" cargo doc --quiet "${with[@]}" --no-deps --document-private-items
 
 step "supply chain"
 if command -v cargo-deny >/dev/null; then

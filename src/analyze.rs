@@ -7,11 +7,12 @@ mod feeds;
 mod known;
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub use self::feeds::rules_fed_by;
 pub use self::known::{
@@ -32,11 +33,21 @@ use crate::signin::{self, SignIn};
 pub use crate::verdict::Selection;
 use crate::verdict::{self, Verdict};
 
+/// Bytes looked at to see whether a file is a container.
+const HEAD: usize = 4 << 10;
+
 /// Something to analyse.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CaseInput {
     /// A file.
     File(PathBuf),
+    /// Some of the captures in an archive.
+    Members {
+        /// The archive.
+        path: PathBuf,
+        /// Their paths inside it, as [`Each::member`] tells them.
+        members: Vec<String>,
+    },
     /// A capture in memory.
     Memory(InMemory),
     /// Secrets of TLS in memory: read before every capture, as those that [`AnalyzeOptions::key_logs`] names.
@@ -133,6 +144,103 @@ pub fn analyze_counting(
     analyze_streams(inputs, options, Streams { counter, ..Streams::default() })
 }
 
+/// One of the captures in a file.
+#[derive(Clone, Debug)]
+pub struct Each {
+    /// Its path inside the archive; none where the file itself is the capture.
+    pub member: Option<String>,
+    /// Hash of the file; none where it could not be read to its end.
+    pub sha256: Option<String>,
+    /// What it gives.
+    pub analysis: Analysis,
+}
+
+/// Analyses each capture in a file on its own, and gives every one to `each` before the next is read.
+///
+/// A file without a capture gives one analysis that says so. Where `begin` is called again, keys were found behind
+/// the packets that they open: what was given before counts no more. Once `each` answers `false`, the captures that
+/// follow are passed over. What was noted behind the last capture is returned.
+pub fn analyze_each(
+    path: &Path,
+    options: &AnalyzeOptions<'_>,
+    begin: &mut dyn FnMut(),
+    each: &mut dyn FnMut(Each) -> bool,
+) -> Vec<Diagnostic> {
+    let name = path.to_string_lossy();
+    let scope = scope(&options.limits);
+    let keys = Keys::new();
+    let read = ReadOptions {
+        scope: &scope,
+        limits: &options.limits,
+        passwords: options.passwords,
+        keys: &keys,
+        cancel: options.cancel,
+    };
+    let mut streams = Streams::default();
+    let mut log = EvidenceBuilder::new();
+    let mut is_taken = false;
+    read_keys(&[], &mut streams, &read, options, &mut log, &mut 0);
+    let log = log.finish().diagnostics;
+    loop {
+        begin();
+        let opened = container_hash(path, options.cancel)
+            .and_then(|container| Ok((Source::file(path)?, container)));
+        let given = Cell::new(0_usize);
+        let container = opened.as_ref().ok().and_then(|(_, container)| container.clone());
+        let mut sha256 = container.clone();
+        let mut give = |mut builder: EvidenceBuilder| {
+            given.set(given.get().saturating_add(1));
+            keep_names(Some(path), &mut 0, &mut builder);
+            let mut evidence = builder.finish();
+            evidence.diagnostics.extend(log.iter().cloned());
+            for input in evidence.inputs.iter_mut().filter(|one| one.container.is_empty()) {
+                // A Fiddler archive is a container and a capture.
+                input.sha256 = input.sha256.take().or_else(|| container.clone());
+                sha256.clone_from(&input.sha256);
+            }
+            let captures = evidence.inputs.iter().filter(|one| one.format.is_capture());
+            let first = captures.chain(&evidence.inputs).next();
+            let member = first.and_then(|one| one.name.strip_prefix(&*name)?.strip_prefix('!'));
+            let member = member.map(ToOwned::to_owned);
+            each(Each {
+                member,
+                sha256: sha256.clone(),
+                analysis: conclude(evidence, &options.selection),
+            })
+        };
+        let left = match opened {
+            Ok((source, container)) => {
+                capture::open_each(&name, source, &read, container, &mut give)
+            }
+            Err(error) => not_opened(&name, &error),
+        };
+        let left = if given.get() == 0 {
+            give(left);
+            Vec::new()
+        } else {
+            left.finish().diagnostics
+        };
+        let is_late = keys.take_late() > 0 && !read.is_cancelled();
+        if std::mem::replace(&mut is_taken, true) || !is_late {
+            return left;
+        }
+    }
+}
+
+/// The hash of a file that others come out of; none of one that is read as it is.
+fn container_hash(path: &Path, cancel: &AtomicBool) -> io::Result<Option<String>> {
+    let mut source = Source::file(path)?;
+    // What cannot be read is told by who reads it.
+    let is_container = source.peek(HEAD).is_ok_and(capture::is_container);
+    Ok(if is_container { hash_of(path, cancel) } else { None })
+}
+
+/// The SHA-256 of a file in lower case hexadecimal; none where it cannot be read to its end, or reading was cancelled.
+pub fn hash_of(path: &Path, cancel: &AtomicBool) -> Option<String> {
+    let is_over = || cancel.load(Ordering::Relaxed);
+    Source::file(path).ok()?.with_hash().finish_hash_unless(&is_over)
+}
+
 fn analyze_streams(
     inputs: &[CaseInput],
     options: &AnalyzeOptions<'_>,
@@ -227,23 +335,18 @@ fn read_all(
     let mut builder = EvidenceBuilder::new();
     let mut is_taken = false;
     let mut known = 0;
-    for path in options.key_logs {
-        if let Some((name, source)) = file(path, streams, &mut builder) {
-            capture::open_keys(&name, source, read, &mut builder);
-        }
-        keep_names(Some(path), &mut known, &mut builder);
-    }
-    for input in inputs {
-        if let CaseInput::MemoryKeys(keys) = input
-            && let Some((name, source)) = memory(keys, streams)
-        {
-            capture::open_keys(&name, source, read, &mut builder);
-            keep_names(None, &mut known, &mut builder);
-        }
-    }
+    read_keys(inputs, streams, read, options, &mut builder, &mut known);
     for input in inputs {
         let given = match input {
             CaseInput::File(path) => file(path, streams, &mut builder),
+            CaseInput::Members { path, members } => {
+                if let Some((name, source)) = file(path, streams, &mut builder) {
+                    let named: Vec<String> =
+                        members.iter().map(|member| format!("{name}!{member}")).collect();
+                    capture::open_members(&name, source, read, &named, &mut builder);
+                }
+                None
+            }
             CaseInput::Memory(given) => memory(given, streams),
             CaseInput::MemoryKeys(_) => None,
             CaseInput::Standard => {
@@ -257,12 +360,37 @@ fn read_all(
             capture::open(&name, source, read, options.hash, &mut builder);
         }
         let path = match input {
-            CaseInput::File(path) => Some(path.as_path()),
+            CaseInput::File(path) | CaseInput::Members { path, .. } => Some(path.as_path()),
             CaseInput::Memory(_) | CaseInput::MemoryKeys(_) | CaseInput::Standard => None,
         };
         keep_names(path, &mut known, &mut builder);
     }
     builder
+}
+
+/// Reads the keys that are given apart from the captures.
+fn read_keys(
+    inputs: &[CaseInput],
+    streams: &mut Streams,
+    read: &ReadOptions<'_>,
+    options: &AnalyzeOptions<'_>,
+    builder: &mut EvidenceBuilder,
+    known: &mut u32,
+) {
+    for path in options.key_logs {
+        if let Some((name, source)) = file(path, streams, builder) {
+            capture::open_keys(&name, source, read, builder);
+        }
+        keep_names(Some(path), known, builder);
+    }
+    for input in inputs {
+        if let CaseInput::MemoryKeys(keys) = input
+            && let Some((name, source)) = memory(keys, streams)
+        {
+            capture::open_keys(&name, source, read, builder);
+            keep_names(None, known, builder);
+        }
+    }
 }
 
 /// Keeps the bytes of a name that is not UTF-8 with each of the inputs that came of its file; `known`
@@ -296,12 +424,23 @@ fn file(
     match streams.open(|| Source::file(path)) {
         Ok(source) => Some((name, source)),
         Err(error) => {
-            let id = builder.add_input(Input::named(&name));
-            let text = format!("could not be opened: {}", error.kind());
-            builder.diagnose(DiagnosticCode::NotOpened, Some(id), &text);
+            note_not_opened(&name, &error, builder);
             None
         }
     }
+}
+
+fn note_not_opened(name: &str, error: &io::Error, builder: &mut EvidenceBuilder) {
+    let id = builder.add_input(Input::named(name));
+    let text = format!("could not be opened: {}", error.kind());
+    builder.diagnose(DiagnosticCode::NotOpened, Some(id), &text);
+}
+
+/// The evidence of a file that could not be opened.
+fn not_opened(name: &str, error: &io::Error) -> EvidenceBuilder {
+    let mut builder = EvidenceBuilder::new();
+    note_not_opened(name, error, &mut builder);
+    builder
 }
 
 /// From evidence to the verdict.

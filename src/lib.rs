@@ -14,6 +14,7 @@
 //! * [`verdict`] says which attempt counts, whose side it is, and what proves it.
 //! * [`report`] prints it.
 //! * [`compare`] sets two analyses side by side.
+//! * `triage`, where the feature `cli` is on, makes a record of each of many attachments.
 //! * `web`, where the feature of that name is on, is the drop page and the HTTP API.
 //!
 //! ```
@@ -54,6 +55,8 @@ pub mod report;
 pub mod rules;
 pub mod signin;
 pub mod time;
+#[cfg(feature = "cli")]
+pub mod triage;
 pub mod verdict;
 #[cfg(feature = "web")]
 pub mod web;

@@ -15,7 +15,7 @@ pub const MIB: u64 = 1 << 20;
 pub const GIB: u64 = 1 << 30;
 
 /// The bounds that an option can change (SPEC section 8).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// Bytes read of one input, before decompression; `None` is no bound, right for files.
     pub input: Option<u64>,
@@ -270,6 +270,29 @@ pub const QUIC_CRYPTO: usize = 16 * 1024;
 pub const QUIC_PIECES: usize = 64;
 /// Packets of one QUIC flow that are tried in vain: each costs about ten microseconds.
 pub const QUIC_FAILURES: u32 = 32;
+
+/// Files of a folder, or captures of a folder in an archive, up to which they may belong to one case whatever their names:
+/// a folder with more is a heap of cases.
+pub const TRIAGE_BESIDE: usize = 8;
+/// Files of a folder that can be one case with `triage --case folder`.
+pub const TRIAGE_CASE: usize = 64;
+/// Bytes of a path in a list of paths.
+pub const TRIAGE_PATH: usize = 64 << 10;
+/// Captures of one file that get a record.
+pub const TRIAGE_CAPTURES: usize = 1_000;
+/// Bytes of the records of one file, about.
+pub const TRIAGE_BYTES: usize = 32 << 20;
+/// Bytes of records, about, that wait for those before them.
+pub const TRIAGE_WAITING: usize = 32 << 20;
+/// Bytes of one record in its line, report and rows included.
+pub const TRIAGE_LINE: usize = 64 << 20;
+/// Time to read a file in triage; then it is judged by what was read.
+pub const TRIAGE_TIME: std::time::Duration = std::time::Duration::from_mins(1);
+/// Time that a worker has beyond that before it counts as lost: a quarter of it, within these.
+pub const TRIAGE_GRACE: (std::time::Duration, std::time::Duration) =
+    (std::time::Duration::from_secs(2), std::time::Duration::from_secs(15));
+/// Bytes of memory that a worker may need: the budget of one input, and what it takes to report.
+pub const TRIAGE_WORKER: u64 = 384 * MIB;
 
 /// Bytes of one file that is uploaded.
 pub const UPLOAD: u64 = 512 * MIB;

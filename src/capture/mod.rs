@@ -28,7 +28,7 @@ mod unpack;
 pub use frames::PacketError;
 pub use har::{HarError, HarErrorKind, HarReader, fuzz_har};
 pub use keys::Keys;
-pub use open::{fuzz_keys, fuzz_open, open, open_keys};
+pub use open::{fuzz_keys, fuzz_open, is_container, open, open_each, open_keys, open_members};
 pub use pcap::{PcapReader, fuzz_pcap};
 pub use pcapng::{PcapngReader, fuzz_pcapng};
 pub use saz::{SazError, SazReader, fuzz_saz};

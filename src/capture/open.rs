@@ -50,6 +50,65 @@ pub fn open(
     Walk::new(options, hash, into).visit(&Place::outermost(name), source);
 }
 
+/// Opens one input and hands over the evidence of each capture in it as soon as that was read: nobody has
+/// to hold all of them.
+///
+/// What stands in no capture, such as a member that cannot be read, comes with the next one, or stays in the evidence that
+/// is returned. The inputs that came out of a container get `container_sha256`. Once `each` answers `false`, what
+/// follows is passed over and that is noted.
+pub fn open_each(
+    name: &str,
+    source: Source,
+    options: &ReadOptions<'_>,
+    container_sha256: Option<String>,
+    each: &mut dyn FnMut(EvidenceBuilder) -> bool,
+) -> EvidenceBuilder {
+    let source = source.with_limit(options.limits.input);
+    let source = if container_sha256.is_none() { source.with_hash() } else { source };
+    let mut left = EvidenceBuilder::new();
+    let mut hand_over = |read| each(read);
+    let mut walk = Walk::new(options, true, &mut left);
+    walk.container_sha256 = container_sha256;
+    walk.each = Some(&mut hand_over);
+    walk.visit(&Place::outermost(name), source);
+    if walk.is_full && walk.passed > 0 {
+        let text = format!(
+            "{}: {} captures in it were passed over: the limit for one file",
+            shown(name, NAME),
+            walk.passed
+        );
+        left.diagnose(DiagnosticCode::LimitReached, None, &text);
+    }
+    left
+}
+
+/// Opens one input and reads those of the captures in it that have one of these names.
+pub fn open_members(
+    name: &str,
+    source: Source,
+    options: &ReadOptions<'_>,
+    members: &[String],
+    into: &mut EvidenceBuilder,
+) {
+    let source = source.with_limit(options.limits.input).with_hash();
+    let mut walk = Walk::new(options, true, into);
+    walk.only = Some(members);
+    walk.visit(&Place::outermost(name), source);
+}
+
+/// Whether what begins like this is a container: compressed, or an archive that is no capture itself.
+///
+/// A zip is taken for one, though a Fiddler archive is a zip as well.
+pub fn is_container(head: &[u8]) -> bool {
+    Codec::of(head).is_some() || is_zip(head) || is_tar(head)
+}
+
+fn is_zip(head: &[u8]) -> bool {
+    head.starts_with(b"PK\x03\x04")
+        || head.starts_with(b"PK\x05\x06")
+        || head.starts_with(b"PK\x07\x08PK\x03\x04")
+}
+
 /// Reads the keys that the user gave, as [`open`] reads captures.
 pub fn open_keys(
     name: &str,
@@ -137,6 +196,16 @@ pub(super) struct Walk<'a, 'o> {
     pub(super) sought: Sought,
     /// Whether a packet capture was among what was read.
     has_packets: bool,
+    /// Who is handed the evidence of each capture.
+    each: Option<&'a mut (dyn FnMut(EvidenceBuilder) -> bool + 'a)>,
+    /// Whether no more captures are wanted.
+    is_full: bool,
+    /// The names of the only captures that are wanted.
+    only: Option<&'a [String]>,
+    /// Captures that were passed over.
+    passed: u64,
+    /// Hash of the file as a whole, where it is known before.
+    container_sha256: Option<String>,
 }
 
 impl<'a, 'o> Walk<'a, 'o> {
@@ -152,6 +221,11 @@ impl<'a, 'o> Walk<'a, 'o> {
             held: 0,
             sought,
             has_packets: false,
+            each: None,
+            only: None,
+            is_full: false,
+            passed: 0,
+            container_sha256: None,
         }
     }
 }
@@ -172,10 +246,7 @@ impl Walk<'_, '_> {
         if let Some(codec) = Codec::of(&head) {
             return self.expand(place, source, codec);
         }
-        if head.starts_with(b"PK\x03\x04")
-            || head.starts_with(b"PK\x05\x06")
-            || head.starts_with(b"PK\x07\x08PK\x03\x04")
-        {
+        if is_zip(&head) {
             return self.zip(place, source, &head);
         }
         if is_tar(&head) {
@@ -219,6 +290,10 @@ impl Walk<'_, '_> {
         mut source: Source,
         reader: &dyn Reader,
     ) -> Option<Looks> {
+        if self.is_full || self.only.is_some_and(|wanted| !wanted.contains(&place.name)) {
+            self.passed = self.passed.saturating_add(1);
+            return None;
+        }
         let id = self.add_input(place, reader.format());
         if reader.format().is_packets() {
             self.raise_for_packets();
@@ -232,6 +307,9 @@ impl Walk<'_, '_> {
             self.into.diagnose(DiagnosticCode::LimitReached, Some(id), text);
         }
         self.complete(id, source);
+        if let Some(each) = &mut self.each {
+            self.is_full = !each(std::mem::take(self.into));
+        }
         None
     }
 
@@ -245,7 +323,7 @@ impl Walk<'_, '_> {
 
     /// Notes size and hash of an input that was read.
     pub(super) fn complete(&mut self, id: InputId, mut source: Source) {
-        let sha256 = source.finish_hash();
+        let sha256 = source.finish_hash_unless(&|| self.options.is_cancelled());
         let bytes = source.size();
         if source.is_limited() {
             let text = format!("only the first {bytes} bytes were read: the limit for an input");
@@ -261,6 +339,9 @@ impl Walk<'_, '_> {
         let mut input = Input::named(&place.name);
         input.container.clone_from(&place.container);
         input.format = format;
+        if !input.container.is_empty() {
+            input.container_sha256.clone_from(&self.container_sha256);
+        }
         let id = self.into.add_input(input);
         self.inputs.push(id);
         id
@@ -292,6 +373,10 @@ impl Walk<'_, '_> {
         };
         self.into.diagnose(code, Some(id), &text);
         self.complete(id, source);
+        if self.options.is_cancelled() {
+            let text = "stopped before its end was read, so that it has no hash";
+            self.into.diagnose(DiagnosticCode::Cancelled, Some(id), text);
+        }
     }
 
     fn report(&mut self, id: InputId, error: &ReadError) {
@@ -359,10 +444,12 @@ impl Walk<'_, '_> {
 
     /// Gives the hash of the file as a whole to the inputs that came out of it.
     fn hash_container(&mut self, place: &Place, source: &mut Source, first: usize) {
-        if place.depth > 0 {
+        // What was handed over has it.
+        if place.depth > 0 || self.each.is_some() {
             return;
         }
-        let Some(hash) = source.finish_hash() else { return };
+        let is_over = || self.options.is_cancelled();
+        let Some(hash) = source.finish_hash_unless(&is_over) else { return };
         for id in self.inputs.get(first..).unwrap_or_default() {
             if let Some(input) = self.into.input_mut(*id).filter(|i| !i.container.is_empty()) {
                 input.container_sha256 = Some(hash.clone());
@@ -410,7 +497,7 @@ impl Walk<'_, '_> {
             self.into.diagnose(DiagnosticCode::Encrypted, None, &text);
         }
         self.hash_container(place, &mut source, first);
-        if self.inputs.len() > first {
+        if self.inputs.len() > first || self.passed > 0 {
             return None;
         }
         let count = others.count;

@@ -448,8 +448,16 @@ impl Source {
     ///
     /// `None` when no hash was asked for, or when the source cannot be read to its end.
     pub fn finish_hash(&mut self) -> Option<String> {
+        self.finish_hash_unless(&|| false)
+    }
+
+    /// The same, unless reading has to end before it is done.
+    pub fn finish_hash_unless(&mut self, is_over: &dyn Fn() -> bool) -> Option<String> {
         self.hash.as_ref()?;
         loop {
+            if is_over() {
+                return None;
+            }
             let rest = self.rest().len();
             self.consume(rest);
             match self.append(self.size) {

@@ -102,12 +102,12 @@ fn guarded(options: &Options, passwords: &[String]) -> Option<(Analysis, bool)> 
 }
 
 /// Sets a flag after a while, unless it is dropped first.
-struct Timer {
+pub(super) struct Timer {
     _stop: mpsc::Sender<()>,
 }
 
 impl Timer {
-    fn start(after: Duration, cancel: Arc<AtomicBool>) -> Self {
+    pub(super) fn start(after: Duration, cancel: Arc<AtomicBool>) -> Self {
         let (stop, stopped) = mpsc::channel::<()>();
         std::thread::spawn(move || {
             if stopped.recv_timeout(after) == Err(mpsc::RecvTimeoutError::Timeout) {
@@ -190,7 +190,7 @@ pub(super) fn names(inputs: &[CaseInput]) -> String {
     let names: Vec<String> = inputs
         .iter()
         .map(|input| match input {
-            CaseInput::File(path) => shown_path(path),
+            CaseInput::File(path) | CaseInput::Members { path, .. } => shown_path(path),
             CaseInput::Memory(given) | CaseInput::MemoryKeys(given) => {
                 super::printable(&given.name)
             }

@@ -14,12 +14,13 @@ use clap::{Parser, Subcommand, ValueEnum, ValueHint};
 use super::examples::SERVE_EXAMPLES;
 use super::examples::{
     COMPARE_EXAMPLES, COMPLETIONS_EXAMPLES, EXAMPLES, EXPLAIN_EXAMPLES, MAN_EXAMPLES,
-    RULES_EXAMPLES, SCHEMA_EXAMPLES,
+    RULES_EXAMPLES, SCHEMA_EXAMPLES, TRIAGE_EXAMPLES,
 };
 use super::values::{Condition, condition, duration, size, time};
 use crate::evidence::Redaction;
 use crate::report::schema::Published;
 use crate::time::Timestamp;
+use crate::triage::Together;
 
 /// Says, with evidence, why a Microsoft Entra ID sign-in did not get through multifactor
 /// authentication (AADSTS50074): reads Fiddler archives (SAZ), HAR files and packet captures, packed or
@@ -97,6 +98,35 @@ pub(super) struct Args {
     #[arg(long)]
     pub(super) no_hash: bool,
 
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+
+    /// Stop reading after this time (30s, 5m) and report what was read
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) timeout: Option<Duration>,
+
+    /// Passwords of protected archives, one a line; they are never printed
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) password_file: Option<PathBuf>,
+
+    /// Secrets of TLS that open a packet capture: the file that SSLKEYLOGFILE names, also packed, or a
+    /// pcapng that holds them; they are never printed. May be given more than once
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) keylog: Vec<PathBuf>,
+
+    /// Exit with 1 when one of these holds: a side, an outcome, severity:error
+    #[arg(long, value_name = "CONDITION", value_delimiter = ',', value_parser = condition)]
+    pub(super) fail_on: Vec<Condition>,
+
+    /// Exit with a code that names the verdict
+    #[arg(long)]
+    pub(super) exit_by_verdict: bool,
+}
+
+/// The bounds that an option can change.
+#[expect(clippy::struct_field_names, reason = "the options are called so")]
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct LimitArgs {
     /// Most bytes to read of one input (512MiB, 4GiB)
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(super) max_input: Option<u64>,
@@ -124,27 +154,6 @@ pub(super) struct Args {
     /// Most archives inside archives
     #[arg(long, value_name = "NUMBER")]
     pub(super) max_depth: Option<u32>,
-
-    /// Stop reading after this time (30s, 5m) and report what was read
-    #[arg(long, value_name = "TIME", value_parser = duration)]
-    pub(super) timeout: Option<Duration>,
-
-    /// Passwords of protected archives, one a line; they are never printed
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(super) password_file: Option<PathBuf>,
-
-    /// Secrets of TLS that open a packet capture: the file that SSLKEYLOGFILE names, also packed, or a
-    /// pcapng that holds them; they are never printed. May be given more than once
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(super) keylog: Vec<PathBuf>,
-
-    /// Exit with 1 when one of these holds: a side, an outcome, severity:error
-    #[arg(long, value_name = "CONDITION", value_delimiter = ',', value_parser = condition)]
-    pub(super) fail_on: Vec<Condition>,
-
-    /// Exit with a code that names the verdict
-    #[arg(long)]
-    pub(super) exit_by_verdict: bool,
 }
 
 /// What else than looking at captures the program does.
@@ -156,6 +165,12 @@ pub(super) enum Command {
     /// Say what a code, result value, TLS alert, error text or rule means and what to do
     #[command(after_help = EXPLAIN_EXAMPLES, max_term_width = 80)]
     Explain(ExplainArgs),
+    /// Make a record of each of many attachments: what it is, whose matter, where to send it
+    #[command(after_help = TRIAGE_EXAMPLES, max_term_width = 80)]
+    Triage(Box<TriageArgs>),
+    /// Work for a triage that runs in another process
+    #[command(hide = true)]
+    TriageWorker,
     /// List what mfatrace looks for
     #[command(after_help = RULES_EXAMPLES, max_term_width = 80)]
     Rules(RulesArgs),
@@ -307,18 +322,121 @@ impl CompareArgs {
             verbose: self.verbose,
             quiet: self.quiet,
             no_hash: self.no_hash,
-            max_input: self.max_input,
-            max_expanded: self.max_expanded,
-            max_buffered: None,
-            max_body: None,
-            max_entry: None,
-            max_ratio: None,
-            max_depth: None,
+            limits: LimitArgs {
+                max_input: self.max_input,
+                max_expanded: self.max_expanded,
+                ..LimitArgs::default()
+            },
             timeout: self.timeout,
             password_file: self.password_file.clone(),
             keylog: self.keylog.clone(),
             fail_on: Vec::new(),
             exit_by_verdict: false,
+        }
+    }
+}
+
+/// The arguments of `triage`.
+#[derive(Debug, clap::Args)]
+pub(super) struct TriageArgs {
+    /// Files, folders, archives, patterns; - is a list of paths on the standard input, one a line or
+    /// parted by NUL
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub(super) paths: Vec<PathBuf>,
+
+    /// Form of the records: table for a terminal, ndjson (schema mfatrace-triage/1), csv, parquet (a
+    /// folder of four tables); without it, table on a terminal and ndjson elsewhere
+    #[arg(long, value_enum)]
+    pub(super) format: Option<TriageFormatArg>,
+
+    /// Write the records to a file; with parquet, to files in a folder
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub(super) output: Option<PathBuf>,
+
+    /// Skip what an earlier run recorded in this NDJSON; with the same file as --output, go on in it
+    #[arg(long, value_name = "RESULTS", value_hint = ValueHint::FilePath)]
+    pub(super) resume: Option<PathBuf>,
+
+    /// Write the counts of the whole run to a file (schema mfatrace-triage-summary/1)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) summary: Option<PathBuf>,
+
+    /// What is one case: each capture (file), all of an archive, all of a folder; auto: each capture,
+    /// but packets beside a HTTP trace of the same time belong to it
+    #[arg(long, value_enum, default_value_t = CaseArg::Auto, value_name = "WHAT")]
+    pub(super) case: CaseArg,
+
+    /// Put the whole report (schema mfatrace/1) into each record
+    #[arg(long)]
+    pub(super) report: bool,
+
+    /// Take the words of comments and mails from a file, for instance in another language: the
+    /// built-in ones are printed by schema --of words
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) words: Option<PathBuf>,
+
+    /// Worker processes at a time; without it, as many as there are processors and memory for
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) jobs: Option<u16>,
+
+    /// Memory that all workers may need together: it bounds their number (4GiB)
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(super) memory: Option<u64>,
+
+    /// Time to read one file (30s, 5m); then it is judged by what was read
+    #[arg(long, value_name = "TIME", value_parser = duration, default_value = "60s")]
+    pub(super) timeout: Duration,
+
+    /// How users are shown: a***e@contoso.com, as user-1, or (none) in full; secrets never are
+    #[arg(long, value_enum, default_value_t = RedactArg::Secrets)]
+    pub(super) redact: RedactArg,
+
+    /// Secrets of TLS that open packet captures; they are never printed. May be given more than once
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) keylog: Vec<PathBuf>,
+
+    /// Passwords of protected archives, one a line; they are never printed
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) password_file: Option<PathBuf>,
+
+    /// Exit with 1 when one of these holds for a record: a side, an outcome, severity:error
+    #[arg(long, value_name = "CONDITION", value_delimiter = ',', value_parser = condition)]
+    pub(super) fail_on: Vec<Condition>,
+
+    /// Print no summary and no progress
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+}
+
+/// The form of records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum TriageFormatArg {
+    Table,
+    Ndjson,
+    Csv,
+    #[cfg(feature = "columnar")]
+    Parquet,
+}
+
+/// What belongs together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum CaseArg {
+    Auto,
+    File,
+    Archive,
+    Folder,
+}
+
+impl From<CaseArg> for Together {
+    fn from(arg: CaseArg) -> Self {
+        match arg {
+            CaseArg::Archive => Self::Archive,
+            CaseArg::Auto => Self::Auto,
+            CaseArg::File => Self::Capture,
+            CaseArg::Folder => Self::Folder,
         }
     }
 }

@@ -17,6 +17,7 @@ Examples:
   mfatrace explain 50074 PhoneAppDenied       what these mean and what to do
   mfatrace rules                              what mfatrace looks for
   mfatrace compare working.har failing.saz    where two sign-ins part ways
+  mfatrace triage attachments/                a record of each of many files
   mfatrace customer.saz --format csv -o timeline.csv
   mfatrace schema                             the schema of the JSON report
   mfatrace serve --open                       a page to drop captures on
@@ -50,6 +51,25 @@ Case, blanks and punctuation do not count. What can be several things is shown
 as all of them.
 
 Exit codes: 0 everything was known, 2 something was not (or wrong usage).";
+
+pub(super) const TRIAGE_EXAMPLES: &str = "\
+Examples:
+  mfatrace triage attachments/                a table, and what stands out
+  mfatrace triage attachments/ --format ndjson -o results.ndjson
+  mfatrace triage attachments/ --resume results.ndjson -o results.ndjson
+  mfatrace triage '*.zip' --format csv -o results.csv
+  find . -newer last -print0 | mfatrace triage - > new.ndjson
+  mfatrace triage old/ --jobs 8 --memory 4GiB --summary summary.json
+  mfatrace triage ticket/ --case folder --report
+
+Whatever a file is, it has a record, or one for each capture in it: with the
+answer in short, the queue it should go to, a fingerprint by which duplicates
+are found, a comment for the ticket, and a mail where another capture is needed.
+
+Exit codes: 0 every file has its record, 1 a --fail-on condition holds, 2 wrong
+usage, 3 nothing could be read, 4 a record says that its file was not opened,
+was read in part, or cost a worker, 5 a record is missing, 130 and 143 ended by
+a signal: what was done by then is written.";
 
 pub(super) const COMPARE_EXAMPLES: &str = "\
 Examples:

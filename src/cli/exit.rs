@@ -14,6 +14,9 @@ use crate::verdict::Verdict;
 pub(super) const USAGE: u8 = 2;
 /// Ended from the keyboard.
 pub(super) const INTERRUPTED: u8 = 130;
+/// Ended by whoever runs it.
+#[cfg(unix)]
+pub(super) const TERMINATED: u8 = 143;
 
 /// How a run went.
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude one another")]

@@ -20,6 +20,7 @@ mod schema;
 #[cfg(feature = "web")]
 mod serve;
 mod shell;
+mod triage;
 mod values;
 
 use std::io::{self, Write as _};
@@ -53,6 +54,8 @@ pub fn run() -> ExitCode {
         Some(Command::Compare(args)) => compare::run(&args),
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),
+        Some(Command::Triage(args)) => triage::run(&args),
+        Some(Command::TriageWorker) => triage::worker(),
         Some(Command::Schema(args)) => schema::run(&args),
         #[cfg(feature = "web")]
         Some(Command::Serve(args)) => serve::run(&args),
@@ -108,33 +111,48 @@ fn fault_place() -> String {
     place.unwrap_or_else(|| "an unknown place".to_owned())
 }
 
-/// What is told of the first interruption, where something can end by itself.
-#[cfg(feature = "web")]
-static INTERRUPTION: Mutex<Option<std::sync::Arc<tokio::sync::Notify>>> = Mutex::new(None);
+/// What an interruption from the keyboard does.
+enum Interruption {
+    /// It ends the program.
+    Ends,
+    /// It is told once, and the next one ends the program.
+    Told(Box<dyn FnOnce() + Send>),
+    /// Nothing: another process decides.
+    Nothing,
+}
 
-/// From here on the first interruption is told and ends nothing; a second one ends the program.
-#[cfg(feature = "web")]
-fn interruption() -> std::sync::Arc<tokio::sync::Notify> {
-    let told = std::sync::Arc::new(tokio::sync::Notify::new());
+static INTERRUPTION: Mutex<Interruption> = Mutex::new(Interruption::Ends);
+
+/// Says what an interruption does from here on.
+fn on_interruption(what: Interruption) {
     if let Ok(mut place) = INTERRUPTION.lock() {
-        *place = Some(std::sync::Arc::clone(&told));
+        *place = what;
     }
-    told
+}
+
+/// Ends the process, from a thread that handles a signal.
+#[expect(clippy::exit, reason = "a signal is handled on its own thread and must end the process")]
+fn end(code: u8) -> ! {
+    std::process::exit(i32::from(code))
 }
 
 /// On every system a run that is ended from the keyboard exits with 130.
 fn catch_interrupt() {
-    #[expect(clippy::exit, reason = "the handler runs on its own thread and must end the process")]
-    let end = || {
-        #[cfg(feature = "web")]
-        if let Some(told) = INTERRUPTION.lock().ok().and_then(|mut place| place.take()) {
-            told.notify_one();
-            return;
+    let interrupted = || {
+        let what = INTERRUPTION.lock().map(|mut place| match &*place {
+            Interruption::Nothing => Interruption::Nothing,
+            Interruption::Ends | Interruption::Told(_) => {
+                std::mem::replace(&mut *place, Interruption::Ends)
+            }
+        });
+        match what {
+            Ok(Interruption::Nothing) => {}
+            Ok(Interruption::Told(tell)) => tell(),
+            Ok(Interruption::Ends) | Err(_) => end(exit::INTERRUPTED),
         }
-        std::process::exit(i32::from(exit::INTERRUPTED))
     };
     // Without a handler the system ends the process, which is as good.
-    let _ = ctrlc::set_handler(end);
+    let _ = ctrlc::set_handler(interrupted);
 }
 
 /// One line on the standard error.

@@ -10,7 +10,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::args::{Args, ColourArg, FormatArg, LinesArg};
+use super::args::{Args, ColourArg, FormatArg, LimitArgs, LinesArg};
 use super::values::Condition;
 use crate::analyze::{CaseInput, Selection};
 use crate::evidence::Redaction;
@@ -82,23 +82,7 @@ impl Options {
             Some(path) => passwords(path)?,
             None => Vec::new(),
         };
-        let mut limits = Limits { input: args.max_input, ..Limits::default() };
-        if let Some(input) = args.max_input {
-            limits.buffered = input;
-        }
-        if let Some(expanded) = args.max_expanded {
-            limits.expanded = expanded;
-            limits.expanded_packets = expanded;
-        }
-        for (given, limit) in [
-            (args.max_buffered, &mut limits.buffered),
-            (args.max_body, &mut limits.body),
-            (args.max_entry, &mut limits.har_entry),
-            (args.max_ratio, &mut limits.ratio),
-        ] {
-            *limit = given.unwrap_or(*limit);
-        }
-        limits.archive_depth = args.max_depth.unwrap_or(limits.archive_depth);
+        let limits = limits(&args.limits);
         let from_standard_input = inputs.contains(&CaseInput::Standard);
         Ok(Self {
             prompt: args.password_file.is_none()
@@ -135,6 +119,28 @@ impl Options {
     }
 }
 
+/// The bounds as the options change them.
+pub(super) fn limits(args: &LimitArgs) -> Limits {
+    let mut limits = Limits { input: args.max_input, ..Limits::default() };
+    if let Some(input) = args.max_input {
+        limits.buffered = input;
+    }
+    if let Some(expanded) = args.max_expanded {
+        limits.expanded = expanded;
+        limits.expanded_packets = expanded;
+    }
+    for (given, limit) in [
+        (args.max_buffered, &mut limits.buffered),
+        (args.max_body, &mut limits.body),
+        (args.max_entry, &mut limits.har_entry),
+        (args.max_ratio, &mut limits.ratio),
+    ] {
+        *limit = given.unwrap_or(*limit);
+    }
+    limits.archive_depth = args.max_depth.unwrap_or(limits.archive_depth);
+    limits
+}
+
 fn inputs(captures: &[PathBuf]) -> Result<Vec<CaseInput>, String> {
     let inputs: Vec<CaseInput> = captures
         .iter()
@@ -154,7 +160,7 @@ fn refuse_late_command(captures: &[PathBuf]) -> Result<(), String> {
     let command = captures.first().and_then(|path| path.to_str()).unwrap_or_default();
     if matches!(
         command,
-        "compare" | "completions" | "explain" | "man" | "rules" | "schema" | "serve"
+        "compare" | "completions" | "explain" | "man" | "rules" | "schema" | "serve" | "triage"
     ) && !Path::new(command).exists()
     {
         return Err(format!(
@@ -165,7 +171,7 @@ fn refuse_late_command(captures: &[PathBuf]) -> Result<(), String> {
 }
 
 /// A slip of the hand must not cost the customer's capture.
-fn refuse_input_as_output(output: &Path, captures: &[PathBuf]) -> Result<(), String> {
+pub(super) fn refuse_input_as_output(output: &Path, captures: &[PathBuf]) -> Result<(), String> {
     let Ok(target) = std::fs::canonicalize(output) else { return Ok(()) };
     let is_target = |path: &PathBuf| std::fs::canonicalize(path).is_ok_and(|path| path == target);
     if captures.iter().any(is_target) {
@@ -177,7 +183,7 @@ fn refuse_input_as_output(output: &Path, captures: &[PathBuf]) -> Result<(), Str
     Ok(())
 }
 
-fn passwords(path: &Path) -> Result<Vec<String>, String> {
+pub(super) fn passwords(path: &Path) -> Result<Vec<String>, String> {
     use std::io::Read as _;
     let said = |what: &str| format!("{}: password file: {what}", super::shown_path(path));
     let file = std::fs::File::open(path).map_err(|error| said(&super::plain(&error)))?;
@@ -195,7 +201,7 @@ fn passwords(path: &Path) -> Result<Vec<String>, String> {
 }
 
 /// Whether the standard error is a terminal that can show a line and take it back, and may.
-fn is_lively() -> bool {
+pub(super) fn is_lively() -> bool {
     std::io::stderr().is_terminal() && !is_set("NO_COLOR") && !is_dumb()
 }
 

@@ -55,7 +55,7 @@ impl Drop for Progress {
 /// Bytes of all inputs; none where one is a stream.
 fn total(inputs: &[CaseInput]) -> Option<u64> {
     let length = |input: &CaseInput| match input {
-        CaseInput::File(path) => {
+        CaseInput::File(path) | CaseInput::Members { path, .. } => {
             std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file).map(|file| file.len())
         }
         CaseInput::Memory(given) | CaseInput::MemoryKeys(given) => {

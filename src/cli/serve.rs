@@ -9,12 +9,14 @@
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::sync::Notify;
 
 use super::args::ServeArgs;
 use super::exit::Ending;
-use super::{complain, deliver, plain};
+use super::{Interruption, complain, deliver, on_interruption, plain};
 use crate::limits;
 use crate::web::{Server, Settings};
 
@@ -78,7 +80,9 @@ pub(super) fn run(args: &ServeArgs) -> Ending {
 }
 
 fn serve(runtime: &Runtime, server: Server) {
-    let interrupted = super::interruption();
+    let interrupted = Arc::new(Notify::new());
+    let told = Arc::clone(&interrupted);
+    on_interruption(Interruption::Told(Box::new(move || told.notify_one())));
     runtime.block_on(server.run(async {
         tokio::select! {
             () = async { interrupted.notified().await } => {}

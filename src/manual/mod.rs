@@ -22,6 +22,11 @@ pub mod agreement {}
 #[doc = include_str!("judgement.md")]
 pub mod judgement {}
 
+/// How `mfatrace triage` is put into a pipeline.
+#[expect(clippy::doc_markdown, reason = "names of tools, not of code")]
+#[doc = include_str!("pipeline.md")]
+pub mod pipeline {}
+
 /// What is on the wire, what is made of it, and where that is shown.
 #[expect(clippy::doc_markdown, reason = "names of other people's files, not of code")]
 #[doc = include_str!("protocol.md")]

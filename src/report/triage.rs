@@ -12,6 +12,7 @@ pub mod csv;
 mod fingerprint;
 mod mail;
 pub mod routing;
+pub mod rows;
 #[cfg(test)]
 pub(in crate::report) mod samples;
 pub mod summary;
@@ -59,8 +60,8 @@ pub struct Record {
     /// The bytes of the path in base64, where it was not UTF-8.
     #[cfg_attr(test, schemars(with = "Option<forms::Base64>"))]
     pub path_bytes: Option<String>,
-    /// The path below the folder that was given, with `/` between its parts: part of the key by which a run is
-    /// resumed.
+    /// The path below the folder that was given, with `/` between its parts, or the path itself where a file was
+    /// given: part of the key by which a run is resumed.
     pub tree_path: String,
     /// The path of the capture inside the archive; null where the file is the capture.
     pub member: Option<String>,

@@ -409,6 +409,44 @@ mod tests {
         }
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_drips_is_cut_in_the_end() {
+        let start = Instant::now();
+        let meter = Arc::new(Meter::new(Arc::default()));
+        let mut body = Metered::new(Body::new(Dripping(Box::pin(sleep(DRIP)))), Arc::clone(&meter));
+        let mut drops = 0_u32;
+        while std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context))
+            .await
+            .is_some_and(|frame| frame.is_ok())
+        {
+            meter.take(1);
+            drops += 1;
+        }
+        assert_eq!(meter.refused(), Some(Problem::slow()));
+        assert_eq!(start.elapsed(), limits::UPLOAD_TIME, "and not before");
+        assert!(DRIP < limits::UPLOAD_IDLE && drops >= 29, "{drops}");
+    }
+
+    /// Time from one byte to the next: just not standing still.
+    const DRIP: std::time::Duration = std::time::Duration::from_secs(20);
+
+    /// A body of single bytes without an end.
+    struct Dripping(Pin<Box<Sleep>>);
+
+    impl HttpBody for Dripping {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+            std::task::ready!(self.0.as_mut().poll(context));
+            self.0.as_mut().reset(Instant::now() + DRIP);
+            Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(b"x")))))
+        }
+    }
+
     #[test]
     fn bytes_without_a_place_are_bounded() {
         let meter = Meter::new(Arc::default());

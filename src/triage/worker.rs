@@ -1,0 +1,168 @@
+//! A worker as those see it who give it jobs: a process of this program at the other end of two pipes.
+//!
+//! It must not know what a job is about.
+//!
+//! Invariants: a worker that crashes, is killed or does not answer in time costs the job that it had and nothing else; no
+//! worker outlives its owner.
+
+use std::ffi::OsString;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use super::job::{Job, Reply, Reported, Setup};
+use crate::limits;
+
+/// What is started as a worker.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The program.
+    pub path: PathBuf,
+    /// The arguments that make a worker of it.
+    pub arguments: Vec<OsString>,
+}
+
+/// Ends a run from outside: no job is begun, and the workers are killed.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    is_over: AtomicBool,
+    workers: Mutex<Vec<Weak<Mutex<Child>>>>,
+}
+
+impl Stop {
+    /// Ends the run.
+    pub fn stop(&self) {
+        self.0.is_over.store(true, Ordering::SeqCst);
+        let workers = self.0.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        for worker in workers.iter().filter_map(Weak::upgrade) {
+            kill(&worker);
+        }
+    }
+
+    /// What is set when the run is ended.
+    pub(super) fn flag(&self) -> &AtomicBool {
+        &self.0.is_over
+    }
+
+    /// Whether the run was ended.
+    pub fn is_stopped(&self) -> bool {
+        self.0.is_over.load(Ordering::SeqCst)
+    }
+
+    fn note(&self, child: &Arc<Mutex<Child>>) {
+        let mut workers = self.0.workers.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.retain(|one| one.strong_count() > 0);
+        workers.push(Arc::downgrade(child));
+        drop(workers);
+        // It may have been started while the others were killed.
+        if self.is_stopped() {
+            kill(child);
+        }
+    }
+}
+
+fn kill(child: &Mutex<Child>) {
+    let mut child = child.lock().unwrap_or_else(PoisonError::into_inner);
+    // One that is gone cannot be killed, which is as good.
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+/// Why a job came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// The worker was gone before it got the job: another one can do it.
+    Before,
+    /// The worker was lost over the job.
+    Over,
+}
+
+/// A worker process.
+pub(super) struct Worker {
+    child: Arc<Mutex<Child>>,
+    stdin: Option<ChildStdin>,
+    lines: Receiver<String>,
+}
+
+impl Worker {
+    pub(super) fn start(program: &Program, setup: &Setup, stop: &Stop) -> io::Result<Self> {
+        let mut child = Command::new(&program.path)
+            .args(&program.arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            // What a crash prints may quote what was being read.
+            .stderr(Stdio::null())
+            .spawn()?;
+        let pipes = child.stdin.take().zip(child.stdout.take());
+        let child = Arc::new(Mutex::new(child));
+        stop.note(&child);
+        let Some((mut stdin, stdout)) = pipes else {
+            kill(&child);
+            return Err(io::ErrorKind::BrokenPipe.into());
+        };
+        let (sender, lines) = channel();
+        std::thread::spawn(move || read(stdout, |line| sender.send(line).is_ok()));
+        let told = serde_json::to_string(setup).map_err(io::Error::other);
+        if let Err(error) = told.and_then(|line| writeln!(stdin, "{line}")) {
+            kill(&child);
+            return Err(error);
+        }
+        Ok(Self { child, stdin: Some(stdin), lines })
+    }
+
+    /// Has a job done; one that takes longer than `limit` counts as lost.
+    pub(super) fn ask(
+        &mut self,
+        job: &Job,
+        limit: Option<Duration>,
+    ) -> Result<Vec<Reported>, Lost> {
+        let line = serde_json::to_string(job).map_err(|_| Lost::Over)?;
+        let stdin = self.stdin.as_mut().ok_or(Lost::Before)?;
+        if writeln!(stdin, "{line}").and_then(|()| stdin.flush()).is_err() {
+            return Err(Lost::Before);
+        }
+        let mut records = Vec::new();
+        loop {
+            let line = match limit {
+                Some(limit) => self.lines.recv_timeout(limit),
+                None => self.lines.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match serde_json::from_str(&line.map_err(|_| Lost::Over)?) {
+                Ok(Reply::Record(reported)) => records.push(*reported),
+                Ok(Reply::Done) => return Ok(records),
+                Err(_) => return Err(Lost::Over),
+            }
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        // A worker that has no more input ends itself; one that does not is ended.
+        drop(self.stdin.take());
+        kill(&self.child);
+    }
+}
+
+/// Reads the lines of a worker until it ends, nobody wants them, or one is too long to be one.
+fn read(stdout: ChildStdout, mut send: impl FnMut(String) -> bool) {
+    let mut stdout = BufReader::new(stdout);
+    let limit = u64::try_from(limits::TRIAGE_LINE).unwrap_or(u64::MAX);
+    loop {
+        let mut bytes = Vec::new();
+        let mut piece = io::Read::take(&mut stdout, limit);
+        let ended = !matches!(piece.read_until(b'\n', &mut bytes), Ok(1..));
+        let is_whole = bytes.pop() == Some(b'\n');
+        let goes_on = !ended && is_whole;
+        if !goes_on || !String::from_utf8(bytes).is_ok_and(&mut send) {
+            return;
+        }
+    }
+}
