@@ -417,6 +417,8 @@ pub(super) enum TriageFormatArg {
     Table,
     Ndjson,
     Csv,
+    #[cfg(feature = "columnar")]
+    Parquet,
 }
 
 /// What belongs together.

@@ -56,7 +56,7 @@ fn prepared(args: &TriageArgs) -> Result<Prepared, String> {
     refuse_outputs(args)?;
     let mut shape = Shape::new(args.redact.into());
     shape.with_report = args.report;
-    shape.with_rows = output::has_rows(args.format);
+    shape.with_rows = output::has_rows(args);
     let mut setup = Setup::new(limits(&args.limits), shape);
     setup.set_key_logs(&args.keylog);
     setup.timeout = Some(args.timeout);

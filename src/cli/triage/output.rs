@@ -20,27 +20,56 @@ use super::super::values::Condition;
 use super::super::{complain, plain, shown_path};
 use super::format;
 use crate::finding::Severity;
+#[cfg(feature = "columnar")]
+use crate::report::triage::rows::Rows;
 use crate::report::triage::{Code, Record};
+#[cfg(feature = "columnar")]
+use crate::triage::columnar::Tables;
 use crate::triage::{Reported, Sink, Totals};
 
 /// Whether a form needs rows beside the records.
-pub(super) fn has_rows(_format: Option<TriageFormatArg>) -> bool {
-    false
+pub(super) fn has_rows(args: &TriageArgs) -> bool {
+    match format(args) {
+        #[cfg(feature = "columnar")]
+        TriageFormatArg::Parquet => true,
+        TriageFormatArg::Csv | TriageFormatArg::Ndjson | TriageFormatArg::Table => false,
+    }
 }
 
 /// Where records go.
 pub(super) enum Opened {
     Lines(Box<dyn Write + Send>),
+    #[cfg(feature = "columnar")]
+    Tables(Option<Box<Tables<File>>>),
 }
 
 /// Opens what the records go to; `whole` is how much of earlier results stays where the run goes on in them.
 pub(super) fn open(args: &TriageArgs, whole: u64) -> Result<Opened, String> {
-    let _ = format(args);
+    #[cfg(feature = "columnar")]
+    if format(args) == TriageFormatArg::Parquet {
+        return tables(args);
+    }
     let out: Box<dyn Write + Send> = match &args.output {
         Some(path) => Box::new(BufWriter::new(file(path, goes_on(args), whole)?)),
         None => Box::new(BufWriter::new(io::stdout())),
     };
     Ok(Opened::Lines(out))
+}
+
+/// Makes the files of the tables in a folder.
+#[cfg(feature = "columnar")]
+fn tables(args: &TriageArgs) -> Result<Opened, String> {
+    let Some(folder) = &args.output else {
+        return Err("parquet is four files; name the folder for them with --output".to_owned());
+    };
+    if goes_on(args) {
+        return Err("tables cannot be appended to; give --output another folder".to_owned());
+    }
+    let said = |error: &dyn std::fmt::Display| format!("{}: {error}", shown_path(folder));
+    std::fs::create_dir_all(folder).map_err(|error| said(&plain(&error)))?;
+    let tables = Tables::new(|name| File::create(folder.join(name)));
+    let tables = tables.map_err(|error| said(&error))?;
+    Ok(Opened::Tables(Some(Box::new(tables))))
 }
 
 /// Whether the records are appended to those of an earlier run.
@@ -150,6 +179,17 @@ impl Collector {
                 out.write_all(lines.as_bytes())?;
                 out.flush()
             }
+            #[cfg(feature = "columnar")]
+            Opened::Tables(tables) => {
+                let none = Rows::default();
+                for one in records {
+                    if let Some(tables) = tables.as_deref_mut() {
+                        let rows = one.rows.as_ref().unwrap_or(&none);
+                        tables.add(&one.record, rows).map_err(io::Error::other)?;
+                    }
+                }
+                Ok(())
+            }
         }
     }
 }
@@ -170,6 +210,12 @@ impl Sink for Collector {
     fn close(&mut self) -> io::Result<()> {
         match &mut self.opened {
             Opened::Lines(out) => out.flush(),
+            #[cfg(feature = "columnar")]
+            Opened::Tables(tables) => match tables.take() {
+                // Without its end a table cannot be read.
+                Some(tables) => tables.finish().map(drop).map_err(io::Error::other),
+                None => Ok(()),
+            },
         }
     }
 }
