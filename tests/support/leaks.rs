@@ -4,7 +4,13 @@ use mfatrace::analyze::Analysis;
 use mfatrace::compare::compare;
 use mfatrace::evidence::Redaction;
 use mfatrace::report::text::Detail;
-use mfatrace::report::{ReportInput, comparison, csv, html, json, markdown, ndjson, sarif, text};
+use mfatrace::report::triage::routing::Words;
+use mfatrace::report::triage::summary::Summary;
+use mfatrace::report::triage::table::Table;
+use mfatrace::report::triage::{Attachment, Record, RecordOptions};
+use mfatrace::report::{
+    ReportInput, comparison, csv, html, json, markdown, ndjson, sarif, text, triage,
+};
 
 use super::canary::Search;
 
@@ -28,6 +34,7 @@ pub(crate) fn outputs(analysis: &Analysis, all: bool) -> Vec<(String, Redaction,
         }
         add(format!("html, {redaction:?}"), html::write(&report(true)));
         add(format!("markdown, {redaction:?}"), markdown::write(&report(true)));
+        add(format!("triage, {redaction:?}"), triaged(&report(false)));
         let comparison = compare(analysis, analysis, redaction, "0");
         add(format!("comparison as json, {redaction:?}"), comparison::json(&comparison));
         let compared = text::comparison::write(&comparison, false, Detail::Full);
@@ -41,6 +48,29 @@ pub(crate) fn outputs(analysis: &Analysis, all: bool) -> Vec<(String, Redaction,
         }
     }
     outputs
+}
+
+/// What triage makes of a case: the record with its comment and its mail, and what is made of records.
+fn triaged(report: &ReportInput<'_>) -> String {
+    let words = Words::builtin();
+    let redaction = report.redaction;
+    let options =
+        RecordOptions { redaction, options: "", words: &words, with_report: true, version: "0" };
+    let attachment = Attachment { path: "/a/b".into(), tree_path: "a/b".into(), ..<_>::default() };
+    let record = Record::of(report, &attachment, None, options);
+    let mut summary = Summary::default();
+    summary.add(&record);
+    let mail = record.mail.as_ref().map_or("", |mail| mail.body.as_str());
+    [
+        record.line().as_str(),
+        record.comment.as_str(),
+        mail,
+        &triage::csv::row(&record),
+        &Table::new(160).row(&record),
+        &summary.line("0"),
+        &text::triage::write(&summary.document("0"), true),
+    ]
+    .concat()
 }
 
 /// What any output shows.

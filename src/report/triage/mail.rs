@@ -51,7 +51,8 @@ pub(super) fn mail(
         Matter::Lost | Matter::NotOpened | Matter::NotOurs => return None,
     };
     let name = file_name(report, attachment, member);
-    let size = glued(&size(attachment.bytes.unwrap_or_default()));
+    let bytes = attachment.bytes.or(super::subject(report.evidence).map(|input| input.bytes));
+    let size = glued(&size(bytes.unwrap_or_default()));
     let mut sheet = Sheet::default();
     sheet.text(0, words.text(Key::MailHello));
     sheet.blank();

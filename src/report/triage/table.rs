@@ -20,7 +20,7 @@ const MOST: usize = 160;
 /// Columns between two cells.
 const GAP: usize = 2;
 /// Columns of a queue and of a confidence.
-const QUEUE: usize = 15;
+const QUEUE: usize = 11;
 const CONFIDENCE: usize = 6;
 /// Of ten columns that are left those for the path.
 const PATH: usize = 4;
@@ -51,7 +51,8 @@ impl Table {
     /// The line of a record.
     pub fn row(self, record: &Record) -> String {
         let queue = match record.queue.as_str() {
-            // The longest is told in fewer letters.
+            // The longest are told in fewer letters.
+            "identity_policy" => "identity",
             "new_capture_needed" => "new capture",
             other => other,
         };
@@ -78,8 +79,10 @@ impl Table {
 /// The answer in a few words.
 fn answer(record: &Record) -> String {
     let Some(verdict) = &record.verdict else {
-        let looks = record.looks_like.as_ref().map(|looks| format!(": {looks}"));
-        return format!("{}{}", record.code.as_str(), looks.unwrap_or_default());
+        return match &record.looks_like {
+            Some(looks) if record.code == Code::NotACapture => format!("no capture: {looks}"),
+            _ => record.code.as_str().to_owned(),
+        };
     };
     let mut words = verdict.cause.clone().unwrap_or_else(|| verdict.outcome.clone());
     if let Some(host) = &verdict.host {
