@@ -9,6 +9,8 @@
 
 mod analyze;
 mod args;
+#[cfg(feature = "web")]
+mod browser;
 mod compare;
 mod examples;
 mod exit;
