@@ -9,7 +9,6 @@
 
 mod analyze;
 mod args;
-#[cfg(feature = "web")]
 mod browser;
 mod compare;
 mod examples;
@@ -23,7 +22,9 @@ mod schema;
 mod serve;
 mod shell;
 mod values;
+mod window;
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -42,13 +43,18 @@ static FAULT: Mutex<Option<String>> = Mutex::new(None);
 pub fn run() -> ExitCode {
     silence_panics();
     catch_interrupt();
-    let mut args = match args::Args::try_parse() {
+    ExitCode::from(window::run(std::env::args_os().collect(), command))
+}
+
+/// Runs what a command line says; the exit code.
+fn command(arguments: Vec<OsString>) -> u8 {
+    let mut args = match args::Args::try_parse_from(arguments) {
         Ok(args) => args,
         Err(error) => {
             let usage = !matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             // A closed pipe is not an error.
             let _ = error.print();
-            return ExitCode::from(Ending { usage, ..Ending::default() }.code());
+            return Ending { usage, ..Ending::default() }.code();
         }
     };
     let ending = match args.command.take() {
@@ -68,7 +74,7 @@ pub fn run() -> ExitCode {
             }
         },
     };
-    ExitCode::from(ending.code())
+    ending.code()
 }
 
 /// Writes a result; `false` when it could not be written.
