@@ -223,7 +223,13 @@ fn wait() {
 /// The name of the program that started this one.
 #[cfg(windows)]
 fn parent() -> Option<String> {
-    use winsafe::{GetCurrentProcessId, HPROCESSLIST, co};
+    parent_of(std::process::id())
+}
+
+/// The name of the program that started a process.
+#[cfg(windows)]
+fn parent_of(process: u32) -> Option<String> {
+    use winsafe::{HPROCESSLIST, co};
 
     let mut list = HPROCESSLIST::CreateToolhelp32Snapshot(co::TH32CS::SNAPPROCESS, None).ok()?;
     // An entry is good until the next one is asked for, so what is needed of it is copied at once.
@@ -233,7 +239,7 @@ fn parent() -> Option<String> {
         .map(|one| (one.th32ProcessID, one.th32ParentProcessID, one.szExeFile()))
         .collect();
     let of = |id| processes.iter().find(|(process, ..)| *process == id);
-    let (_, parent, _) = of(GetCurrentProcessId())?;
+    let (_, parent, _) = of(process)?;
     of(*parent).map(|(.., name)| name.clone())
 }
 
@@ -268,9 +274,18 @@ mod tests {
 
     #[cfg(windows)]
     #[test]
-    fn the_parent_has_a_name() {
-        let name = parent().unwrap();
-        assert!(!name.is_empty() && !name.eq_ignore_ascii_case(EXPLORER), "{name}");
+    fn the_parent_of_a_process_is_named() {
+        use std::process::{Command, Stdio};
+        // Waits for a key that never comes.
+        let mut pause = Command::new("cmd");
+        pause.args(["/c", "pause"]).stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut child = pause.spawn().unwrap();
+        let name = parent_of(child.id());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let own = std::env::current_exe().unwrap();
+        assert_eq!(name.as_deref(), own.file_name().unwrap().to_str());
+        assert!(!parent().is_some_and(|name| name.eq_ignore_ascii_case(EXPLORER)));
     }
 
     #[test]
