@@ -2,7 +2,13 @@
 //! one job and for two, also when the run is killed on its way.
 //!
 //! `MFATRACE_BIG=1` makes it 20,000 files, and has it say how much faster two jobs are.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test support")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "test support, and a measurement"
+)]
 #![cfg(target_os = "linux")]
 
 mod support;

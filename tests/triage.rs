@@ -1,6 +1,6 @@
 //! Many attachments: each has its record, in the same bytes for any number of jobs, whatever happens to
 //! the processes.
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "test support")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "test support")]
 
 mod support;
 

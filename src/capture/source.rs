@@ -154,6 +154,10 @@ impl Source {
 
     /// A file.
     pub fn file(path: &Path) -> io::Result<Self> {
+        // Windows would say of a folder that access to it is denied.
+        if path.is_dir() {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         // A pipe or a device has a path and neither a length nor a second reading.

@@ -31,6 +31,7 @@ Exit codes:
   With --exit-by-verdict in place of 0 and 1: 10 policy or user, 11 network,
   12 application, 13 cannot tell, 14 no sign-in, 15 nothing wrong, 16 service
 
+On Windows captures dropped on mfatrace.exe open as a report in the browser.
 Everything runs offline. Passwords, tokens and cookies appear in no output.";
 
 pub(super) const EXPLAIN_EXAMPLES: &str = "\

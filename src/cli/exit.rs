@@ -12,6 +12,8 @@ use crate::verdict::Verdict;
 
 /// Wrong usage.
 pub(super) const USAGE: u8 = 2;
+/// Nothing could be read.
+pub(super) const NOTHING_READ: u8 = 3;
 /// Ended from the keyboard.
 pub(super) const INTERRUPTED: u8 = 130;
 /// Ended by whoever runs it.
@@ -46,7 +48,7 @@ impl Ending {
             return 5;
         }
         if self.nothing_read {
-            return 3;
+            return NOTHING_READ;
         }
         if self.partial {
             return 4;

@@ -9,6 +9,7 @@
 
 mod analyze;
 mod args;
+mod browser;
 mod compare;
 mod examples;
 mod exit;
@@ -22,7 +23,9 @@ mod serve;
 mod shell;
 mod triage;
 mod values;
+mod window;
 
+use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
@@ -44,13 +47,18 @@ pub fn run() -> ExitCode {
     if std::env::args_os().skip(1).eq([triage::WORKER]) {
         return ExitCode::from(triage::worker().code());
     }
-    let mut args = match args::Args::try_parse() {
+    ExitCode::from(window::run(std::env::args_os().collect(), command))
+}
+
+/// Runs what a command line says; the exit code.
+fn command(arguments: Vec<OsString>) -> u8 {
+    let mut args = match args::Args::try_parse_from(arguments) {
         Ok(args) => args,
         Err(error) => {
             let usage = !matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             // A closed pipe is not an error.
             let _ = error.print();
-            return ExitCode::from(Ending { usage, ..Ending::default() }.code());
+            return Ending { usage, ..Ending::default() }.code();
         }
     };
     let ending = match args.command.take() {
@@ -71,7 +79,7 @@ pub fn run() -> ExitCode {
             }
         },
     };
-    ExitCode::from(ending.code())
+    ending.code()
 }
 
 /// Writes a result; `false` when it could not be written.

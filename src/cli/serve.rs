@@ -8,7 +8,6 @@
 
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use tokio::runtime::{Builder, Runtime};
@@ -68,7 +67,7 @@ pub(super) fn run(args: &ServeArgs) -> Ending {
     if args.open {
         // What opens it may run for as long as the browser does.
         std::thread::spawn(move || {
-            if !open(&url) {
+            if !super::browser::open(&url) {
                 complain("no browser could be opened; open the address yourself");
             }
         });
@@ -125,21 +124,6 @@ fn random() -> Option<String> {
     let mut bytes = [0; TOKEN];
     getrandom::fill(&mut bytes).ok()?;
     Some(data_encoding::HEXLOWER.encode(&bytes))
-}
-
-/// Opens the browser; `false` when that cannot be.
-fn open(url: &str) -> bool {
-    let (program, arguments): (&str, &[&str]) = if cfg!(windows) {
-        ("cmd", &["/c", "start", ""])
-    } else if cfg!(target_os = "macos") {
-        ("open", &[])
-    } else {
-        ("xdg-open", &[])
-    };
-    let quiet = |command: &mut Command| {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()
-    };
-    quiet(Command::new(program).args(arguments).arg(url)).is_ok_and(|status| status.success())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //!
 //! The story of each file is known before the program sees it: the row of the manifest that it was made from,
 //! or that it is damaged, foreign or hostile.
+#![expect(clippy::indexing_slicing, reason = "test support")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -103,7 +104,7 @@ fn file(
         11..=16 => {
             let (other, more, second) = capture();
             let members = [(format!("one/a.{format}"), bytes), (format!("two/b.{other}"), more)];
-            let packed = if number % 2 == 0 { zip(&members, "") } else { tar(&members) };
+            let packed = if number.is_multiple_of(2) { zip(&members, "") } else { tar(&members) };
             (format!("both-{number}"), packed, Kind::Captures(vec![story, second]))
         }
         _ => (format!("trace.{format}"), bytes, Kind::Captures(vec![story])),

@@ -44,6 +44,13 @@ fn peeks_reads_and_counts() {
 }
 
 #[test]
+fn a_folder_is_called_one_on_every_system() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Source::file(folder.path()).err().unwrap();
+    assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
+}
+
+#[test]
 fn hashes_the_whole_whatever_was_read() {
     let (_folder, path) = file(b"abc");
     let all = || {
