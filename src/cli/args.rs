@@ -168,9 +168,6 @@ pub(super) enum Command {
     /// Make a record of each of many attachments: what it is, whose matter, where to send it
     #[command(after_help = TRIAGE_EXAMPLES, max_term_width = 80)]
     Triage(Box<TriageArgs>),
-    /// Work for a triage that runs in another process
-    #[command(hide = true)]
-    TriageWorker,
     /// List what mfatrace looks for
     #[command(after_help = RULES_EXAMPLES, max_term_width = 80)]
     Rules(RulesArgs),
@@ -341,7 +338,11 @@ impl CompareArgs {
 pub(super) struct TriageArgs {
     /// Files, folders, archives, patterns; - is a list of paths on the standard input, one a line or
     /// parted by NUL
-    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    #[arg(
+        value_name = "PATH",
+        required_unless_present = "print_words",
+        value_hint = ValueHint::AnyPath
+    )]
     pub(super) paths: Vec<PathBuf>,
 
     /// Form of the records: table for a terminal, ndjson (schema mfatrace-triage/1), csv, parquet (a
@@ -370,10 +371,13 @@ pub(super) struct TriageArgs {
     #[arg(long)]
     pub(super) report: bool,
 
-    /// Take the words of comments and mails from a file, for instance in another language: the
-    /// built-in ones are printed by schema --of words
+    /// Take the words of comments and mails from a file, for instance in another language
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(super) words: Option<PathBuf>,
+
+    /// Print the built-in words of comments and mails, to be changed or translated, and do nothing else
+    #[arg(long, conflicts_with = "words")]
+    pub(super) print_words: bool,
 
     /// Worker processes at a time; without it, as many as there are processors and memory for
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1024))]

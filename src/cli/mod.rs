@@ -41,6 +41,9 @@ static FAULT: Mutex<Option<String>> = Mutex::new(None);
 pub fn run() -> ExitCode {
     silence_panics();
     catch_interrupt();
+    if std::env::args_os().skip(1).eq([triage::WORKER]) {
+        return ExitCode::from(triage::worker().code());
+    }
     let mut args = match args::Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
@@ -55,7 +58,6 @@ pub fn run() -> ExitCode {
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Rules(args)) => rules::run(&args),
         Some(Command::Triage(args)) => triage::run(&args),
-        Some(Command::TriageWorker) => triage::worker(),
         Some(Command::Schema(args)) => schema::run(&args),
         #[cfg(feature = "web")]
         Some(Command::Serve(args)) => serve::run(&args),

@@ -27,7 +27,8 @@ pub(super) fn man(args: &ManArgs) -> Ending {
     let mut program = Args::command();
     program.build();
     let Some(command) = page(&program, args.page.as_deref()) else {
-        let names: Vec<&str> = program.get_subcommands().map(clap::Command::get_name).collect();
+        let shown = program.get_subcommands().filter(|command| !command.is_hide_set());
+        let names: Vec<&str> = shown.map(clap::Command::get_name).collect();
         complain(&format!(
             "'{}' is not a command; the commands are {}, and mfatrace man alone is the program",
             args.page.as_deref().unwrap_or_default(),
@@ -44,7 +45,8 @@ pub(super) fn man(args: &ManArgs) -> Ending {
 fn page(program: &clap::Command, name: Option<&str>) -> Option<clap::Command> {
     let Some(name) = name else { return Some(program.clone()) };
     // Building gave it its full name.
-    Some(program.find_subcommand(name)?.clone().version(env!("CARGO_PKG_VERSION")))
+    let command = program.find_subcommand(name).filter(|command| !command.is_hide_set())?;
+    Some(command.clone().version(env!("CARGO_PKG_VERSION")))
 }
 
 fn printed(bytes: &[u8]) -> Ending {

@@ -21,18 +21,22 @@ pub(super) use self::worker::worker;
 use super::args::{TriageArgs, TriageFormatArg};
 use super::exit::{self, Ending};
 use super::options::{is_lively, limits, passwords};
-use super::{Interruption, complain, end, on_interruption, plain, shown_path};
+use super::{Interruption, complain, deliver, end, on_interruption, plain, shown_path};
 use crate::limits::{TRIAGE_GRACE, TRIAGE_WORKER};
 use crate::report::triage::routing::Words;
 use crate::triage::{
     Finder, Given, Output, Plan, Program, Recorded, Setup, Shape, Stop, Together, Totals,
 };
 
-/// The name of the hidden command that a worker is started with.
-const WORKER: &str = "triage-worker";
+/// What a worker is started with; no user has to know it.
+pub(super) const WORKER: &str = "--triage-worker";
 
 /// Runs the command.
 pub(super) fn run(args: &TriageArgs) -> Ending {
+    if args.print_words {
+        let kept = deliver(Words::table(), None);
+        return Ending { partial: !kept, ..Ending::default() };
+    }
     match prepared(args) {
         Ok(prepared) => prepared.run(args),
         Err(message) => {
@@ -49,6 +53,7 @@ struct Prepared {
     jobs: usize,
     program: Program,
     recorded: Option<Mutex<Recorded>>,
+    account: Account,
     opened: Opened,
 }
 
@@ -74,7 +79,11 @@ fn prepared(args: &TriageArgs) -> Result<Prepared, String> {
         None => Words::builtin(),
     };
     setup.seal(args.case.into());
-    let recorded = args.resume.as_deref().map(recorded).transpose()?;
+    let mut account = Account::new(&args.fail_on);
+    let recorded = match &args.resume {
+        Some(path) => Some(recorded(path, &mut account)?),
+        None => None,
+    };
     let path = std::env::current_exe()
         .map_err(|error| format!("the program cannot find itself: {}", plain(&error)))?;
     let opened = output::open(args, recorded.as_ref().map_or(0, |recorded| recorded.whole))?;
@@ -84,14 +93,16 @@ fn prepared(args: &TriageArgs) -> Result<Prepared, String> {
         jobs: jobs(args),
         program: Program { path, arguments: vec![WORKER.into()] },
         recorded: recorded.map(Mutex::new),
+        account,
         opened,
     })
 }
 
-fn recorded(path: &Path) -> Result<Recorded, String> {
+fn recorded(path: &Path, account: &mut Account) -> Result<Recorded, String> {
     let said = |what: &str| format!("{}: earlier results: {what}", shown_path(path));
     let file = std::fs::File::open(path).map_err(|error| said(&plain(&error)))?;
-    Recorded::read(BufReader::new(file)).map_err(|error| said(&error.to_string()))
+    let read = Recorded::read(BufReader::new(file), |record| account.add(record));
+    read.map_err(|error| said(&error.to_string()))
 }
 
 /// As many workers as were asked for, or as there are processors; never more than there is memory for.
@@ -154,7 +165,7 @@ fn refuse_outputs(args: &TriageArgs) -> Result<(), String> {
 impl Prepared {
     fn run(self, args: &TriageArgs) -> Ending {
         let totals = Arc::new(Totals::default());
-        let account = Arc::new(Mutex::new(Account::new(&args.fail_on)));
+        let account = Arc::new(Mutex::new(self.account));
         let watch =
             (!args.quiet && is_lively()).then(|| Watch::start(&args.paths, &totals, &account));
         let bar = watch.as_ref().filter(|_| io::stdout().is_terminal()).map(Watch::bar);
@@ -197,7 +208,7 @@ impl Prepared {
                 u64::MAX
             }
         };
-        let mut ending = output::told(args, &account, &totals);
+        let ending = output::told(args, &account, &totals, missing);
         if let Err(error) = written
             && error.kind() != io::ErrorKind::BrokenPipe
         {
@@ -205,7 +216,6 @@ impl Prepared {
         }
         if missing > 0 {
             complain(&format!("{missing} files have no record"));
-            ending.internal = true;
         }
         ending
     }

@@ -10,8 +10,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, BufRead};
 
-use serde::Deserialize;
-
 use super::job::{Reported, short_hash};
 use crate::limits;
 use crate::report::triage::{Record, SCHEMA};
@@ -53,82 +51,34 @@ pub struct Recorded {
     pub whole: u64,
 }
 
-/// The key of a record, and nothing else of it.
-#[derive(Deserialize)]
-struct Keys {
-    schema: String,
-    tool: Version,
-    tree_path: String,
-    member: Option<String>,
-    part: u32,
-    parts: u32,
-    sha256: Option<String>,
-    options: String,
-    beside: Vec<BesideKeys>,
-}
-
-#[derive(Deserialize)]
-struct Version {
-    version: String,
-}
-
-#[derive(Deserialize)]
-struct BesideKeys {
-    tree_path: String,
-    member: Option<String>,
-    sha256: Option<String>,
-}
-
 /// The key of a file.
 fn file(tree_path: &str, sha256: Option<&str>, version: &str, options: &str) -> u128 {
     short_hash(&[Some("file"), Some(tree_path), sha256, Some(version), Some(options)])
 }
 
-impl Keys {
-    fn record(&self) -> u128 {
-        let part = self.part.to_string();
-        let mut parts = vec![
-            Some(self.tree_path.as_str()),
-            self.member.as_deref(),
-            self.sha256.as_deref(),
-            Some(&self.tool.version),
-            Some(&self.options),
-            Some(&part),
-        ];
-        for one in &self.beside {
-            let beside =
-                [Some(one.tree_path.as_str()), one.member.as_deref(), one.sha256.as_deref()];
-            parts.extend(beside);
-        }
-        short_hash(&parts)
+/// The key of a record.
+fn key(record: &Record) -> u128 {
+    let part = record.part.to_string();
+    let mut parts = vec![
+        Some(record.tree_path.as_str()),
+        record.member.as_deref(),
+        record.sha256.as_deref(),
+        Some(&record.tool.version),
+        Some(&record.options),
+        Some(&part),
+    ];
+    for one in &record.beside {
+        parts.extend([Some(one.tree_path.as_str()), one.member.as_deref(), one.sha256.as_deref()]);
     }
-
-    fn of(record: &Record) -> Self {
-        Self {
-            schema: String::new(),
-            tool: Version { version: record.tool.version.clone() },
-            tree_path: record.tree_path.clone(),
-            member: record.member.clone(),
-            part: record.part,
-            parts: record.parts,
-            sha256: record.sha256.clone(),
-            options: record.options.clone(),
-            beside: record
-                .beside
-                .iter()
-                .map(|one| BesideKeys {
-                    tree_path: one.tree_path.clone(),
-                    member: one.member.clone(),
-                    sha256: one.sha256.clone(),
-                })
-                .collect(),
-        }
-    }
+    short_hash(&parts)
 }
 
 impl Recorded {
-    /// Reads the results of an earlier run.
-    pub fn read(mut stream: impl BufRead) -> Result<Self, ResumeError> {
+    /// Reads the results of an earlier run, and gives each record to `each`.
+    pub fn read(
+        mut stream: impl BufRead,
+        mut each: impl FnMut(&Record),
+    ) -> Result<Self, ResumeError> {
         let mut recorded = Self::default();
         let limit = u64::try_from(limits::TRIAGE_LINE).unwrap_or(u64::MAX);
         for number in 1_u64.. {
@@ -140,31 +90,32 @@ impl Recorded {
                 let is_torn = u64::try_from(line.len()).unwrap_or(u64::MAX) < limit;
                 return if is_torn { Ok(recorded) } else { Err(ResumeError::NoRecord(number)) };
             }
-            let keys: Keys =
+            let record: Record =
                 serde_json::from_slice(&line).map_err(|_| ResumeError::NoRecord(number))?;
-            if keys.schema != SCHEMA {
+            if record.schema != SCHEMA {
                 return Err(ResumeError::NoRecord(number));
             }
-            recorded.add(&keys);
+            recorded.add(&record);
+            each(&record);
             let length = u64::try_from(line.len()).unwrap_or(u64::MAX);
             recorded.whole = recorded.whole.saturating_add(length);
         }
         Ok(recorded)
     }
 
-    fn add(&mut self, keys: &Keys) {
+    fn add(&mut self, record: &Record) {
         self.count = self.count.saturating_add(1);
-        add(&mut self.records, keys.record());
-        let (version, options) = (&keys.tool.version, &keys.options);
+        add(&mut self.records, key(record));
+        let (version, options) = (&record.tool.version, &record.options);
         let mut note = |tree_path: &str, sha256: Option<&str>, parts: u32| {
             add(&mut self.paths, short_hash(&[Some(tree_path)]));
             let seen = self.files.entry(file(tree_path, sha256, version, options)).or_default();
             *seen = (seen.0.saturating_add(1), parts.max(1));
         };
-        note(&keys.tree_path, keys.sha256.as_deref(), keys.parts);
-        for one in &keys.beside {
+        note(&record.tree_path, record.sha256.as_deref(), record.parts);
+        for one in &record.beside {
             // Another capture of the same file is told by the record itself.
-            if one.tree_path != keys.tree_path {
+            if one.tree_path != record.tree_path {
                 note(&one.tree_path, one.sha256.as_deref(), 1);
             }
         }
@@ -200,7 +151,7 @@ impl Recorded {
 
     /// Takes a record out of what was recorded, if it is in it.
     pub(super) fn take_record(&mut self, reported: &Reported) -> bool {
-        match self.records.get_mut(&Keys::of(&reported.record).record()) {
+        match self.records.get_mut(&key(&reported.record)) {
             Some(count) if *count > 0 => {
                 *count = count.saturating_sub(1);
                 true
@@ -218,19 +169,43 @@ fn add(counts: &mut HashMap<u128, u32>, key: u128) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::triage::{Attachment, Beside, Code, RecordOptions, routing};
 
     fn line(tree_path: &str, part: u32, parts: u32, beside: &str) -> String {
-        let beside = match beside {
-            "" => String::new(),
-            path => format!(r#"{{"tree_path":"{path}","member":null,"sha256":"b"}}"#),
+        let words = routing::Words::builtin();
+        let options = RecordOptions {
+            redaction: crate::evidence::Redaction::Secrets,
+            options: "o",
+            words: &words,
+            with_report: false,
+            version: "1",
         };
-        format!(
-            r#"{{"schema":"{SCHEMA}","tool":{{"name":"mfatrace","version":"1"}},"tree_path":"{tree_path}","member":null,"part":{part},"parts":{parts},"sha256":"a","options":"o","beside":[{beside}],"more":1}}"#
-        ) + "\n"
+        let attachment = Attachment {
+            tree_path: tree_path.to_owned(),
+            sha256: Some("a".to_owned()),
+            ..Attachment::default()
+        };
+        let routing = routing::lost(Code::NotOpened, &attachment, &words);
+        let mut record = Record::without_analysis(&attachment, options, Code::NotOpened, routing);
+        (record.part, record.parts) = (part, parts);
+        if !beside.is_empty() {
+            record.beside.push(Beside {
+                path: beside.to_owned(),
+                tree_path: beside.to_owned(),
+                member: None,
+                sha256: Some("b".to_owned()),
+                bytes: None,
+                format: None,
+            });
+        }
+        record.line()
     }
 
     fn recorded(text: &str) -> Recorded {
-        Recorded::read(text.as_bytes()).unwrap()
+        let mut count = 0;
+        let recorded = Recorded::read(text.as_bytes(), |_| count += 1).unwrap();
+        assert_eq!(recorded.count, count);
+        recorded
     }
 
     fn file(path: &str, hash: &str) -> (String, Option<String>) {
@@ -268,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_is_no_result_is_refused() {
-        let wrong = |text: &str| Recorded::read(text.as_bytes()).unwrap_err().to_string();
+        let wrong = |text: &str| Recorded::read(text.as_bytes(), |_| {}).unwrap_err().to_string();
         assert!(wrong("{}\n").contains("line 1"));
         let other = line("x", 1, 1, "").replace(SCHEMA, "mfatrace/1");
         assert!(wrong(&(line("x", 1, 1, "") + &other)).contains("line 2"));

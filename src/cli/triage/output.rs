@@ -14,15 +14,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::ProgressBar;
 
-use super::super::args::{TriageArgs, TriageFormatArg};
+use super::super::args::{ColourArg, TriageArgs, TriageFormatArg};
 use super::super::exit::Ending;
+use super::super::options::has_colour;
 use super::super::values::Condition;
-use super::super::{complain, plain, shown_path};
+use super::super::{complain, deliver, plain, shown_path};
 use super::format;
 use crate::finding::Severity;
+use crate::report::text;
 #[cfg(feature = "columnar")]
 use crate::report::triage::rows::Rows;
-use crate::report::triage::{Code, Record};
+use crate::report::triage::summary::Summary;
+use crate::report::triage::table::{Table, WIDTH};
+use crate::report::triage::{Code, Record, csv};
 #[cfg(feature = "columnar")]
 use crate::triage::columnar::Tables;
 use crate::triage::{Reported, Sink, Totals};
@@ -38,22 +42,46 @@ pub(super) fn has_rows(args: &TriageArgs) -> bool {
 
 /// Where records go.
 pub(super) enum Opened {
+    Csv(Box<dyn Write + Send>),
     Lines(Box<dyn Write + Send>),
+    /// A table, whose first line is still to come.
+    Table(Box<dyn Write + Send>, Table),
     #[cfg(feature = "columnar")]
     Tables(Option<Box<Tables<File>>>),
 }
 
 /// Opens what the records go to; `whole` is how much of earlier results stays where the run goes on in them.
 pub(super) fn open(args: &TriageArgs, whole: u64) -> Result<Opened, String> {
+    let format = format(args);
     #[cfg(feature = "columnar")]
-    if format(args) == TriageFormatArg::Parquet {
+    if format == TriageFormatArg::Parquet {
         return tables(args);
     }
-    let out: Box<dyn Write + Send> = match &args.output {
+    if goes_on(args) && format != TriageFormatArg::Ndjson {
+        return Err("only ndjson is gone on with; give --output another file".to_owned());
+    }
+    let mut out: Box<dyn Write + Send> = match &args.output {
         Some(path) => Box::new(BufWriter::new(file(path, goes_on(args), whole)?)),
         None => Box::new(BufWriter::new(io::stdout())),
     };
-    Ok(Opened::Lines(out))
+    let said = |error: io::Error| format!("the records could not be written: {}", plain(&error));
+    Ok(match format {
+        TriageFormatArg::Csv => {
+            out.write_all(csv::head().as_bytes()).map_err(said)?;
+            Opened::Csv(out)
+        }
+        TriageFormatArg::Table => {
+            let table = Table::new(width());
+            out.write_all(table.head().as_bytes()).map_err(said)?;
+            Opened::Table(out, table)
+        }
+        _ => Opened::Lines(out),
+    })
+}
+
+/// Columns of the terminal.
+fn width() -> usize {
+    terminal_size::terminal_size().map_or(WIDTH, |(width, _)| usize::from(width.0))
 }
 
 /// Makes the files of the tables in a folder.
@@ -101,8 +129,8 @@ pub(super) struct Account {
     is_partial: bool,
     /// Whether a file could be read, be it a capture or not.
     is_read: bool,
-    records: u64,
-    queues: BTreeMap<String, u64>,
+    summary: Summary,
+    queues: BTreeMap<&'static str, u64>,
 }
 
 impl Account {
@@ -112,13 +140,13 @@ impl Account {
             holds: false,
             is_partial: false,
             is_read: false,
-            records: 0,
+            summary: Summary::default(),
             queues: BTreeMap::new(),
         }
     }
 
-    fn add(&mut self, record: &Record) {
-        self.records = self.records.saturating_add(1);
+    pub(super) fn add(&mut self, record: &Record) {
+        self.summary.add(record);
         self.holds |= self.conditions.iter().any(|condition| holds(*condition, record));
         match record.code {
             Code::Analysed | Code::NotACapture => self.is_read = true,
@@ -126,7 +154,7 @@ impl Account {
             Code::InternalError | Code::NotOpened | Code::WorkerLost => self.is_partial = true,
             Code::Encrypted | Code::Unreadable => {}
         }
-        let queue = self.queues.entry(record.queue.as_str().to_owned()).or_default();
+        let queue = self.queues.entry(record.queue.as_str()).or_default();
         *queue = queue.saturating_add(1);
     }
 
@@ -174,10 +202,10 @@ impl Collector {
 
     fn write(&mut self, records: &[Reported]) -> io::Result<()> {
         match &mut self.opened {
-            Opened::Lines(out) => {
-                let lines: String = records.iter().map(|one| one.record.line()).collect();
-                out.write_all(lines.as_bytes())?;
-                out.flush()
+            Opened::Csv(out) => written(out, records.iter().map(|one| csv::row(&one.record))),
+            Opened::Lines(out) => written(out, records.iter().map(|one| one.record.line())),
+            Opened::Table(out, table) => {
+                written(out, records.iter().map(|one| table.row(&one.record)))
             }
             #[cfg(feature = "columnar")]
             Opened::Tables(tables) => {
@@ -192,6 +220,13 @@ impl Collector {
             }
         }
     }
+}
+
+/// Writes the lines of one unit at once.
+fn written(out: &mut dyn Write, lines: impl Iterator<Item = String>) -> io::Result<()> {
+    let lines: String = lines.collect();
+    out.write_all(lines.as_bytes())?;
+    out.flush()
 }
 
 impl Sink for Collector {
@@ -209,7 +244,7 @@ impl Sink for Collector {
 
     fn close(&mut self) -> io::Result<()> {
         match &mut self.opened {
-            Opened::Lines(out) => out.flush(),
+            Opened::Csv(out) | Opened::Lines(out) | Opened::Table(out, _) => out.flush(),
             #[cfg(feature = "columnar")]
             Opened::Tables(tables) => match tables.take() {
                 // Without its end a table cannot be read.
@@ -220,19 +255,45 @@ impl Sink for Collector {
     }
 }
 
-/// Tells how the run went.
-pub(super) fn told(args: &TriageArgs, account: &Mutex<Account>, totals: &Totals) -> Ending {
-    let account = account.lock().unwrap_or_else(PoisonError::into_inner);
-    let skipped = totals.skipped.load(Ordering::Relaxed);
-    if totals.files.load(Ordering::Relaxed) == 0 {
-        complain("no file was found");
-    } else if !args.quiet && skipped > 0 {
-        complain(&format!("{skipped} files were recorded already"));
-    }
-    Ending {
-        nothing_read: !account.is_read && skipped == 0,
+/// Tells how the run went: the summary, and what the exit code is made of.
+pub(super) fn told(
+    args: &TriageArgs,
+    account: &Mutex<Account>,
+    totals: &Totals,
+    missing: u64,
+) -> Ending {
+    let mut account = account.lock().unwrap_or_else(PoisonError::into_inner);
+    account.summary.miss(missing);
+    let document = account.summary.document(env!("CARGO_PKG_VERSION"));
+    let mut ending = Ending {
+        nothing_read: !account.is_read,
         partial: account.is_partial,
         condition: account.holds,
+        internal: missing > 0,
         ..Ending::default()
+    };
+    if totals.files.load(Ordering::Relaxed) == 0 {
+        complain("no file was found");
+        return ending;
     }
+    let skipped = totals.skipped.load(Ordering::Relaxed);
+    if skipped > 0 && !args.quiet {
+        complain(&format!("{skipped} files were recorded already"));
+    }
+    if let Some(path) = &args.summary {
+        let kept = deliver(&account.summary.json(env!("CARGO_PKG_VERSION")), Some(path));
+        ending.partial |= !kept;
+    }
+    if !args.quiet {
+        let is_on_table = format(args) == TriageFormatArg::Table && args.output.is_none();
+        if is_on_table {
+            let colour = has_colour(ColourArg::Auto, false);
+            ending.partial |=
+                !deliver(&format!("\n{}", text::triage::write(&document, colour)), None);
+        } else {
+            // The records may be on the standard output.
+            let _ = io::stderr().lock().write_all(text::triage::write(&document, false).as_bytes());
+        }
+    }
+    ending
 }
