@@ -13,8 +13,9 @@ use crate::report::triage::summary::{Count, Document, Failing, MANY, Repeated};
 
 /// Names of one kind that are shown.
 const NAMES: usize = 8;
-/// Things of one kind that stand out.
+/// Names that stand out, and faults that do so.
 const OUT: usize = 10;
+const AGAIN: usize = 5;
 
 /// Writes a summary.
 pub fn write(summary: &Document, colour: bool) -> String {
@@ -90,7 +91,7 @@ fn stands_out(page: &mut Page, summary: &Document) {
         ));
     }
     let again = summary.fingerprints.iter().filter(|one| one.tickets >= MANY);
-    lines.extend(again.take(OUT).map(|one| repeated(one, &of)));
+    lines.extend(again.take(AGAIN).map(|one| repeated(one, &of)));
     if lines.is_empty() {
         return;
     }

@@ -87,8 +87,13 @@ impl Comment<'_> {
         }
         let wish = Handover::of(report).map(|handover| handover.wish());
         self.for_whom(lines, wish.as_deref());
-        let steps = story::next_steps(report).into_iter();
-        for step in steps.filter(|step| Some(&step.words) != wish.as_ref()).take(NEXT) {
+        let mut steps = story::next_steps(report);
+        // They tell how to take another capture.
+        if self.is_cut_short() {
+            steps.clear();
+        }
+        let steps = steps.into_iter().filter(|step| Some(&step.words) != wish.as_ref());
+        for step in steps.take(NEXT) {
             lines.put(Key::LabelNext, &escape::words(&format!("{}{}", step.lead, step.words)));
         }
         self.ids(lines);
@@ -157,9 +162,15 @@ impl Comment<'_> {
         self.words.filled(key, &values)
     }
 
+    /// Whether a limit of ours may have kept the answer away.
+    fn is_cut_short(self) -> bool {
+        self.code == Code::Partial && self.report.verdict.side == Side::CannotTell
+    }
+
     /// Who should act, and what is asked of them.
     fn for_whom(self, lines: &mut Lines<'_>, wish: Option<&str>) {
         let ask = match (self.report.verdict.side, wish) {
+            (Side::CannotTell, _) if self.is_cut_short() => self.words.text(Key::CommentAskPart),
             (Side::CannotTell, _) => self.words.text(Key::CommentAskCapture),
             (Side::NothingWrong, _) => self.words.text(Key::CommentAskNothing),
             (_, wish) => wish.unwrap_or_default(),

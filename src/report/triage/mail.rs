@@ -6,9 +6,9 @@
 //! Invariants: there is a mail exactly where the customer can send something better; no line is longer than
 //! [`WIDTH`], and commands stand on lines of their own.
 
-use super::Attachment;
 use super::routing::{Mail, Matter};
 use super::words::{Key, Value, Words};
+use super::{Attachment, Code};
 use crate::evidence::{named, shown};
 use crate::report::model::{GLUE, ReportInput, glued, harmless, size, wrapped};
 use crate::report::sheet::{Line, Sheet};
@@ -29,6 +29,7 @@ const ETL_NETSH: &str = "etl2pcapng TRACE.etl TRACE.pcapng";
 /// The mail, where the customer can send something better.
 pub(super) fn mail(
     report: &ReportInput<'_>,
+    code: Code,
     matter: Matter,
     attachment: &Attachment,
     member: Option<&str>,
@@ -36,6 +37,8 @@ pub(super) fn mail(
 ) -> Option<Mail> {
     let (subject, why) = match matter {
         Matter::Judged if report.verdict.side != Side::CannotTell => return None,
+        // More may be in it than was read.
+        Matter::Judged if code == Code::Partial => return None,
         Matter::Judged if report.verdict.outcome == Outcome::NoSignIn => {
             (Key::SubjectRecording, Key::MailNoSignIn)
         }
@@ -152,7 +155,7 @@ mod tests {
     fn of(case: &samples::Case, matter: Matter, name: &str) -> Option<Mail> {
         let attachment =
             Attachment { tree_path: name.into(), bytes: Some(12), ..Attachment::default() };
-        mail(&case.report(), matter, &attachment, None, &Words::builtin())
+        mail(&case.report(), Code::Analysed, matter, &attachment, None, &Words::builtin())
     }
 
     #[test]

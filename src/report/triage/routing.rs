@@ -261,7 +261,7 @@ pub fn route(
         words,
     };
     let comment = comment.write();
-    let mail = mail::mail(report, matter, attachment, member, words);
+    let mail = mail::mail(report, code, matter, attachment, member, words);
     Routing { queue, fingerprint, comment, mail }
 }
 
@@ -346,6 +346,18 @@ mod tests {
             let routing = lost(code, &Attachment::default(), &Words::builtin());
             assert_eq!((routing.queue, routing.mail), (Queue::NotOurs, None));
         }
+    }
+
+    #[test]
+    fn nothing_is_asked_for_where_a_limit_kept_the_answer_away() {
+        let route = |case: &samples::Case| {
+            route(&case.report(), Code::Partial, &Attachment::default(), None, &Words::builtin())
+        };
+        let routing = route(&samples::undetermined());
+        assert_eq!((routing.queue, routing.mail), (Queue::NewCaptureNeeded, None));
+        assert!(routing.comment.contains("once more with more time"), "{}", routing.comment);
+        assert!(!routing.comment.contains("one more capture"), "{}", routing.comment);
+        assert_eq!(route(&samples::network()).queue, Queue::Network, "an answer stays one");
     }
 
     #[test]

@@ -24,8 +24,9 @@ const QUEUE: usize = 11;
 const CONFIDENCE: usize = 6;
 /// Of ten columns that are left those for the path.
 const PATH: usize = 4;
-/// What stands for what is left out.
+/// What stands for what is left out, at the end of words and inside of a path, which may have dots.
 const LEFT_OUT: &str = "...";
+const LEFT_OUT_OF_PATH: &str = "~";
 
 /// A table of a width.
 #[derive(Clone, Copy, Debug)]
@@ -123,11 +124,11 @@ fn ended(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text;
     }
-    let room = width.saturating_sub(LEFT_OUT.len());
+    let room = width.saturating_sub(LEFT_OUT_OF_PATH.len());
     let begin = taken(text.chars(), room / 3);
     let end = taken(text.chars().rev(), room.saturating_sub(begin.width()));
     let end: String = end.chars().rev().collect();
-    format!("{begin}{LEFT_OUT}{end}")
+    format!("{begin}{LEFT_OUT_OF_PATH}{end}")
 }
 
 /// As many characters as fit. Some are wider together than each by itself.
@@ -172,8 +173,8 @@ mod tests {
 
     #[test]
     fn the_end_of_a_path_stays() {
-        assert_eq!(ended("tickets/0017/attachments/trace.har", 20), "ticke...ts/trace.har");
-        assert_eq!(ended("界界界界界界.har", 12), "界...界.har");
+        assert_eq!(ended("tickets/0017/attachments/trace.har", 20), "ticket~nts/trace.har");
+        assert_eq!(ended("界界界界界界.har", 12), "界~界界.har");
         assert_eq!(begun("abcdefgh", 6), "abc...");
         assert_eq!(begun("abc", 3), "abc");
     }

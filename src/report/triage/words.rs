@@ -55,6 +55,7 @@ keys! {
     CommentAnswer = "comment.answer",
     CommentAskCapture = "comment.ask_capture",
     CommentAskNothing = "comment.ask_nothing",
+    CommentAskPart = "comment.ask_part",
     CommentAttachment = "comment.attachment",
     CommentAttachmentUnhashed = "comment.attachment_unhashed",
     CommentCause = "comment.cause",
