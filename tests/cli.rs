@@ -415,7 +415,8 @@ fn shells_are_helped() {
         assert!(script.contains(sign) && script.contains("keylog"), "{shell}: {script}");
         assert!(script.contains("explain"), "{shell}");
     }
-    for page in [None, Some("compare"), Some("explain"), Some("man"), Some("schema"), Some("serve")]
+    for page in
+        [None, Some("compare"), Some("explain"), Some("man"), Some("schema"), Some("triage")]
     {
         let args: Vec<&str> = std::iter::once("man").chain(page).collect();
         let output = run(&args);
@@ -426,7 +427,10 @@ fn shells_are_helped() {
         assert!(text.contains("Examples:") && text.contains(".SH OPTIONS"), "{page:?}: {text}");
     }
     let unknown = run(&["man", "rule"]);
-    assert!(err(&unknown).contains("the commands are compare, explain, rules"), "{unknown:?}");
+    assert!(
+        err(&unknown).contains("the commands are compare, explain, triage, rules"),
+        "{unknown:?}"
+    );
 }
 
 #[test]

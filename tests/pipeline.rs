@@ -340,6 +340,24 @@ fn configured(place: &Place) -> BTreeMap<&'static str, PathBuf> {
     ])
 }
 
+/// Whether Podman can build and start anything here: a place may forbid what containers are made of, and then the recipe
+/// cannot be tried there. What the recipe does has no part in it.
+fn starts_containers(place: &Place, environment: &BTreeMap<&'static str, PathBuf>) -> bool {
+    let probe = "set -e\nmkdir -p probe/image\ncp \"$(command -v true)\" probe/image/true\n\
+                 ldd probe/image/true | grep -o '/[^ ]*' | grep -v : | \
+                 xargs -r cp --dereference --parents --target-directory probe/image\n\
+                 printf 'FROM scratch\\nCOPY image/ /\\nENTRYPOINT [\"/true\"]\\n' >probe/Containerfile\n\
+                 podman build --quiet --tag probe --file probe/Containerfile probe\n\
+                 podman run --rm --network none --read-only --cap-drop all probe\n";
+    std::fs::write(place.at("probe.sh"), probe).unwrap();
+    let output = place.bash("probe.sh").envs(environment).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() {
+        println!("skipped: podman starts no container here: {}", said.trim());
+    }
+    output.status.success()
+}
+
 #[test]
 fn a_container_reads_standard_input() {
     if !has(&["bash", "jq", "podman", "ldd"]) {
@@ -349,6 +367,9 @@ fn a_container_reads_standard_input() {
     let environment = configured(&place);
     let attachment = place.at("attachments").join(ATTACHMENTS[0].0);
     std::fs::copy(attachment, place.at("customer.saz")).unwrap();
+    if !starts_containers(&place, &environment) {
+        return;
+    }
     let run = |block: &str| done(&place.bash(block).envs(&environment).output().unwrap());
     run("image.sh");
     let said = run("container.sh");

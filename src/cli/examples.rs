@@ -60,6 +60,7 @@ Examples:
   mfatrace triage attachments/ --resume results.ndjson -o results.ndjson
   mfatrace triage '*.zip' --format csv -o results.csv
   find . -newer last -print0 | mfatrace triage - > new.ndjson
+  mfatrace triage --print-words > words.tsv   to translate, for --words
   mfatrace triage old/ --jobs 8 --memory 4GiB --summary summary.json
   mfatrace triage ticket/ --case folder --report
 
@@ -123,6 +124,8 @@ Examples:
   mfatrace schema                             of the report (--format json)
   mfatrace schema --of finding                of a line with --lines findings
   mfatrace schema --of compare                of compare --format json
+  mfatrace schema --of triage                 of a record of triage
+  mfatrace schema --of triage-summary         of its summary
   mfatrace schema --of report > mfatrace.schema.json
 
 JSON Schema, draft 2020-12. Within a version fields may be added: objects are
