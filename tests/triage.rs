@@ -315,7 +315,8 @@ fn a_worker_that_is_killed_or_hangs_costs_one_record() {
         assert_eq!(paths(&records), ["1/a.saz", "2/b.bin", "3/c.har"], "{how}");
         let codes: Vec<&str> = records.iter().map(|one| text(one, "code")).collect();
         assert_eq!(codes, ["analysed", "worker-lost", "analysed"], "{how}");
-        assert!(records[1]["sha256"].is_string(), "what was lost can be found again");
+        // What was lost can be found again, if there was time to hash it.
+        assert!(records[1]["sha256"].is_string() || limit == "1s");
         assert!(records[1]["mail"].is_null(), "the customer has no part in it");
         assert!(!Path::new(&format!("/proc/{}", workers[0])).exists(), "{how}: none is left");
     }
@@ -416,6 +417,32 @@ fn a_changed_file_is_done_again_and_a_moved_tree_is_not() {
 }
 
 #[test]
+fn files_that_look_alike_are_resumed_one_by_one() {
+    // The same path and content below two folders, and two names that a redaction makes one.
+    let folder = folder(&[
+        ("one/x.saz", DENIED),
+        ("two/x.saz", DENIED),
+        ("one/alice@contoso.com.saz", DENIED),
+        ("one/alone@contoso.com.saz", DENIED),
+    ]);
+    let place = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let results = elsewhere.path().join("results");
+    let resumed = results.to_str().unwrap();
+    let given = [place("one"), place("two")];
+    let whole = triage(&[&given[0], &given[1], "--redact", "strict"]).0;
+    assert_eq!(whole.lines().count(), 4);
+    for kept in 0..=4 {
+        let text: String = whole.split_inclusive('\n').take(kept).collect();
+        fs::write(&results, text).unwrap();
+        let more = ["--redact", "strict", "--resume", resumed, "-o", resumed];
+        let all: Vec<&str> = given.iter().map(String::as_str).chain(more).collect();
+        assert_eq!(triage(&all).1, 0);
+        assert!(fs::read_to_string(&results).unwrap() == whole, "{kept}");
+    }
+}
+
+#[test]
 fn archives_are_resumed_record_by_record() {
     let folder = folder(&[("two.zip", "containers/har-and-saz.zip")]);
     let given = folder.path().to_str().unwrap();
@@ -441,6 +468,30 @@ fn what_is_read_is_not_written_over() {
     for arguments in refused {
         assert_eq!(triage(arguments).1, 2, "{arguments:?}");
     }
+    // By another name, and out of a list, which is read too late to tell.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let link = elsewhere.path().join("link");
+    fs::hard_link(place("a.saz"), &link).unwrap();
+    let link = link.to_str().unwrap();
+    let list = |arguments: &[&str]| {
+        let mut child = mfatrace(arguments).stdin(Stdio::piped()).spawn().unwrap();
+        writeln!(child.stdin.take().unwrap(), "{link}").unwrap();
+        child.wait().unwrap().code()
+    };
+    assert_eq!(triage(&[given, "-o", link]).1, 2);
+    assert_eq!(list(&["-", "-o", link]), Some(2));
+    let pattern = elsewhere.path().join("*");
+    let among = elsewhere.path().join("new");
+    assert_eq!(triage(&[pattern.to_str().unwrap(), "-o", among.to_str().unwrap()]).1, 2);
+    let (one, two) = (elsewhere.path().join("one"), elsewhere.path().join("two"));
+    let (one, two) = (one.to_str().unwrap(), two.to_str().unwrap());
+    assert_eq!(triage(&[given, "-o", one]).1, 0);
+    assert_eq!(triage(&[given, "-o", one]).1, 0, "what it wrote itself it writes anew");
+    assert_eq!(triage(&[given, "--resume", one, "-o", two, "--summary", one]).1, 2);
+    assert_eq!(triage(&[given, "-o", two, "--summary", two]).1, 2);
+    fs::hard_link(one, two).unwrap();
+    assert_eq!(triage(&[given, "--resume", one, "-o", two]).1, 0);
+    assert_eq!(results_of(Path::new(one)).len(), 1, "by its other name it is gone on with");
     assert_eq!(
         fs::read(place("a.saz")).unwrap(),
         fs::read(root().join("captures").join(DENIED)).unwrap()

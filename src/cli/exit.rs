@@ -19,6 +19,9 @@ pub(super) const INTERRUPTED: u8 = 130;
 /// Ended by whoever runs it.
 #[cfg(unix)]
 pub(super) const TERMINATED: u8 = 143;
+/// Its terminal is gone.
+#[cfg(unix)]
+pub(super) const HUNG_UP: u8 = 129;
 
 /// How a run went.
 #[expect(clippy::struct_excessive_bools, reason = "facts that do not exclude one another")]

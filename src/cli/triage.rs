@@ -22,11 +22,15 @@ use super::args::{TriageArgs, TriageFormatArg};
 use super::exit::{self, Ending};
 use super::options::{is_lively, limits, passwords};
 use super::{Interruption, complain, deliver, end, on_interruption, plain, shown_path};
+use crate::evidence::named;
 use crate::limits::{TRIAGE_GRACE, TRIAGE_WORKER};
 use crate::report::triage::routing::Words;
 use crate::triage::{
     Finder, Given, Output, Plan, Program, Recorded, Setup, Shape, Stop, Together, Totals,
 };
+
+/// Time that whoever reads the records has to take those that are done, when the run is ended.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What a worker is started with; no user has to know it.
 pub(super) const WORKER: &str = "--triage-worker";
@@ -81,7 +85,7 @@ fn prepared(args: &TriageArgs) -> Result<Prepared, String> {
     setup.seal(args.case.into());
     let mut account = Account::new(&args.fail_on);
     let recorded = match &args.resume {
-        Some(path) => Some(recorded(path, &mut account)?),
+        Some(path) => Some(recorded(path, args, &mut account)?),
         None => None,
     };
     let path = std::env::current_exe()
@@ -98,10 +102,20 @@ fn prepared(args: &TriageArgs) -> Result<Prepared, String> {
     })
 }
 
-fn recorded(path: &Path, account: &mut Account) -> Result<Recorded, String> {
+fn recorded(path: &Path, args: &TriageArgs, account: &mut Account) -> Result<Recorded, String> {
     let said = |what: &str| format!("{}: earlier results: {what}", shown_path(path));
     let file = std::fs::File::open(path).map_err(|error| said(&plain(&error)))?;
-    let read = Recorded::read(BufReader::new(file), |record| account.add(record));
+    let redaction = args.redact.into();
+    let given: Vec<String> = args
+        .paths
+        .iter()
+        .map(|path| named(&path.to_string_lossy(), redaction).replace('\\', "/"))
+        .collect();
+    let is_here = |path: &str| {
+        let path = path.replace('\\', "/");
+        given.iter().any(|given| Path::new(&path).starts_with(given))
+    };
+    let read = Recorded::read(BufReader::new(file), is_here, |record| account.add(record));
     read.map_err(|error| said(&error.to_string()))
 }
 
@@ -128,38 +142,66 @@ fn grace(time: Duration) -> Duration {
 
 /// What is written must neither be one of the files that are read nor lie among them.
 fn refuse_outputs(args: &TriageArgs) -> Result<(), String> {
-    let written = [&args.output, &args.summary];
-    let results = args.resume.as_ref();
-    for path in written.into_iter().flatten().chain(results) {
-        // A file that is still to be made stands where its folder is.
-        let place = std::fs::canonicalize(path).or_else(|_| {
-            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-            let folder = std::fs::canonicalize(folder.unwrap_or(Path::new(".")))?;
-            io::Result::Ok(folder.join(path.file_name().unwrap_or_default()))
-        });
-        let Ok(place) = place else { continue };
-        for given in &args.paths {
-            if std::fs::canonicalize(given).is_ok_and(|given| place.starts_with(given)) {
-                return Err(format!(
-                    "{}: stands among the files that are read; put it elsewhere",
-                    shown_path(path)
-                ));
-            }
+    let written = [args.output.as_ref(), args.summary.as_ref()];
+    for path in written.into_iter().flatten().chain(args.resume.as_ref()) {
+        let place = place_of(path)?;
+        let among = |given: &PathBuf| {
+            std::fs::canonicalize(given).is_ok_and(|given| place.starts_with(given))
+                || output::is_matched(given, path)
+        };
+        if args.paths.iter().any(among) {
+            return Err(format!(
+                "{}: stands among the files that are read; put it elsewhere",
+                shown_path(path)
+            ));
         }
     }
-    for read in args.keylog.iter().chain(&args.password_file).chain(&args.words) {
-        let same = |path: &PathBuf| {
-            std::fs::canonicalize(path)
-                .is_ok_and(|path| std::fs::canonicalize(read).is_ok_and(|read| read == path))
+    let same =
+        |one: &Path, two: &Path| one == two || same_file::is_same_file(one, two).unwrap_or(false);
+    let read = args.keylog.iter().chain(&args.password_file).chain(&args.words);
+    let read = read.chain(args.resume.as_ref().filter(|_| args.summary.is_some()));
+    for read in read {
+        let results = args.resume.as_ref() == Some(read);
+        let is_written = |path: &PathBuf| {
+            // To go on in earlier results is what they are for.
+            let goes_on = results && Some(path) == args.output.as_ref();
+            !goes_on && same(path, read)
         };
-        if written.into_iter().flatten().any(same) {
+        if written.into_iter().flatten().any(is_written) {
             return Err(format!(
                 "{}: is read and would be overwritten; give the output another name",
                 shown_path(read)
             ));
         }
     }
+    if let (Some(output), Some(summary)) = (&args.output, &args.summary)
+        && (same(output, summary) || place_of(output)? == place_of(summary)?)
+    {
+        return Err("records and summary cannot be one file; give one another name".to_owned());
+    }
+    for path in &args.keylog {
+        if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            return Err(format!(
+                "{}: every worker reads the keys, so they have to be a file; save them to one",
+                shown_path(path)
+            ));
+        }
+    }
     Ok(())
+}
+
+/// Where a file is, or will be.
+fn place_of(path: &Path) -> Result<PathBuf, String> {
+    if let Ok(place) = std::fs::canonicalize(path) {
+        return Ok(place);
+    }
+    if std::fs::symlink_metadata(path).is_ok() {
+        return Err(format!("{}: is a link that leads nowhere", shown_path(path)));
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = std::fs::canonicalize(folder.unwrap_or(Path::new(".")));
+    let folder = folder.map_err(|error| format!("{}: {}", shown_path(path), plain(&error)))?;
+    Ok(folder.join(path.file_name().unwrap_or_default()))
 }
 
 impl Prepared {
@@ -208,14 +250,15 @@ impl Prepared {
                 u64::MAX
             }
         };
-        let ending = output::told(args, &account, &totals, missing);
+        let mut ending = output::told(args, &account, &totals, missing);
         if let Err(error) = written
             && error.kind() != io::ErrorKind::BrokenPipe
         {
             complain(&format!("the records could not be written: {}", plain(&error)));
+            ending.internal = true;
         }
         if missing > 0 {
-            complain(&format!("{missing} files have no record"));
+            complain(&format!("{missing} files or more have no record"));
         }
         ending
     }
@@ -227,24 +270,32 @@ fn end_with_signals(stop: &Stop, output: &Arc<Output>, totals: &Arc<Totals>) {
         let (stop, output, totals) = (stop.clone(), Arc::clone(output), Arc::clone(totals));
         move || {
             stop.stop();
-            let written = output.close();
+            // A reader that stands still must not keep the program.
+            let (sender, closed) = std::sync::mpsc::channel();
+            std::thread::spawn(move || sender.send(output.close()));
+            let written = closed.recv_timeout(PATIENCE);
             let records = totals.records.load(std::sync::atomic::Ordering::Relaxed);
             complain(&format!(
                 "ended by a signal; {records} records are written{}",
-                if written.is_ok() { "" } else { ", and not all could be" }
+                if matches!(written, Ok(Ok(()))) { "" } else { ", and not all could be" }
             ));
             end(code);
         }
     };
     on_interruption(Interruption::Told(Box::new(ender(exit::INTERRUPTED))));
     #[cfg(unix)]
-    if let Ok(mut signals) = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM]) {
-        let end = ender(exit::TERMINATED);
-        std::thread::spawn(move || {
-            if signals.forever().next().is_some() {
-                end();
-            }
-        });
+    for (signal, code) in [
+        (signal_hook::consts::SIGTERM, exit::TERMINATED),
+        (signal_hook::consts::SIGHUP, exit::HUNG_UP),
+    ] {
+        if let Ok(mut signals) = signal_hook::iterator::Signals::new([signal]) {
+            let end = ender(code);
+            std::thread::spawn(move || {
+                if signals.forever().next().is_some() {
+                    end();
+                }
+            });
+        }
     }
 }
 

@@ -29,6 +29,8 @@ struct Item {
 }
 
 /// The cases of more than one capture among these records, each as their numbers in order.
+///
+/// Keys open every packet capture beside them, and so may be in several cases; any other capture is in one.
 pub(super) fn cases(records: &[&Record]) -> Vec<Vec<usize>> {
     let items: Vec<Item> = records.iter().enumerate().filter_map(item).collect();
     let mut crowd: BTreeMap<&str, usize> = BTreeMap::new();
@@ -37,37 +39,45 @@ pub(super) fn cases(records: &[&Record]) -> Vec<Vec<usize>> {
         *count = count.saturating_add(1);
     }
     let few = |place: &str| crowd.get(place).is_some_and(|count| *count <= limits::TRIAGE_BESIDE);
-    // Each item's case is named by its first item.
-    let mut case: Vec<usize> = (0..items.len()).collect();
-    for (i, one) in items.iter().enumerate() {
-        for (j, other) in items.iter().enumerate().skip(i.saturating_add(1)) {
-            let is_beside = one.place == other.place && (one.stem == other.stem || few(&one.place));
-            if is_beside && belong(one, other) {
-                let (kept, gone) = match (case.get(i), case.get(j)) {
-                    (Some(a), Some(b)) => (*a.min(b), *a.max(b)),
-                    _ => continue,
-                };
-                for name in case.iter_mut().filter(|name| **name == gone) {
-                    *name = kept;
-                }
+    let of = |sort: Sort| items.iter().filter(move |item| item.sort == sort);
+    let is_beside = |one: &Item, other: &Item| {
+        one.place == other.place && (one.stem == other.stem || few(&one.place))
+    };
+    // The HTTP traces that may be of the time of a packet capture: those of its name before others.
+    let traces = |packets: &Item| -> Vec<&Item> {
+        let all: Vec<&Item> =
+            of(Sort::Http).filter(|one| is_beside(packets, one) && packets.covers(one)).collect();
+        let named: Vec<&Item> =
+            all.iter().copied().filter(|one| one.stem == packets.stem).collect();
+        if named.is_empty() { all } else { named }
+    };
+    let mut cases = Vec::new();
+    for packets in of(Sort::Packets) {
+        let http = match traces(packets).as_slice() {
+            // Of two traces nobody can tell which it is, and neither where two packet captures claim one.
+            [one]
+                if of(Sort::Packets)
+                    .filter(|other| traces(other).iter().any(|two| two.index == one.index))
+                    .count()
+                    == 1 =>
+            {
+                Some(one.index)
             }
+            _ => None,
+        };
+        let keys: Vec<&Item> = of(Sort::Keys).filter(|one| is_beside(packets, one)).collect();
+        let named: Vec<&Item> =
+            keys.iter().copied().filter(|one| one.stem == packets.stem).collect();
+        let keys = if named.is_empty() { keys } else { named };
+        let mut case: Vec<usize> = keys.iter().map(|one| one.index).collect();
+        case.extend(http);
+        if !case.is_empty() && case.len() < limits::TRIAGE_BESIDE {
+            case.push(packets.index);
+            case.sort_unstable();
+            cases.push(case);
         }
     }
-    let mut cases: BTreeMap<usize, Vec<&Item>> = BTreeMap::new();
-    for (item, name) in items.iter().zip(&case) {
-        cases.entry(*name).or_default().push(item);
-    }
-    let whole = |case: &Vec<&Item>| {
-        let has = |sort| case.iter().any(|item| item.sort == sort);
-        has(Sort::Packets)
-            && (has(Sort::Http) || has(Sort::Keys))
-            && case.len() <= limits::TRIAGE_BESIDE
-    };
     cases
-        .into_values()
-        .filter(whole)
-        .map(|case| case.iter().map(|item| item.index).collect())
-        .collect()
 }
 
 fn item((index, record): (usize, &&Record)) -> Option<Item> {
@@ -90,16 +100,18 @@ fn item((index, record): (usize, &&Record)) -> Option<Item> {
     Some(Item { index, sort, place: place.to_owned(), stem: stem(name).to_owned(), span })
 }
 
-/// Whether two captures belong to one case: packets and a HTTP trace of a time they share, or packets and keys.
-fn belong(one: &Item, other: &Item) -> bool {
-    match (one.sort, other.sort) {
-        (Sort::Packets, Sort::Http) | (Sort::Http, Sort::Packets) => {
-            one.span.zip(other.span).is_some_and(|((a, b), (c, d))| a <= d && c <= b)
-        }
-        (Sort::Packets, Sort::Keys) | (Sort::Keys, Sort::Packets) => true,
-        _ => false,
+impl Item {
+    /// Whether packets are of a time in which something of a trace was. A stretch of days is that of a damaged time, or of a
+    /// capture that nobody took for this sign-in.
+    fn covers(&self, trace: &Self) -> bool {
+        self.span.zip(trace.span).is_some_and(|((a, b), (c, d))| {
+            a <= d && c <= b && b.since(a) <= LONGEST && d.since(c) <= LONGEST
+        })
     }
 }
+
+/// The longest capture that is joined with another one.
+const LONGEST: std::time::Duration = std::time::Duration::from_hours(24);
 
 #[cfg(test)]
 mod tests {
@@ -146,6 +158,17 @@ mod tests {
         assert!(joined(&[http, ("t/p.pcapng", "pcapng", "")]).is_empty());
         assert!(joined(&[http, ("t/p.saz", "saz", "09:59-10:01")]).is_empty());
         assert_eq!(joined(&[("t/p.pcap", "pcap", ""), ("t/k", "key_log", "")]), [[0, 1]]);
+        let other = ("t/other.har", "har", "10:00-10:05");
+        let packets = ("t/p.pcapng", "pcapng", "09:59-10:01");
+        assert!(joined(&[http, other, packets]).is_empty(), "nobody can tell which");
+        let named = ("t/trace.pcapng", "pcapng", "09:59-10:01");
+        assert_eq!(joined(&[http, other, named]), [[0, 2]]);
+        assert!(joined(&[http, packets, ("t/q.pcap", "pcap", "09:59-10:01")]).is_empty());
+        let one = ("t/1.pcap", "pcap", "");
+        let two = ("t/2.pcap", "pcap", "");
+        assert_eq!(joined(&[one, two, ("t/k", "key_log", "")]), [[0, 2], [1, 2]]);
+        let keys = [("t/1.pcap.keylog", "key_log", ""), ("t/2.keys", "key_log", "")];
+        assert_eq!(joined(&[one, two, keys[0], keys[1]]), [[0, 2], [1, 3]]);
         assert!(joined(&[http, ("t/k", "key_log", "")]).is_empty());
     }
 

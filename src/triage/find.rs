@@ -70,9 +70,9 @@ impl Found {
     }
 }
 
-/// A name without its endings: that of a compression, and the one before.
+/// A name without its endings: that of a compression or of keys, and the one before.
 pub(super) fn stem(name: &str) -> &str {
-    const PACKED: &[&str] = &["bz2", "gz", "xz", "zst"];
+    const PACKED: &[&str] = &["bz2", "gz", "keylog", "keys", "xz", "zst"];
     let cut = |name: &'_ str| name.rsplit_once('.').map_or(name.len(), |(stem, _)| stem.len());
     let bare = match name.rsplit_once('.') {
         Some((bare, ending)) if PACKED.contains(&ending) => bare,
@@ -134,14 +134,21 @@ impl Finder {
                 self.push(vec![Found::new(path, name, kind)]);
             }
             Err(error) => {
-                let matched = matches(&path);
+                // A list names files as they are.
+                let matched = if self.list.is_some() { Vec::new() } else { matches(&path) };
                 if matched.is_empty() {
-                    let kind = Kind::Other(format!("could not be opened: {}", error.kind()));
-                    self.push(vec![Found::new(path, name, kind)]);
+                    self.push(vec![Found::new(path, name, unreachable_kind(&error))]);
                 }
                 // The last one that is pushed is listed first.
-                for path in matched.into_iter().rev() {
-                    self.given.push_front(Given::Path(path));
+                for matched in matched.into_iter().rev() {
+                    match matched {
+                        Ok(path) => self.given.push_front(Given::Path(path)),
+                        Err(error) => {
+                            let path = error.path().to_owned();
+                            let kind = unreachable_kind(error.error());
+                            self.push(vec![Found::new(path.clone(), path, kind)]);
+                        }
+                    }
                 }
             }
         }
@@ -149,7 +156,10 @@ impl Finder {
 
     fn push(&mut self, mut files: Vec<Found>) {
         if let Some(seen) = &mut self.seen {
-            files.retain(|file| seen.insert(file.path.components().collect()));
+            files.retain(|file| {
+                let same = fs::canonicalize(&file.path);
+                seen.insert(same.unwrap_or_else(|_| file.path.components().collect()))
+            });
         }
         if !files.is_empty() {
             self.ready.push_back(Unit { files });
@@ -269,15 +279,18 @@ fn unreachable_kind(error: &io::Error) -> Kind {
     Kind::Other(format!("could not be opened: {}", error.kind()))
 }
 
-/// The paths that a pattern stands for, sorted; for shells that leave that to the program.
-fn matches(path: &Path) -> Vec<PathBuf> {
+/// The paths that a pattern stands for, sorted, and what could not be listed; for shells that leave that to the program.
+fn matches(path: &Path) -> Vec<glob::GlobResult> {
     let Some(pattern) = path.to_str().filter(|text| text.contains(['*', '?', '['])) else {
         return Vec::new();
     };
     let options = glob::MatchOptions { require_literal_separator: true, ..Default::default() };
     let Ok(paths) = glob::glob_with(pattern, options) else { return Vec::new() };
-    paths.filter_map(Result::ok).collect()
+    paths.collect()
 }
+
+/// The byte order mark in UTF-8.
+const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// A list of paths on a stream, read as it comes.
 struct List {
@@ -297,7 +310,10 @@ impl List {
             return mark;
         }
         let piece = self.stream.fill_buf().unwrap_or_default();
+        // What editors of Windows put in front of a text.
+        let begin = usize::from(piece.starts_with(BOM)).saturating_mul(BOM.len());
         let mark = if piece.contains(&0) { 0 } else { b'\n' };
+        self.stream.consume(begin);
         self.mark = Some(mark);
         mark
     }
@@ -423,6 +439,7 @@ mod tests {
                 .collect::<Vec<_>>()
         };
         assert_eq!(listed(b"a\r\n\nb c\nd"), ["a", "b c", "d"]);
+        assert_eq!(listed(b"\xef\xbb\xbfa\n"), ["a"]);
         assert_eq!(listed(b"a\nb\0c\0"), ["a\nb", "c"]);
         assert!(listed(b"").is_empty());
     }
@@ -431,6 +448,8 @@ mod tests {
     fn stems_drop_what_a_format_adds() {
         assert_eq!(stem("trace.har"), "trace");
         assert_eq!(stem("trace.pcapng.gz"), "trace");
+        assert_eq!(stem("trace.pcap.keylog"), "trace");
+        assert_eq!(stem("trace.keys"), "trace");
         assert_eq!(stem("a.b.saz"), "a.b");
         assert_eq!(stem(".hidden"), ".hidden");
         assert_eq!(stem("plain"), "plain");

@@ -165,6 +165,8 @@ pub(super) struct Job {
 pub(super) enum How {
     /// Each capture in the only file is a record.
     Each,
+    /// The only file is hashed.
+    Hash,
     /// All of them are one record.
     Together,
 }
@@ -181,6 +183,8 @@ pub(super) struct JobFile {
 /// What comes back, a line each.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Reply {
+    /// The hash that was asked for; none where the file cannot be read to its end in time.
+    Hash(Option<String>),
     /// One of the records.
     Record(Box<Reported>),
     /// The job is done.

@@ -5,8 +5,8 @@
 //! Invariant: each file of a unit is counted as done, skipped or missing.
 
 use std::io;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,9 +17,8 @@ use super::beside::cases;
 use super::find::{Found, Kind, Unit};
 use super::job::{How, Job, JobFile, OsPath, Reported, Setup};
 use super::order::Output;
-use super::resume::Recorded;
-use super::worker::{Lost, Program, Stop, Worker};
-use crate::analyze::hash_of;
+use super::resume::{Recorded, Sought};
+use super::worker::{Answer, Lost, Program, Stop, Worker};
 use crate::evidence::{Diagnostic, DiagnosticCode, named};
 use crate::report::triage::routing::{self, Words};
 use crate::report::triage::{Attachment, Code, Record, RecordOptions};
@@ -71,7 +70,13 @@ pub fn run(
 ) -> io::Result<u64> {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(plan.jobs.max(1)).build();
     let pool = pool.map_err(io::Error::other)?;
-    let run = Run { plan, totals, output, idle: Mutex::new(Vec::new()) };
+    let run = Run {
+        plan,
+        totals,
+        output,
+        idle: Mutex::new(Vec::new()),
+        is_helpless: AtomicBool::new(false),
+    };
     pool.install(|| {
         let wanted = units.take_while(|_| !run.is_over());
         wanted.enumerate().par_bridge().for_each(|(index, unit)| {
@@ -89,11 +94,17 @@ struct Run<'a> {
     output: &'a Output,
     /// Workers without a job.
     idle: Mutex<Vec<Worker>>,
+    /// Whether no worker can be had any more: then no file can get its record.
+    is_helpless: AtomicBool,
 }
+
+/// Times that a worker is looked for.
+const TRIES: usize = 3;
 
 impl Run<'_> {
     fn is_over(&self) -> bool {
-        self.plan.stop.is_stopped() || self.output.is_over()
+        let is_helpless = self.is_helpless.load(Ordering::Relaxed);
+        is_helpless || self.plan.stop.is_stopped() || self.output.is_over()
     }
 
     fn options(&self) -> RecordOptions<'_> {
@@ -115,7 +126,7 @@ impl Run<'_> {
             return;
         }
         let mut records = self.records(unit);
-        // What a killed worker left undone is no record.
+        // What a killed worker left undone is no record, and neither is what none could be had for.
         if self.is_over() {
             return;
         }
@@ -135,22 +146,27 @@ impl Run<'_> {
         let Some(recorded) = self.plan.recorded else { return false };
         let lock = || recorded.lock().unwrap_or_else(PoisonError::into_inner);
         let redaction = self.plan.setup.shape.redaction();
-        let path = |file: &Found| named(&file.attachment().tree_path, redaction).into_owned();
-        let paths: Vec<String> = unit.files.iter().map(path).collect();
-        let is_known = {
-            let recorded = lock();
-            paths.iter().all(|path| recorded.has_path(path))
-        };
-        if !is_known {
+        let shown = |text: &str| named(text, redaction).into_owned();
+        let mut sought: Vec<Sought> = unit
+            .files
+            .iter()
+            .map(Found::attachment)
+            .map(|one| Sought {
+                path: shown(&one.path),
+                tree_path: shown(&one.tree_path),
+                sha256: None,
+            })
+            .collect();
+        if !sought.iter().all(|file| lock().has_path(&file.tree_path)) {
             return false;
         }
-        let hash = |file: &Found| match file.kind {
-            Kind::File(_) => self.hash(&file.path),
-            Kind::Other(_) => None,
-        };
-        let hashes = unit.files.iter().map(hash);
-        let files: Vec<(String, Option<String>)> = paths.into_iter().zip(hashes).collect();
-        lock().take_files(&files, env!("CARGO_PKG_VERSION"), &self.plan.setup.options)
+        for (file, found) in sought.iter_mut().zip(&unit.files) {
+            file.sha256 = match found.kind {
+                Kind::File(_) => self.hash(&found.path),
+                Kind::Other(_) => None,
+            };
+        }
+        lock().take_files(&sought, env!("CARGO_PKG_VERSION"), &self.plan.setup.options)
     }
 
     fn records(&self, unit: &Unit) -> Vec<Reported> {
@@ -175,11 +191,10 @@ impl Run<'_> {
             let file = job_file(found);
             let attachment = file.attachment.clone();
             match self.ask(&Job { files: vec![file], how }) {
-                Ok(records) if records.is_empty() => {
-                    all.push((number, self.lost(&attachment, Lost::Over)));
+                Ok(records) if !records.is_empty() => {
+                    all.extend(records.into_iter().map(|one| (number, one)));
                 }
-                Ok(records) => all.extend(records.into_iter().map(|one| (number, one))),
-                Err(lost) => all.push((number, self.lost(&attachment, lost))),
+                Ok(_) | Err(_) => all.push((number, self.lost(&attachment, &found.path))),
             }
         }
         if self.plan.together == Together::Auto && all.len() > 1 {
@@ -196,12 +211,12 @@ impl Run<'_> {
         let files: Vec<JobFile> = files.into_iter().map(job_file).collect();
         let mut all = Vec::new();
         if !files.is_empty() {
-            let attachments: Vec<Attachment> =
-                files.iter().map(|file| file.attachment.clone()).collect();
-            match self.ask(&Job { files, how: How::Together }) {
+            let job = Job { files, how: How::Together };
+            match self.ask(&job) {
                 Ok(records) if !records.is_empty() => all.extend(records),
-                Ok(_) => all.extend(attachments.iter().map(|one| self.lost(one, Lost::Over))),
-                Err(lost) => all.extend(attachments.iter().map(|one| self.lost(one, lost))),
+                Ok(_) | Err(_) => all.extend(
+                    job.files.iter().map(|file| self.lost(&file.attachment, &file.path.path())),
+                ),
             }
         }
         all.extend(others.into_iter().map(|found| self.other(found)));
@@ -211,17 +226,25 @@ impl Run<'_> {
     /// Puts one record in the place of those that tell of the same sign-in.
     fn join(&self, unit: &Unit, all: Vec<(usize, Reported)>) -> Vec<Reported> {
         let cases = cases(&all.iter().map(|(_, one)| &one.record).collect::<Vec<_>>());
+        // Of each record its file and its member, as they are there.
+        let places: Vec<(usize, Option<String>)> =
+            all.iter().map(|(number, one)| (*number, one.member.clone())).collect();
         let mut all: Vec<Option<(usize, Reported)>> = all.into_iter().map(Some).collect();
         for case in cases {
             let mut files: Vec<(usize, JobFile)> = Vec::new();
-            for index in &case {
-                let Some(Some((number, one))) = all.get(*index) else { continue };
+            let chosen: Vec<&(usize, Option<String>)> =
+                case.iter().filter_map(|index| places.get(*index)).collect();
+            // Two members of one name cannot be told apart.
+            if chosen.iter().any(|one| places.iter().filter(|other| other == one).count() > 1) {
+                continue;
+            }
+            for (number, member) in chosen {
                 let position = files.iter().position(|(known, _)| known == number);
                 let position = position.unwrap_or_else(|| {
                     files.extend(unit.files.get(*number).map(|found| (*number, job_file(found))));
                     files.len().saturating_sub(1)
                 });
-                if let (Some((_, file)), Some(member)) = (files.get_mut(position), &one.member) {
+                if let (Some((_, file)), Some(member)) = (files.get_mut(position), member) {
                     file.members.push(member.clone());
                 }
             }
@@ -231,19 +254,32 @@ impl Run<'_> {
             let Some(joined) = joined.pop().filter(|one| one.record.code.is_judged()) else {
                 continue;
             };
-            let mut joined = Some(joined);
+            let is_own = |index: &&usize| {
+                let place = all.get(**index).and_then(Option::as_ref);
+                place.is_some_and(|(_, one)| {
+                    one.record.tree_path == joined.record.tree_path && one.member == joined.member
+                })
+            };
+            let Some(own) = case.iter().find(is_own).copied() else { continue };
             for index in case {
                 if let Some(place) = all.get_mut(index) {
-                    let number = place.as_ref().map_or(0, |(number, _)| *number);
-                    *place = joined.take().map(|joined| (number, joined));
+                    *place = None;
                 }
+            }
+            if let (Some(place), Some((number, _))) = (all.get_mut(own), places.get(own)) {
+                *place = Some((*number, joined));
             }
         }
         renumber(all.into_iter().flatten().collect())
     }
 
+    /// Has a job done by a worker that has none.
     fn ask(&self, job: &Job) -> Result<Vec<Reported>, Lost> {
-        for _ in 0..3 {
+        self.with_worker(job).map(|answer| answer.records)
+    }
+
+    fn with_worker(&self, job: &Job) -> Result<Answer, Lost> {
+        for _ in 0..TRIES {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let plan = self.plan;
             let started = match idle {
@@ -252,9 +288,9 @@ impl Run<'_> {
             };
             let Ok(mut worker) = started else { continue };
             match worker.ask(job, plan.patience) {
-                Ok(records) => {
+                Ok(answer) => {
                     self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);
-                    return Ok(records);
+                    return Ok(answer);
                 }
                 // The job itself was not touched.
                 Err(Lost::Before) => {}
@@ -264,19 +300,19 @@ impl Run<'_> {
                 break;
             }
         }
+        self.is_helpless.store(true, Ordering::Relaxed);
         Err(Lost::Before)
     }
 
-    /// The record of a file whose worker was lost.
-    fn lost(&self, attachment: &Attachment, lost: Lost) -> Reported {
-        let code = match lost {
-            Lost::Before => Code::InternalError,
-            Lost::Over => Code::WorkerLost,
-        };
+    /// The record of a file whose worker was lost. Where no worker can be had at all it is one of none: the unit
+    /// is not given then.
+    fn lost(&self, attachment: &Attachment, path: &Path) -> Reported {
         if !self.plan.stop.is_stopped() {
             add(&self.totals.lost, 1);
         }
-        self.without(attachment, code)
+        // What was lost is known by its hash all the same.
+        let attachment = Attachment { sha256: self.hash(path), ..attachment.clone() };
+        self.without(&attachment, Code::WorkerLost)
     }
 
     /// The record of what is no file.
@@ -291,26 +327,21 @@ impl Run<'_> {
         reported
     }
 
-    /// The hash of a file, unless the run is ended.
+    /// The hash of a file, made by a worker within the time of a file: reading may block.
     fn hash(&self, path: &Path) -> Option<String> {
-        hash_of(path, self.plan.stop.flag())
+        let file = JobFile {
+            path: OsPath::of(path),
+            attachment: Attachment::default(),
+            members: Vec::new(),
+        };
+        self.with_worker(&Job { files: vec![file], how: How::Hash }).ok()?.hash
     }
 
     fn without(&self, attachment: &Attachment, code: Code) -> Reported {
-        let mut attachment = attachment.clone();
-        if matches!(code, Code::InternalError | Code::WorkerLost) {
-            // What was lost is known by its hash all the same.
-            attachment.sha256 = path_of(&attachment).and_then(|path| self.hash(&path));
-        }
-        let routing = routing::lost(code, &attachment, self.plan.words);
-        let record = Record::without_analysis(&attachment, self.options(), code, routing);
+        let routing = routing::lost(code, attachment, self.plan.words);
+        let record = Record::without_analysis(attachment, self.options(), code, routing);
         Reported { record, rows: None, member: None }
     }
-}
-
-/// The path of an attachment, where it is text.
-fn path_of(attachment: &Attachment) -> Option<PathBuf> {
-    attachment.path_bytes.is_none().then(|| attachment.path.clone().into())
 }
 
 /// Numbers the records of each file anew.

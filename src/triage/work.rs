@@ -12,7 +12,7 @@ use super::job::{How, Job, JobFile, Reply, Reported, Setup};
 use crate::analyze::{
     Analysis, AnalyzeOptions, CaseInput, Each, Selection, analyze, analyze_each, hash_of,
 };
-use crate::evidence::Diagnostic;
+use crate::evidence::{Diagnostic, Format, Input, named};
 use crate::limits;
 use crate::report::ReportInput;
 use crate::report::triage::routing::{self, Words};
@@ -59,6 +59,11 @@ impl Task {
 pub fn work(task: &Task, line: &str, cancel: &AtomicBool) -> Option<String> {
     let job: Job = serde_json::from_str(line).ok()?;
     let mut answer = String::new();
+    if let (How::Hash, [file]) = (job.how, job.files.as_slice()) {
+        push(&mut answer, &Reply::Hash(hash_of(&file.path.path(), cancel)));
+        push(&mut answer, &Reply::Done);
+        return Some(answer);
+    }
     for reported in reported(task, &job, cancel) {
         push(&mut answer, &Reply::Record(Box::new(reported)));
     }
@@ -147,47 +152,50 @@ fn together(task: &Task, files: &[JobFile], cancel: &AtomicBool) -> Option<Repor
             ..file.attachment.clone()
         })
         .collect();
-    // Which file and member an input is, by the name it got.
-    let places: Vec<(usize, Option<String>, &'static str)> = analysis
-        .evidence
-        .inputs
-        .iter()
-        .filter_map(|input| {
-            let of = |file: &JobFile| {
-                let path = file.path.path();
-                let rest = input.name.strip_prefix(&*path.to_string_lossy())?;
-                match rest.strip_prefix('!') {
-                    Some(member) => Some(Some(member.to_owned())),
-                    None => rest.is_empty().then_some(None),
-                }
-            };
-            let (index, member) =
-                files.iter().enumerate().find_map(|(index, file)| Some((index, of(file)?)))?;
-            Some((index, member, input.format.as_str()))
-        })
-        .collect();
-    let captures = analysis.evidence.inputs.iter();
-    let first = captures.clone().position(|input| input.format.is_capture()).unwrap_or(0);
+    // Which file and member each input is, by the name it got; keys that were given apart are neither.
+    let place = |input: &Input| {
+        let of = |file: &JobFile| {
+            let path = file.path.path();
+            let path = path.to_string_lossy();
+            let rest = input.name.strip_prefix(&*path)?;
+            let member = rest.strip_prefix('!').map(ToOwned::to_owned);
+            (rest.is_empty() || member.is_some()).then_some((path.len(), member))
+        };
+        // A name may go on where another one ends: the longest is meant.
+        let all = files.iter().enumerate().filter_map(|(index, file)| Some((index, of(file)?)));
+        let (index, (_, member)) = all.max_by_key(|(_, (length, _))| *length)?;
+        Some((index, member, input.format))
+    };
+    let places: Vec<(usize, Option<String>, Format)> =
+        analysis.evidence.inputs.iter().filter_map(place).collect();
+    let first = places.iter().position(|(_, _, format)| format.is_capture()).unwrap_or(0);
     let (index, member) = match places.get(first) {
         Some((index, member, _)) => (*index, member.clone()),
         None => (0, None),
     };
     let mut reported = task.reported(&analysis, own.get(index)?, member.as_deref());
-    let others = places.iter().enumerate().filter(|(place, _)| *place != first);
-    let beside = others.filter_map(|(_, (index, member, format))| {
-        let attachment = own.get(*index)?;
-        let shown =
-            |text: &str| crate::evidence::named(text, task.setup.shape.redaction()).into_owned();
-        Some(Beside {
+    let shown = |text: &str| named(text, task.setup.shape.redaction()).into_owned();
+    let mut told = vec![index];
+    for (_, (index, member, format)) in
+        places.iter().enumerate().filter(|(place, _)| *place != first)
+    {
+        // Of many captures in one archive some may be left out, but no file.
+        let is_new = !told.contains(index);
+        let (Some(attachment), true) =
+            (own.get(*index), is_new || told.len() < limits::TRIAGE_CAPTURES)
+        else {
+            continue;
+        };
+        told.push(*index);
+        reported.record.beside.push(Beside {
             path: shown(&attachment.path),
             tree_path: shown(&attachment.tree_path),
             member: member.as_deref().map(shown),
             sha256: attachment.sha256.clone(),
             bytes: attachment.bytes,
-            format: Some((*format).to_owned()),
-        })
-    });
-    reported.record.beside = beside.take(limits::TRIAGE_CAPTURES).collect();
+            format: Some(format.as_str().to_owned()),
+        });
+    }
     Some(reported)
 }
 

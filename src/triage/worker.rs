@@ -46,11 +46,6 @@ impl Stop {
         }
     }
 
-    /// What is set when the run is ended.
-    pub(super) fn flag(&self) -> &AtomicBool {
-        &self.0.is_over
-    }
-
     /// Whether the run was ended.
     pub fn is_stopped(&self) -> bool {
         self.0.is_over.load(Ordering::SeqCst)
@@ -82,6 +77,13 @@ pub(super) enum Lost {
     Before,
     /// The worker was lost over the job.
     Over,
+}
+
+/// What a job came to.
+#[derive(Debug, Default)]
+pub(super) struct Answer {
+    pub(super) records: Vec<Reported>,
+    pub(super) hash: Option<String>,
 }
 
 /// A worker process.
@@ -118,25 +120,22 @@ impl Worker {
     }
 
     /// Has a job done; one that takes longer than `limit` counts as lost.
-    pub(super) fn ask(
-        &mut self,
-        job: &Job,
-        limit: Option<Duration>,
-    ) -> Result<Vec<Reported>, Lost> {
+    pub(super) fn ask(&mut self, job: &Job, limit: Option<Duration>) -> Result<Answer, Lost> {
         let line = serde_json::to_string(job).map_err(|_| Lost::Over)?;
         let stdin = self.stdin.as_mut().ok_or(Lost::Before)?;
         if writeln!(stdin, "{line}").and_then(|()| stdin.flush()).is_err() {
             return Err(Lost::Before);
         }
-        let mut records = Vec::new();
+        let mut answer = Answer::default();
         loop {
             let line = match limit {
                 Some(limit) => self.lines.recv_timeout(limit),
                 None => self.lines.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match serde_json::from_str(&line.map_err(|_| Lost::Over)?) {
-                Ok(Reply::Record(reported)) => records.push(*reported),
-                Ok(Reply::Done) => return Ok(records),
+                Ok(Reply::Hash(hash)) => answer.hash = hash,
+                Ok(Reply::Record(reported)) => answer.records.push(*reported),
+                Ok(Reply::Done) => return Ok(answer),
                 Err(_) => return Err(Lost::Over),
             }
         }

@@ -28,7 +28,7 @@ use crate::report::triage::summary::Summary;
 use crate::report::triage::table::{Table, WIDTH};
 use crate::report::triage::{Code, Record, csv};
 #[cfg(feature = "columnar")]
-use crate::triage::columnar::Tables;
+use crate::triage::columnar::{FILES, Tables};
 use crate::triage::{Reported, Sink, Totals};
 
 /// Whether a form needs rows beside the records.
@@ -53,9 +53,17 @@ pub(super) enum Opened {
 /// Opens what the records go to; `whole` is how much of earlier results stays where the run goes on in them.
 pub(super) fn open(args: &TriageArgs, whole: u64) -> Result<Opened, String> {
     let format = format(args);
+    if let Some(summary) = &args.summary {
+        refuse_strangers(summary, &[b"{\n  \"schema\": \"mfatrace-triage-summary/1\""])?;
+    }
     #[cfg(feature = "columnar")]
     if format == TriageFormatArg::Parquet {
         return tables(args);
+    }
+    let head = csv::head();
+    let begins: [&[u8]; 3] = [b"{\"schema\":\"mfatrace-triage/1\"", b"QUEUE ", head.as_bytes()];
+    if let Some(output) = &args.output {
+        refuse_strangers(output, &begins)?;
     }
     if goes_on(args) && format != TriageFormatArg::Ndjson {
         return Err("only ndjson is gone on with; give --output another file".to_owned());
@@ -95,6 +103,9 @@ fn tables(args: &TriageArgs) -> Result<Opened, String> {
     }
     let said = |error: &dyn std::fmt::Display| format!("{}: {error}", shown_path(folder));
     std::fs::create_dir_all(folder).map_err(|error| said(&plain(&error)))?;
+    for name in FILES {
+        refuse_strangers(&folder.join(name), &[b"PAR1"])?;
+    }
     let tables = Tables::new(|name| File::create(folder.join(name)));
     let tables = tables.map_err(|error| said(&error))?;
     Ok(Opened::Tables(Some(Box::new(tables))))
@@ -102,11 +113,46 @@ fn tables(args: &TriageArgs) -> Result<Opened, String> {
 
 /// Whether the records are appended to those of an earlier run.
 fn goes_on(args: &TriageArgs) -> bool {
-    let place = |path: &Path| std::fs::canonicalize(path).ok();
     let (output, results) = (args.output.as_deref(), args.resume.as_deref());
     output.zip(results).is_some_and(|(output, results)| {
-        output == results || place(output).is_some_and(|output| Some(output) == place(results))
+        output == results || same_file::is_same_file(output, results).unwrap_or(false)
     })
+}
+
+/// Whether a pattern that was given stands for a file that is written.
+pub(super) fn is_matched(given: &Path, written: &Path) -> bool {
+    let pattern = given.to_str().filter(|_| !given.exists());
+    pattern
+        .and_then(|pattern| glob::Pattern::new(pattern).ok())
+        .is_some_and(|pattern| pattern.matches_path(written))
+}
+
+/// Whether a file that is there was written by an earlier run, and may be written anew: what else is there may be
+/// somebody's capture, by whatever name.
+fn is_ours(path: &Path, begins: &[&[u8]]) -> bool {
+    let mut head = Vec::new();
+    let longest = begins.iter().map(|begin| begin.len()).max().unwrap_or(0);
+    let limit = u64::try_from(longest).unwrap_or(u64::MAX);
+    match File::open(path) {
+        Ok(file) => {
+            let read = io::Read::read_to_end(&mut io::Read::take(file, limit), &mut head);
+            read.is_ok() && (head.is_empty() || begins.iter().any(|begin| head.starts_with(begin)))
+        }
+        Err(error) => error.kind() == io::ErrorKind::NotFound,
+    }
+}
+
+/// Refuses to write over what is no result of an earlier run.
+fn refuse_strangers(path: &Path, begins: &[&[u8]]) -> Result<(), String> {
+    // A device or a pipe holds nothing that could be lost.
+    let is_file = std::fs::metadata(path).is_ok_and(|found| found.is_file());
+    if is_file && !is_ours(path, begins) {
+        return Err(format!(
+            "{}: is there and was not written by an earlier run; remove it, or give another name",
+            shown_path(path)
+        ));
+    }
+    Ok(())
 }
 
 fn file(path: &Path, goes_on: bool, whole: u64) -> Result<File, String> {

@@ -20,9 +20,11 @@ pub(in crate::cli) fn worker() -> Ending {
     on_interruption(Interruption::Nothing);
     #[cfg(unix)]
     {
-        // Whoever ends the owner may send this to all of its group.
-        let passed_over = Arc::new(AtomicBool::new(false));
-        let _ = signal_hook::flag::register(signal_hook::consts::SIGTERM, passed_over);
+        // Whoever ends the owner may send these to all of its group.
+        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+            let passed_over = Arc::new(AtomicBool::new(false));
+            let _ = signal_hook::flag::register(signal, passed_over);
+        }
     }
     let (sender, lines) = channel();
     std::thread::spawn(move || {
