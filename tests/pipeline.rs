@@ -1,5 +1,10 @@
 //! The recipes of the manual: every command in them is run as it stands there.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "test support")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "test support"
+)]
 #![cfg(all(unix, feature = "cli"))]
 
 mod support;
