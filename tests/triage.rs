@@ -214,12 +214,14 @@ fn a_key_log_opens_the_packets_beside_it() {
     let both = folder(&[("t/keys.txt", keys), ("t/p.pcapng", capture)]);
     let asked = |folder: &Path| records(&triage(&[folder.to_str().unwrap()]).0);
     let opened = asked(both.path());
-    assert_eq!(opened.len(), 1);
-    assert_eq!(text(&opened[0]["verdict"], "outcome"), row.outcome);
-    assert_ne!(opened[0]["verdict"]["outcome"], asked(alone.path())[0]["verdict"]["outcome"]);
+    assert_eq!(paths(&opened), ["t/keys.txt", "t/p.pcapng"], "each file has its record");
+    assert_eq!(text(&opened[0], "format"), "key_log");
+    assert_eq!(opened[1]["beside"][0]["tree_path"], "t/keys.txt");
+    assert_eq!(text(&opened[1]["verdict"], "outcome"), row.outcome);
+    assert_ne!(opened[1]["verdict"]["outcome"], asked(alone.path())[0]["verdict"]["outcome"]);
     let log = both.path().join("t/keys.txt");
     let given = triage(&[alone.path().to_str().unwrap(), "--keylog", log.to_str().unwrap()]);
-    assert_eq!(records(&given.0)[0]["verdict"], opened[0]["verdict"]);
+    assert_eq!(records(&given.0)[0]["verdict"], opened[1]["verdict"]);
 }
 
 #[test]

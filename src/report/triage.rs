@@ -76,7 +76,7 @@ pub struct Record {
     pub bytes: Option<u64>,
     /// Hash of the options that change a record: the last part of the key.
     pub options: String,
-    /// The other files and captures that belong to the same case and have no record of their own.
+    /// The other files and captures that belong to the same case: no other record has them, but for key logs.
     pub beside: Vec<Beside>,
     /// What became of it.
     pub code: Code,

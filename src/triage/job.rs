@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::Together;
 use crate::analyze::hash_of;
-use crate::evidence::Redaction;
+use crate::evidence::{Format, Redaction};
 use crate::limits::Limits;
 use crate::report::triage::rows::Rows;
 use crate::report::triage::{Attachment, Record};
@@ -200,6 +200,13 @@ pub struct Reported {
     pub rows: Option<Rows>,
     /// The path inside the archive as it is there: the record may show less of it.
     pub(super) member: Option<String>,
+}
+
+impl Reported {
+    /// Whether it is the record of secrets of TLS.
+    pub(super) fn is_key_log(&self) -> bool {
+        self.record.format.as_deref() == Some(Format::KeyLog.as_str())
+    }
 }
 
 /// A path as it crosses from one process to another: text where it is text.

@@ -11,8 +11,9 @@ use std::fmt;
 use std::io::{self, BufRead};
 
 use super::job::{Reported, short_hash};
+use crate::evidence::Format;
 use crate::limits;
-use crate::report::triage::{Record, SCHEMA};
+use crate::report::triage::{Beside, Record, SCHEMA};
 
 /// Why earlier results cannot be used.
 #[derive(Debug)]
@@ -205,7 +206,9 @@ fn entries(record: &Record) -> Vec<(&str, &str, Option<&str>, Entry)> {
     let own = entry(&record.path, record.part, record.parts.max(1));
     let mut all =
         vec![(record.path.as_str(), record.tree_path.as_str(), record.sha256.as_deref(), own)];
-    for one in &record.beside {
+    let is_key_log = |one: &&Beside| one.format.as_deref() == Some(Format::KeyLog.as_str());
+    // A key log has its own record.
+    for one in record.beside.iter().filter(|one| !is_key_log(one)) {
         // Another capture of a file that is named already is told by the record as well.
         let file = (one.path.as_str(), one.sha256.as_deref());
         if all.iter().all(|(path, _, sha256, _)| (*path, *sha256) != file) {
@@ -218,7 +221,7 @@ fn entries(record: &Record) -> Vec<(&str, &str, Option<&str>, Entry)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::triage::{Attachment, Beside, Code, RecordOptions, routing};
+    use crate::report::triage::{Attachment, Code, RecordOptions, routing};
 
     fn line(tree_path: &str, part: u32, parts: u32, beside: &str) -> String {
         let words = routing::Words::builtin();

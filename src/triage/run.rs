@@ -263,7 +263,8 @@ impl Run<'_> {
             let Some(own) = case.iter().find(is_own).copied() else { continue };
             for index in case {
                 if let Some(place) = all.get_mut(index) {
-                    *place = None;
+                    // A key log opens what lies beside it, and keeps its own record.
+                    place.take_if(|(_, one)| !one.is_key_log());
                 }
             }
             if let (Some(place), Some((number, _))) = (all.get_mut(own), places.get(own)) {
