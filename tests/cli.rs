@@ -415,9 +415,8 @@ fn shells_are_helped() {
         assert!(script.contains(sign) && script.contains("keylog"), "{shell}: {script}");
         assert!(script.contains("explain"), "{shell}");
     }
-    for page in
-        [None, Some("compare"), Some("explain"), Some("man"), Some("schema"), Some("triage")]
-    {
+    let pages = ["compare", "explain", "man", "schema", "serve", "triage"];
+    for page in std::iter::once(None).chain(pages.map(Some)) {
         let args: Vec<&str> = std::iter::once("man").chain(page).collect();
         let output = run(&args);
         assert_eq!(output.status.code(), Some(0), "{page:?}");
