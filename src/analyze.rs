@@ -45,7 +45,8 @@ pub enum CaseInput {
     Members {
         /// The archive.
         path: PathBuf,
-        /// Their paths inside it, as [`Each::member`] tells them.
+        /// Their paths inside it, as [`Each::member`] tells them; an empty one is the archive itself,
+        /// which is a capture too.
         members: Vec<String>,
     },
     /// A capture in memory.
@@ -341,8 +342,11 @@ fn read_all(
             CaseInput::File(path) => file(path, streams, &mut builder),
             CaseInput::Members { path, members } => {
                 if let Some((name, source)) = file(path, streams, &mut builder) {
-                    let named: Vec<String> =
-                        members.iter().map(|member| format!("{name}!{member}")).collect();
+                    let of = |member: &String| match member.as_str() {
+                        "" => name.clone(),
+                        member => format!("{name}!{member}"),
+                    };
+                    let named: Vec<String> = members.iter().map(of).collect();
                     capture::open_members(&name, source, read, &named, &mut builder);
                 }
                 None

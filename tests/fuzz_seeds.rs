@@ -9,7 +9,7 @@ mod support;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mfatrace::{capture, proto, signin};
-use support::archive::{gzip, zip};
+use support::archive::{gzip, zip, zip_of_any_names};
 use support::random::Random;
 
 /// An entry, and what its bytes are.
@@ -88,6 +88,14 @@ fn seeds(kind: Seeds) -> Vec<Vec<u8>> {
                 .filter(|bytes| bytes.len() <= 4 * SEED)
                 .chain([keys.clone(), gzip(&keys)])
                 .collect();
+            // Small, so that changes meet headers and directory: names of which there are two, and
+            // sessions in a folder.
+            let har = b"{\"log\":{\"version\":\"1.2\",\"entries\":[]}}".to_vec();
+            let ask = b"GET https://login.example/ HTTP/1.1\r\n\r\n".to_vec();
+            let small =
+                [("a.har", &har), ("A/raw/1_c.txt", &ask), ("a.har", &har), ("keys", &keys)];
+            let small = small.map(|(name, bytes)| (name.to_owned(), bytes.clone()));
+            files.push(zip_of_any_names(&small));
             files.push(zip(&[("keys.txt".to_owned(), keys)], ""));
             for (name, length) in [(CAPTURES[3], SEED), (CAPTURES[4], SEED)] {
                 let mut cut = file(name);

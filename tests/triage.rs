@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use self::support::archive::zip_of_any_names;
 use self::support::{manifest, public, root};
 
 fn mfatrace(arguments: &[&str]) -> Command {
@@ -455,6 +456,64 @@ fn archives_are_resumed_record_by_record() {
     fs::write(&results, format!("{first}\n")).unwrap();
     let (rest, code) = triage(&[given, "--resume", results.to_str().unwrap()]);
     assert_eq!((format!("{first}\n{rest}"), code), (whole, 0));
+}
+
+/// Writes a zip with captures of ours under these names.
+fn zip_at(path: &Path, members: &[(&str, &str)]) {
+    let read = |capture: &str| fs::read(root().join("captures").join(capture)).unwrap();
+    let members: Vec<(String, Vec<u8>)> =
+        members.iter().map(|(name, capture)| ((*name).to_owned(), read(capture))).collect();
+    fs::write(path, zip_of_any_names(&members)).unwrap();
+}
+
+#[test]
+fn each_capture_in_an_archive_has_its_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let keyed = ["keyed/push-denied-tls12-h2.har", "keyed/push-denied-tls12-h2.pcapng"];
+    zip_at(&folder.path().join("a.zip"), &[("trace.har", REFUSED), ("trace.har", keyed[0])]);
+    // Which of two belongs to the packets cannot be said by its name.
+    let three = [("trace.har", REFUSED), ("trace.har", keyed[0]), ("p.pcapng", keyed[1])];
+    zip_at(&folder.path().join("b.zip"), &three);
+    // A Fiddler archive into which something else was put.
+    let saz = folder.path().join("c.zip");
+    fs::copy(root().join("captures").join(DENIED), &saz).unwrap();
+    let file = fs::OpenOptions::new().read(true).write(true).open(&saz).unwrap();
+    let mut writer = zip::ZipWriter::new_append(file).unwrap();
+    writer.start_file("more/trace.har", zip::write::SimpleFileOptions::default()).unwrap();
+    writer.write_all(&fs::read(root().join("captures").join(REFUSED)).unwrap()).unwrap();
+    writer.finish().unwrap();
+    let given = folder.path().to_str().unwrap();
+    let (out, code) = triage(&[given, "--jobs", "1"]);
+    assert_eq!((code, &triage(&[given, "--jobs", "2"]).0), (0, &out));
+    let all = records(&out);
+    let short: Vec<_> = all
+        .iter()
+        .map(|one| (text(one, "tree_path"), text(one, "member"), text(&one["verdict"], "outcome")))
+        .collect();
+    let of =
+        |capture: &str| manifest().into_iter().find(|row| row.path == capture).unwrap().outcome;
+    let [refused, har, packets] = [REFUSED, keyed[0], keyed[1]].map(of);
+    let denied = of(DENIED);
+    let want = [
+        ("a.zip", "trace.har", refused.as_str()),
+        ("a.zip", "trace.har", &har),
+        ("b.zip", "trace.har", &refused),
+        ("b.zip", "trace.har", &har),
+        ("b.zip", "p.pcapng", &packets),
+        ("c.zip", "", &denied),
+        ("c.zip", "more/trace.har", &refused),
+    ];
+    assert_eq!(short, want);
+    // Stopped between two of one name, the rest comes once.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let results = elsewhere.path().join("results");
+    let resumed = results.to_str().unwrap();
+    for kept in 0..=all.len() {
+        let text: String = out.split_inclusive('\n').take(kept).collect();
+        fs::write(&results, text).unwrap();
+        assert_eq!(triage(&[given, "--resume", resumed, "-o", resumed]).1, 0);
+        assert!(fs::read_to_string(&results).unwrap() == out, "{kept}");
+    }
 }
 
 #[test]

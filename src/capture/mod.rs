@@ -19,6 +19,7 @@ pub mod options;
 mod packets;
 pub mod pcap;
 pub mod pcapng;
+mod recover;
 mod saz;
 mod scope;
 pub mod source;

@@ -247,7 +247,7 @@ impl Walk<'_, '_> {
             return self.expand(place, source, codec);
         }
         if is_zip(&head) {
-            return self.zip(place, source, &head);
+            return self.zip(place, source);
         }
         if is_tar(&head) {
             return self.tar(place, source);
@@ -457,6 +457,30 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Gives the hash of an archive that is a capture itself to what else came out of it.
+    pub(super) fn share_hash(&mut self, place: &Place, first: usize) {
+        let inputs = self.inputs.get(first..).unwrap_or_default();
+        if place.depth > 0 || self.each.is_some() {
+            return;
+        }
+        let Some((itself, others)) = inputs.split_first() else { return };
+        let hash = self.into.input_mut(*itself).and_then(|input| input.sha256.clone());
+        for id in others {
+            if let Some(input) = self.into.input_mut(*id) {
+                input.container_sha256.clone_from(&hash);
+            }
+        }
+    }
+
+    /// Notes of the inputs since there were so many that more was to come.
+    pub(super) fn mark_truncated(&mut self, first: usize) {
+        for id in self.inputs.get(first..).unwrap_or_default() {
+            if let Some(coverage) = self.into.coverage_mut(*id) {
+                coverage.truncated = true;
+            }
+        }
+    }
+
     fn expand(&mut self, place: &Place, source: Source, codec: Codec) -> Option<Looks> {
         let words = format!("{} data that is not opened", codec.as_str());
         let looks = Looks { words, like: Likeness::Archive };
@@ -479,6 +503,11 @@ impl Walk<'_, '_> {
         if self.hash { source.with_hash() } else { source }
     }
 
+    /// Whether an archive, before which there were so many inputs, had a capture in it.
+    pub(super) fn has_found(&self, first: usize) -> bool {
+        self.inputs.len() > first || self.passed > 0
+    }
+
     /// Ends an archive: the hash of the file, and an input if there was no capture in it.
     pub(super) fn conclude(
         &mut self,
@@ -497,7 +526,7 @@ impl Walk<'_, '_> {
             self.into.diagnose(DiagnosticCode::Encrypted, None, &text);
         }
         self.hash_container(place, &mut source, first);
-        if self.inputs.len() > first || self.passed > 0 {
+        if self.has_found(first) {
             return None;
         }
         let count = others.count;

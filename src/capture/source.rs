@@ -443,6 +443,18 @@ impl Source {
         }
     }
 
+    /// What is read at random in a larger whole and has these many bytes of it; it gives no hash.
+    pub(super) fn seeking(reader: Box<dyn ReadSeek>, bytes: u64) -> Self {
+        let mut source = Self::new(Inner::Seekable(reader));
+        source.length = Some(bytes);
+        source
+    }
+
+    /// The same source, read at random by this, which is what was taken of it.
+    pub(super) fn give_back(&mut self, reader: Box<dyn ReadSeek>) {
+        self.inner = Inner::Seekable(reader);
+    }
+
     /// Bytes of the whole: its length, or what was read of it.
     pub fn size(&self) -> u64 {
         self.length.unwrap_or_else(|| self.offset.saturating_add(as_u64(self.rest().len())))

@@ -46,6 +46,18 @@ impl Codec {
         }
     }
 
+    /// The codec of a member of a zip, by the number of its method (APPNOTE 4.4.5).
+    pub(super) const fn of_method(method: u16) -> Option<Self> {
+        match method {
+            0 => Some(Self::Stored),
+            8 => Some(Self::Deflate),
+            12 => Some(Self::Bzip2),
+            93 => Some(Self::Zstd),
+            95 => Some(Self::Xz),
+            _ => None,
+        }
+    }
+
     /// Its name in reports.
     pub(super) const fn as_str(self) -> &'static str {
         match self {

@@ -244,8 +244,11 @@ impl Run<'_> {
                     files.extend(unit.files.get(*number).map(|found| (*number, job_file(found))));
                     files.len().saturating_sub(1)
                 });
-                if let (Some((_, file)), Some(member)) = (files.get_mut(position), member) {
-                    file.members.push(member.clone());
+                // A file is given whole, unless there is more in it than is joined.
+                let has_members =
+                    places.iter().any(|(of, member)| of == number && member.is_some());
+                if let Some((_, file)) = files.get_mut(position).filter(|_| has_members) {
+                    file.members.push(member.clone().unwrap_or_default());
                 }
             }
             let files = files.into_iter().map(|(_, file)| file).collect();

@@ -17,6 +17,31 @@ pub(crate) fn zip(members: &[(String, Vec<u8>)], comment: &str) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
+/// The same for members of which several may have one name: a packer refuses that, so the names are put
+/// in afterwards.
+pub(crate) fn zip_of_any_names(members: &[(String, Vec<u8>)]) -> Vec<u8> {
+    // A name that stands nowhere else, of the length of the one that is meant.
+    let standing_in = |index: usize, name: &str| {
+        let mut stand_in = format!("\u{1}{index}\u{1}");
+        assert!(stand_in.len() <= name.len(), "{name}");
+        stand_in.extend(std::iter::repeat_n('\u{1}', name.len() - stand_in.len()));
+        stand_in
+    };
+    let renamed: Vec<(String, Vec<u8>)> = members
+        .iter()
+        .enumerate()
+        .map(|(index, (name, bytes))| (standing_in(index, name), bytes.clone()))
+        .collect();
+    let mut bytes = zip(&renamed, "");
+    for ((name, _), (stand_in, _)) in members.iter().zip(&renamed) {
+        let places: Vec<usize> = memchr::memmem::find_iter(&bytes, stand_in).collect();
+        for at in places {
+            bytes.splice(at..at + name.len(), name.bytes());
+        }
+    }
+    bytes
+}
+
 /// The members of an archive that is not protected.
 pub(crate) fn unzip(bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).unwrap();

@@ -241,8 +241,8 @@ fn damage_keeps_what_came_before_it() {
     let damaged = vec![DiagnosticCode::Undecompressable];
     assert_eq!((evidence.exchanges.len(), codes(&evidence)), (1, damaged));
 
-    let mut archive = zip(&[("x.har", HAR.as_bytes())]);
-    archive.truncate(archive.len() - 30);
+    let mut archive = zip(&[("x.txt", HAR.as_bytes())]);
+    archive.truncate(20);
     let evidence = opened(archive);
     assert!(evidence.inputs[0].looks_like.as_ref().unwrap().contains("damaged"));
 
@@ -251,6 +251,135 @@ fn damage_keeps_what_came_before_it() {
     let evidence = opened(archive);
     assert_eq!(evidence.inputs[0].records, 1);
     assert!(codes(&evidence).contains(&DiagnosticCode::Truncated));
+}
+
+/// An archive in which members have one name, as no usual packer writes it: the names are changed
+/// in its bytes.
+fn twice(members: &[(&str, &[u8])], options: SimpleFileOptions, streamed: bool) -> Vec<u8> {
+    let mut bytes = if streamed {
+        let mut writer = zip::ZipWriter::new_stream(Vec::new());
+        for (name, bytes) in members {
+            writer.start_file(*name, options).unwrap();
+            writer.write_all(bytes).unwrap();
+        }
+        writer.finish().unwrap().into_inner()
+    } else {
+        zip_of(members, options)
+    };
+    let places: Vec<usize> = memchr::memmem::find_iter(&bytes, b"y.har").collect();
+    for at in places {
+        bytes[at] = b'x';
+    }
+    bytes
+}
+
+#[test]
+fn members_that_share_their_name_are_each_read() {
+    let other = HAR.replace("Firefox", "Chrome, which is longer");
+    let members =
+        [("x.har", HAR.as_bytes()), ("note", b"x"), ("y.har", other.as_bytes()), ("z.har", b"{}")];
+    let plain = SimpleFileOptions::default();
+    let stored = plain.compression_method(zip::CompressionMethod::Stored);
+    let aes = plain.with_aes_encryption(zip::AesMode::Aes256, "right");
+    let weak = stored.with_deprecated_encryption(b"right").unwrap();
+    let hashes = [HAR, &other].map(|text| opened(text.into()).inputs[0].sha256.clone());
+    for (options, streamed) in
+        [(plain, false), (plain, true), (stored, false), (aes, false), (weak, false)]
+    {
+        // An archive behind other bytes says where its members are without counting those.
+        for before in [vec![], zip(&[("a.har", HAR.as_bytes())])] {
+            let bytes = [before, twice(&members, options, streamed)].concat();
+            let evidence = opened_with(bytes, &Limits::default(), &["no".into(), "right".into()]);
+            let want = vec![("outer!x.har", vec!["zip"]), ("outer!x.har", vec!["zip"])];
+            assert_eq!(names(&evidence), want);
+            let got: Vec<_> = evidence.inputs.iter().map(|input| input.sha256.clone()).collect();
+            assert_eq!(got, hashes);
+            assert_eq!(codes(&evidence), []);
+        }
+    }
+    let evidence = opened(twice(&members, aes, false));
+    assert!(evidence.diagnostics[0].text.contains("4 members are protected"));
+}
+
+#[test]
+fn an_archive_without_its_directory_gives_what_is_left() {
+    let members = [("x.har", HAR.as_bytes()), ("y.har", HAR.as_bytes())];
+    let plain = SimpleFileOptions::default();
+    for streamed in [false, true] {
+        let bytes = twice(&members, plain, streamed);
+        let directory = memchr::memmem::find(&bytes, b"PK\x01\x02").unwrap();
+        let evidence = opened(bytes[..directory].to_vec());
+        assert_eq!(evidence.inputs.iter().map(|input| input.records).collect::<Vec<_>>(), [1, 1]);
+        assert_eq!(codes(&evidence), [DiagnosticCode::Truncated]);
+        assert!(evidence.diagnostics[0].text.contains("no directory"));
+        assert!(evidence.inputs.iter().all(|input| input.container_sha256.is_some()));
+        // The second breaks off inside, and says so for itself.
+        let second = memchr::memmem::rfind(&bytes, b"PK\x03\x04").unwrap();
+        let evidence = opened(bytes[..second + 120].to_vec());
+        assert_eq!(evidence.inputs.len(), 2);
+        assert_eq!(evidence.inputs[0].records, 1);
+        let truncated: Vec<_> = evidence.diagnostics.iter().map(|one| one.input).collect();
+        assert!(truncated.contains(&Some(evidence.inputs[1].id)), "{:?}", evidence.diagnostics);
+    }
+}
+
+#[test]
+fn fiddler_archives_are_found_where_they_were_unpacked() {
+    let ask = b"GET https://login.example/ HTTP/1.1\r\nHost: login.example\r\n\r\n";
+    let tell = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let saz = |folder: &str| {
+        ["_index.htm", "raw/1_c.txt", "raw/1_s.txt", "raw/1_m.xml"].map(|name| {
+            let bytes: &[u8] = match name.rsplit('.').next() {
+                Some("xml") => b"<?xml version=\"1.0\"?><Session SID=\"1\"></Session>",
+                _ if name.ends_with("c.txt") => ask,
+                _ => tell,
+            };
+            (format!("{folder}{name}"), bytes)
+        })
+    };
+    let pack = |members: Vec<(String, &[u8])>| {
+        let members: Vec<(&str, &[u8])> =
+            members.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
+        zip(&members)
+    };
+    let har = ("t.har".to_owned(), HAR.as_bytes());
+    let cases: Vec<(Vec<u8>, Vec<Named<'_>>)> = vec![
+        (pack(saz("").into()), vec![("outer", vec![])]),
+        (pack(saz("A/b/").into()), vec![("outer!A/b", vec!["zip"])]),
+        (
+            pack([saz("A\\").to_vec(), vec![har.clone()], saz("B\\").to_vec()].concat()),
+            vec![("outer!A", vec!["zip"]), ("outer!t.har", vec!["zip"]), ("outer!B", vec!["zip"])],
+        ),
+        (
+            pack([vec![har], saz("").to_vec(), saz("B/").to_vec()].concat()),
+            vec![("outer", vec![]), ("outer!t.har", vec!["zip"]), ("outer!B", vec!["zip"])],
+        ),
+    ];
+    for (bytes, want) in cases {
+        let evidence = opened(bytes.clone());
+        assert_eq!(names(&evidence), want);
+        assert_eq!(codes(&evidence), []);
+        let whole = hash(&bytes);
+        for input in &evidence.inputs {
+            let (packed, unpacked) = (!input.container.is_empty(), input.container.is_empty());
+            assert_eq!(input.records, 1);
+            assert!(input.bytes > 0);
+            assert_eq!(input.container_sha256.as_ref() == Some(&whole), packed);
+            assert_eq!(input.sha256.as_ref() == Some(&whole), unpacked);
+        }
+    }
+    let many = (0..40).flat_map(|n| saz(&format!("{n}/"))).collect();
+    let evidence = opened(pack(many));
+    assert_eq!(evidence.inputs.len(), 16);
+    assert_eq!(codes(&evidence), [DiagnosticCode::LimitReached]);
+    let doubled = [saz("").to_vec(), vec![("raw/01_c.txt".to_owned(), ask.as_slice())]].concat();
+    let evidence = opened(pack(doubled));
+    assert_eq!(codes(&evidence), [DiagnosticCode::ArchiveMember]);
+    assert!(evidence.diagnostics[0].text.contains("1 parts"), "{:?}", evidence.diagnostics);
+}
+
+fn hash(bytes: &[u8]) -> String {
+    Source::bytes(bytes.to_vec()).with_hash().finish_hash().unwrap()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Members of the archive: listing, decryption and reading under a cap.
 //!
-//! The `zip` crate is used here and in `recover` only. Members are read in place, and only as far as
+//! Members are read in place, and only as far as
 //! the caller asks; declared sizes are hints that bound nothing. What is inside is not looked at.
 //!
 //! Invariants: every byte that inflating produces is charged to the budget; a password is believed
@@ -14,7 +14,7 @@ use zip::read::{ZipFile, ZipReadOptions};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::recover::{self, Located};
+use crate::capture::recover::{self, Located};
 use crate::limits::{self, Budget};
 
 /// What is read from: bytes that can be gone back in.
@@ -134,6 +134,7 @@ impl Member<'_, '_> {
 
 /// All members of an archive.
 pub(super) struct Members<'a> {
+    reader: Rc<RefCell<&'a mut dyn Seekable>>,
     source: Source<'a>,
     passwords: Vec<&'a [u8]>,
     believed: Option<&'a [u8]>,
@@ -157,7 +158,7 @@ impl<'a> Members<'a> {
         let source = match ZipArchive::new(window) {
             Ok(archive) => Source::Directory(Box::new(archive)),
             Err(error) => {
-                let mut window = Window::of(shared);
+                let mut window = Window::of(Rc::clone(&shared));
                 let located = recover::walk(&mut window)?;
                 if located.is_empty() {
                     return Err(error);
@@ -166,7 +167,7 @@ impl<'a> Members<'a> {
             }
         };
         let recovered = matches!(source, Source::Recovered(..));
-        Ok((Self { source, passwords, believed: None }, recovered))
+        Ok((Self { reader: shared, source, passwords, believed: None }, recovered))
     }
 
     /// Number of members.
@@ -174,6 +175,17 @@ impl<'a> Members<'a> {
         match &self.source {
             Source::Directory(archive) => archive.len(),
             Source::Recovered(_, located) => located.len(),
+        }
+    }
+
+    /// Number of members that share their name with a later one and so have no number here.
+    pub(super) fn unlisted(&mut self) -> usize {
+        match &mut self.source {
+            Source::Directory(archive) if archive.has_duplicate_names() => {
+                let mut window = Window::of(Rc::clone(&self.reader));
+                recover::unlisted(&mut window, archive).map_or(1, |found| found.len())
+            }
+            _ => 0,
         }
     }
 
@@ -247,26 +259,12 @@ impl<'a> Members<'a> {
         index: usize,
         password: Option<&'a [u8]>,
     ) -> Result<Member<'_, 'a>, Unreadable> {
-        let options = ZipReadOptions::new().password(password);
         let file = match &mut self.source {
-            Source::Directory(archive) => archive.by_index_with_options(index, options),
+            Source::Directory(archive) => {
+                archive.by_index_with_options(index, ZipReadOptions::new().password(password))
+            }
             Source::Recovered(window, located) => {
-                let one = located.get(index).ok_or(Unreadable::Damaged)?;
-                window.seek(SeekFrom::Start(one.header)).map_err(|_| Unreadable::Damaged)?;
-                let mut options = options;
-                if one.has_descriptor {
-                    let length = one.compressed.unwrap_or(u64::MAX);
-                    options = options.override_compressed_size(length);
-                    options = match one.checksum {
-                        Some(checksum) => options.override_crc(checksum),
-                        None => options.ignore_crc32(true),
-                    };
-                }
-                match zip::read::read_zipfile_from_stream_with_options(window, options) {
-                    Ok(Some(file)) => Ok(file),
-                    Ok(None) => return Err(Unreadable::Damaged),
-                    Err(error) => Err(error),
-                }
+                located.get(index).ok_or(Unreadable::Damaged)?.open(window, password)
             }
         };
         let file = file.map_err(|error| match error {

@@ -10,7 +10,6 @@ mod content;
 mod failure;
 mod members;
 mod metadata;
-mod recover;
 mod session;
 mod target;
 pub(super) mod tunnel;
@@ -85,9 +84,47 @@ impl Reader for SazReader {
     }
 }
 
+/// Reads the sessions in one folder of an archive, as a Fiddler archive that was unpacked and packed
+/// again with others has them.
+pub(super) struct SazFolder<'a>(pub(super) &'a str);
+
+impl Reader for SazFolder<'_> {
+    fn format(&self) -> Format {
+        Format::Saz
+    }
+
+    fn probe(&self, _: &[u8]) -> Probe {
+        Probe::No
+    }
+
+    fn read(
+        &self,
+        source: &mut Source,
+        options: &ReadOptions<'_>,
+        budget: &mut Budget,
+        input: InputId,
+        into: &mut EvidenceBuilder,
+    ) -> Result<(), ReadError> {
+        let mut archive = source.seekable(options.limits.buffered).map_err(SazError::Io)?;
+        Ok(read_folder(&mut archive, Some(self.0), options, budget, input, into)?)
+    }
+}
+
 /// Reads a whole archive; what was read stays when an error comes back.
 pub(crate) fn read_archive(
     reader: &mut (impl Read + Seek),
+    options: &ReadOptions<'_>,
+    budget: &mut Budget,
+    input: InputId,
+    into: &mut EvidenceBuilder,
+) -> Result<(), SazError> {
+    read_folder(reader, None, options, budget, input, into)
+}
+
+/// The same for the sessions in one folder; without one it is the first that has some.
+fn read_folder(
+    reader: &mut (impl Read + Seek),
+    folder: Option<&str>,
     options: &ReadOptions<'_>,
     budget: &mut Budget,
     input: InputId,
@@ -100,7 +137,8 @@ pub(crate) fn read_archive(
             }
             _ => SazError::NotAnArchive,
         })?;
-    let sessions = list(&members.names());
+    let (sessions, doubled) = list(&members.names(), folder);
+    let doubled = doubled.saturating_add(members.unlisted());
     let count = sessions.values().filter(|parts| parts.request.is_some()).count();
     if let Some(about) = into.input_mut(input) {
         about.records = count.try_into().unwrap_or(u64::MAX);
@@ -117,6 +155,13 @@ pub(crate) fn read_archive(
             "the archive has no directory at its end, as after a download that broke off; its \
              members were found one after the other, and later sessions are lost",
         );
+    }
+    if doubled > 0 {
+        let text = format!(
+            "{doubled} parts of sessions are in it more than once under one name or number; one of \
+             each is read"
+        );
+        into.diagnose(DiagnosticCode::ArchiveMember, Some(input), &text);
     }
     if sessions.is_empty() {
         return Err(SazError::NoSessions { members: members.len().try_into().unwrap_or(u64::MAX) });
@@ -169,14 +214,17 @@ impl Parts {
     }
 }
 
-/// Sessions by their numbers, out of the names of all members.
+/// Sessions by their numbers, out of the names of all members, and how many parts were passed over
+/// because there was one of their kind already.
 ///
-/// Archives that were unpacked and packed again may have a folder above `raw`; the first one wins.
-fn list(names: &[String]) -> BTreeMap<u32, Parts> {
+/// Archives that were unpacked and packed again may have a folder above `raw`; without one asked for
+/// it is the first.
+fn list(names: &[String], folder: Option<&str>) -> (BTreeMap<u32, Parts>, usize) {
     let mut sessions: BTreeMap<u32, Parts> = BTreeMap::new();
-    let mut folder: Option<String> = None;
+    let mut folder = folder.map(str::to_owned);
+    let mut doubled: usize = 0;
     for (index, name) in names.iter().enumerate().take(limits::ARCHIVE_MEMBERS) {
-        let name = name.replace('\\', "/").to_ascii_lowercase();
+        let name = plain_name(name);
         let Some((above, number, kind)) = part(&name) else { continue };
         if folder.get_or_insert_with(|| above.to_owned()) != above {
             continue;
@@ -188,14 +236,38 @@ fn list(names: &[String]) -> BTreeMap<u32, Parts> {
             "m.xml" => &mut parts.metadata,
             _ => &mut parts.messages,
         };
+        doubled = doubled.saturating_add(slot.is_some().into());
         slot.get_or_insert(index);
     }
-    sessions
+    (sessions, doubled)
+}
+
+/// A name as names are compared here: slashes one way, letters of one case, of the same length.
+pub(super) fn plain_name(name: &str) -> String {
+    name.replace('\\', "/").to_ascii_lowercase()
+}
+
+/// The folder with the sessions, `raw` or one that ends with `/raw`, of which a member is a request.
+pub(super) fn folder_of_request(plain_name: &str) -> Option<&str> {
+    part(plain_name).filter(|(_, _, kind)| *kind == "c.txt").map(|(folder, _, _)| folder)
+}
+
+/// Whether a member belongs to the sessions in this folder, as a part or as what Fiddler puts beside.
+pub(super) fn is_of_folder(plain_name: &str, folder: &str) -> bool {
+    let above = folder.strip_suffix("raw").unwrap_or_default();
+    if [INDEX, TYPES].iter().any(|beside| plain_name.strip_prefix(above) == Some(*beside)) {
+        return true;
+    }
+    let file = plain_name.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
+    file.and_then(|file| file.split_once('_')).is_some_and(|(number, kind)| {
+        let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        digits && !kind.contains('/')
+    })
 }
 
 /// Folder, number and kind of a member that is part of a session.
-fn part(name: &str) -> Option<(&str, u32, &str)> {
-    let (folder, file) = name.rsplit_once('/')?;
+fn part(plain_name: &str) -> Option<(&str, u32, &str)> {
+    let (folder, file) = plain_name.rsplit_once('/')?;
     if folder != "raw" && !folder.ends_with("/raw") {
         return None;
     }
@@ -207,6 +279,11 @@ fn part(name: &str) -> Option<(&str, u32, &str)> {
     }
     Some((folder, number.parse().ok()?, kind))
 }
+
+/// The page with all sessions, for people.
+const INDEX: &str = "_index.htm";
+/// The types of the parts, as packages of this kind have them.
+const TYPES: &str = "[content_types].xml";
 
 /// The program and version out of the comment of the archive.
 fn producer(comment: &str) -> Option<String> {
