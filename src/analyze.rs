@@ -90,6 +90,14 @@ pub struct AnalyzeOptions<'a> {
     pub cancel: &'a AtomicBool,
 }
 
+impl<'a> AnalyzeOptions<'a> {
+    /// How a capture is read.
+    fn to_read(&'a self, scope: &'a Scope, keys: &'a Keys) -> ReadOptions<'a> {
+        let Self { limits, passwords, cancel, .. } = self;
+        ReadOptions { scope, limits, passwords, keys, cancel }
+    }
+}
+
 impl fmt::Debug for AnalyzeOptions<'_> {
     /// Passwords are counted and not shown; whom the selection names stays out as well.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -170,13 +178,7 @@ pub fn analyze_each(
     let name = path.to_string_lossy();
     let scope = scope(&options.limits);
     let keys = Keys::new();
-    let read = ReadOptions {
-        scope: &scope,
-        limits: &options.limits,
-        passwords: options.passwords,
-        keys: &keys,
-        cancel: options.cancel,
-    };
+    let read = options.to_read(&scope, &keys);
     let mut streams = Streams::default();
     let mut log = EvidenceBuilder::new();
     let mut is_taken = false;
@@ -249,13 +251,7 @@ fn analyze_streams(
 ) -> Analysis {
     let scope = scope(&options.limits);
     let keys = Keys::new();
-    let read = ReadOptions {
-        scope: &scope,
-        limits: &options.limits,
-        passwords: options.passwords,
-        keys: &keys,
-        cancel: options.cancel,
-    };
+    let read = options.to_read(&scope, &keys);
     let mut builder = read_all(inputs, &mut streams, &read, options);
     let late = keys.take_late();
     // Keys that stand behind the packets that they open do so when those are read once more.

@@ -18,7 +18,7 @@ mod run;
 mod work;
 mod worker;
 
-pub use self::find::{Finder, Found, Given, Kind, Unit};
+pub use self::find::{Finder, Found, Given, Kind, LeftOut, Unit};
 pub use self::job::{Reported, Setup, Shape};
 pub use self::order::{Output, Sink};
 pub use self::resume::{Recorded, ResumeError};

@@ -246,6 +246,25 @@ fn lists_come_on_the_standard_input() {
     assert_eq!(paths(&found), ["a b.saz", "c\nd.saz"]);
 }
 
+#[test]
+fn what_the_shell_writes_to_is_no_attachment() {
+    let folder = folder(&[("a.saz", DENIED), ("b.har", REFUSED)]);
+    let place = |name: &str| folder.path().join(name);
+    let (want, _) = triage(&[folder.path().to_str().unwrap()]);
+    for given in [vec!["."], vec!["a.saz", "b.har", "err.txt", "out.ndjson"]] {
+        let out = fs::File::create(place("out.ndjson")).unwrap();
+        let err = fs::File::create(place("err.txt")).unwrap();
+        let mut run = mfatrace(&given);
+        let run = run.current_dir(folder.path()).stdout(out).stderr(err);
+        assert_eq!(run.status().unwrap().code(), Some(0));
+        let found = fs::read_to_string(place("out.ndjson")).unwrap();
+        let trees = |text: &str| paths(&records(text)).join(" ");
+        assert_eq!(trees(&found), trees(&want));
+    }
+    // Without that they are files like any other.
+    assert_eq!(records(&triage(&[folder.path().to_str().unwrap()]).0).len(), 4);
+}
+
 /// Processes that a process started, where the system tells.
 fn children(parent: u32) -> Vec<u32> {
     let mut found = Vec::new();

@@ -1,7 +1,7 @@
 //! How far a long reading is, on a terminal.
 //!
-//! A line on the standard error that appears after a second and is taken back at the end. It must not
-//! know what is read: the library counts bytes, and this looks at the count.
+//! A line on the standard error that appears after a second and is taken back at the end; `triage` shows its own in
+//! the same way. It must not know what is read: the library counts bytes, and this looks at the count.
 //!
 //! Invariant: what takes less than a second shows nothing, and nothing of the line stays.
 
@@ -19,36 +19,86 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Time from one look at the count to the next.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Shows the progress until it is dropped.
-pub(super) struct Progress {
-    counter: Arc<AtomicU64>,
+/// A line that is shown and kept up to date on a thread of its own, until this is dropped.
+pub(super) struct Line {
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Progress {
-    /// Begins to wait for the first second to be over.
-    pub(super) fn start(inputs: &[CaseInput]) -> Self {
-        let counter = Arc::new(AtomicU64::new(0));
-        let (stop, stopped) = mpsc::channel();
-        let (total, count) = (total(inputs), Arc::clone(&counter));
-        let thread = std::thread::spawn(move || show(total, &count, &stopped));
-        Self { counter, stop: Some(stop), thread: Some(thread) }
-    }
-
-    /// Where the bytes are counted.
-    pub(super) const fn counter(&self) -> &Arc<AtomicU64> {
-        &self.counter
+impl Line {
+    /// Begins to wait for the first second to be over; only then `begin` makes the line, and `look` brings it up to
+    /// date each time that `pause` is over.
+    pub(super) fn start<L>(
+        pause: Duration,
+        begin: impl FnOnce() -> ProgressBar + Send + 'static,
+        mut look: L,
+    ) -> Self
+    where
+        L: FnMut(&ProgressBar) + Send + 'static,
+    {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let thread = std::thread::spawn(move || {
+            let goes_on = |time| stopped.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout);
+            if !goes_on(PATIENCE) {
+                return;
+            }
+            let bar = begin();
+            loop {
+                look(&bar);
+                if !goes_on(pause) {
+                    break;
+                }
+            }
+            bar.finish_and_clear();
+        });
+        Self { stop: Some(stop), thread: Some(thread) }
     }
 }
 
-impl Drop for Progress {
+impl Drop for Line {
     fn drop(&mut self) {
         // The line has to be gone before anything else is printed.
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// A form of the line.
+pub(super) fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("=> ")
+}
+
+/// Shows the progress until it is dropped.
+pub(super) struct Progress {
+    counter: Arc<AtomicU64>,
+    _line: Line,
+}
+
+impl Progress {
+    /// Begins to wait for the first second to be over.
+    pub(super) fn start(inputs: &[CaseInput]) -> Self {
+        let counter = Arc::new(AtomicU64::new(0));
+        let (total, count) = (total(inputs), Arc::clone(&counter));
+        let begin = move || {
+            let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
+            bar.set_style(style(template(total.is_some())));
+            bar
+        };
+        let line = Line::start(LOOK, begin, move |bar| {
+            let read = count.load(Ordering::Relaxed);
+            // What is read a second time counts no further.
+            bar.set_position(total.map_or(read, |total| read.min(total)));
+        });
+        Self { counter, _line: line }
+    }
+
+    /// Where the bytes are counted.
+    pub(super) const fn counter(&self) -> &Arc<AtomicU64> {
+        &self.counter
     }
 }
 
@@ -66,33 +116,8 @@ fn total(inputs: &[CaseInput]) -> Option<u64> {
     inputs.iter().map(length).try_fold(0_u64, |sum, one| Some(sum.saturating_add(one?)))
 }
 
-fn show(total: Option<u64>, count: &AtomicU64, stopped: &mpsc::Receiver<()>) {
-    let goes_on = |time| stopped.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout);
-    if !goes_on(PATIENCE) {
-        return;
-    }
-    let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr());
-    bar.set_style(style(total.is_some()));
-    loop {
-        let read = count.load(Ordering::Relaxed);
-        // What is read a second time counts no further.
-        bar.set_position(total.map_or(read, |total| read.min(total)));
-        if !goes_on(LOOK) {
-            break;
-        }
-    }
-    bar.finish_and_clear();
-}
-
-fn style(is_bounded: bool) -> ProgressStyle {
-    let template = if is_bounded {
-        "reading {bar:30} {percent:>3} % of {total_bytes}"
-    } else {
-        "reading {bytes}"
-    };
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ")
+const fn template(is_bounded: bool) -> &'static str {
+    if is_bounded { "reading {bar:30} {percent:>3} % of {total_bytes}" } else { "reading {bytes}" }
 }
 
 #[cfg(test)]
@@ -121,7 +146,7 @@ mod tests {
     fn the_forms_of_the_line_are_sound() {
         for bounded in [true, false] {
             let bar = ProgressBar::with_draw_target(Some(9), ProgressDrawTarget::hidden());
-            bar.set_style(style(bounded));
+            bar.set_style(style(template(bounded)));
             bar.set_position(4);
         }
     }

@@ -232,7 +232,8 @@ impl Prepared {
                 Given::Path(path.clone())
             }
         });
-        let units = Finder::new(given, Together::from(args.case) == Together::Folder);
+        let units = Finder::new(given, Together::from(args.case) == Together::Folder)
+            .without(output::own_streams());
         let missing = crate::triage::run(units, &plan, &totals, &output);
         let written = output.close();
         on_interruption(Interruption::Ends);

@@ -150,6 +150,9 @@ fn masked(local: &str) -> String {
     }
 }
 
+/// The at sign, as it may stand in a name: escaped, escaped twice, and in its wide and its small form (Unicode).
+const AT_SIGNS: &[&str] = &["@", "%40", "%2540", "\u{ff20}", "\u{fe6b}"];
+
 /// A text with everything in it that has the form of a mail address masked as an [`Identity`] is:
 /// names of files, of members of archives and of programs may hold any. With `whole` nothing of the
 /// address is left, its domain neither.
@@ -158,9 +161,8 @@ pub(crate) fn mask_addresses(text: &str, whole: bool) -> String {
     let is_domain = |c: char| c.is_alphanumeric() || matches!(c, '-' | '.');
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    // An at sign may stand escaped in a name.
     while let Some((at, sign)) =
-        ["@", "%40"].iter().filter_map(|sign| Some((rest.find(sign)?, *sign))).min()
+        AT_SIGNS.iter().filter_map(|sign| Some((rest.find(sign)?, *sign))).min()
     {
         let (before, behind) = rest.split_at(at);
         let behind = behind.get(sign.len()..).unwrap_or_default();
@@ -245,6 +247,9 @@ mod tests {
             ("one@two@three.example", "one@t***@three.example"),
             ("@x.example @", "@x.example @"),
             ("müller@x.example", "m***r@x.example"),
+            ("alice%2540contoso.com", "a***e%2540contoso.com"),
+            ("alice\u{ff20}contoso.com", "a***e\u{ff20}contoso.com"),
+            ("alice\u{fe6b}contoso.com", "a***e\u{fe6b}contoso.com"),
         ] {
             assert_eq!(mask_addresses(text, false), want);
         }

@@ -4,7 +4,7 @@
 //! open a file: what is in it is found out by a worker.
 //!
 //! Invariants: the order depends on the names alone; a link inside a folder is not followed, and a pipe or device is not
-//! opened; everything that is found, and every path that is given, is in one unit.
+//! opened; everything that is found, but what was asked to be left out, and every path that is given, is in one unit.
 
 use std::collections::{HashSet, VecDeque};
 use std::fs::{self, FileType, Metadata};
@@ -105,7 +105,11 @@ pub struct Finder {
     by_folder: bool,
     /// What was found already, where more than one path is given: they may overlap.
     seen: Option<HashSet<PathBuf>>,
+    is_left_out: LeftOut,
 }
+
+/// Whether a file is none of those that were meant.
+pub type LeftOut = Box<dyn Fn(&Path) -> bool + Send>;
 
 struct Folder {
     path: PathBuf,
@@ -118,7 +122,22 @@ impl Finder {
         let given: VecDeque<Given> = given.into_iter().collect();
         let is_path = |one: &&Given| matches!(one, Given::Path(_));
         let seen = (given.iter().filter(is_path).count() > 1).then(HashSet::new);
-        Self { given, seen, folders: Vec::new(), ready: VecDeque::new(), list: None, by_folder }
+        Self {
+            given,
+            seen,
+            folders: Vec::new(),
+            ready: VecDeque::new(),
+            list: None,
+            by_folder,
+            is_left_out: Box::new(|_| false),
+        }
+    }
+
+    /// The same without some of the files: those that the run itself writes to.
+    #[must_use]
+    pub fn without(mut self, is_left_out: LeftOut) -> Self {
+        self.is_left_out = is_left_out;
+        self
     }
 
     /// Takes a path that was given by name.
@@ -129,6 +148,8 @@ impl Finder {
             Ok(metadata) if metadata.is_dir() => {
                 self.folders.push(Folder { path, tree_path: PathBuf::new() });
             }
+            // A pattern that the shell resolved names them too.
+            Ok(metadata) if metadata.is_file() && (self.is_left_out)(&path) => {}
             Ok(metadata) => {
                 let kind = kind(&metadata);
                 self.push(vec![Found::new(path, name, kind)]);
@@ -186,6 +207,7 @@ impl Finder {
                 Ok(kind) if kind.is_dir() => {
                     folders.push(Folder { path: entry.path(), tree_path });
                 }
+                Ok(kind) if kind.is_file() && (self.is_left_out)(&entry.path()) => {}
                 Ok(kind) if kind.is_file() => {
                     let kind = match entry.metadata() {
                         Ok(metadata) => Kind::File(metadata.len()),

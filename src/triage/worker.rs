@@ -10,7 +10,7 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -89,7 +89,10 @@ pub(super) struct Answer {
 /// A worker process.
 pub(super) struct Worker {
     child: Arc<Mutex<Child>>,
-    stdin: Option<ChildStdin>,
+    /// What it is told, a line each.
+    told: Sender<String>,
+    /// Whether what it was told could be written.
+    written: Receiver<bool>,
     lines: Receiver<String>,
 }
 
@@ -105,34 +108,38 @@ impl Worker {
         let pipes = child.stdin.take().zip(child.stdout.take());
         let child = Arc::new(Mutex::new(child));
         stop.note(&child);
-        let Some((mut stdin, stdout)) = pipes else {
+        let Some((stdin, stdout)) = pipes else {
             kill(&child);
             return Err(io::ErrorKind::BrokenPipe.into());
         };
         let (sender, lines) = channel();
         std::thread::spawn(move || read(stdout, |line| sender.send(line).is_ok()));
-        let told = serde_json::to_string(setup).map_err(io::Error::other);
-        if let Err(error) = told.and_then(|line| writeln!(stdin, "{line}")) {
-            kill(&child);
-            return Err(error);
+        // A worker that stands still does not take what it is told.
+        let (told, orders) = channel();
+        let (sender, written) = channel();
+        std::thread::spawn(move || write(stdin, &orders, |whole| sender.send(whole).is_ok()));
+        let worker = Self { child, told, written, lines };
+        let line = serde_json::to_string(setup).map_err(io::Error::other)?;
+        worker.tell(line, Some(limits::TRIAGE_START)).map_err(|_| io::ErrorKind::BrokenPipe)?;
+        Ok(worker)
+    }
+
+    fn tell(&self, line: String, limit: Option<Duration>) -> Result<(), Lost> {
+        self.told.send(line).map_err(|_| Lost::Before)?;
+        match next(&self.written, limit) {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(RecvTimeoutError::Disconnected) => Err(Lost::Before),
+            Err(RecvTimeoutError::Timeout) => Err(Lost::Over),
         }
-        Ok(Self { child, stdin: Some(stdin), lines })
     }
 
     /// Has a job done; one that takes longer than `limit` counts as lost.
-    pub(super) fn ask(&mut self, job: &Job, limit: Option<Duration>) -> Result<Answer, Lost> {
-        let line = serde_json::to_string(job).map_err(|_| Lost::Over)?;
-        let stdin = self.stdin.as_mut().ok_or(Lost::Before)?;
-        if writeln!(stdin, "{line}").and_then(|()| stdin.flush()).is_err() {
-            return Err(Lost::Before);
-        }
+    pub(super) fn ask(&self, job: &Job, limit: Option<Duration>) -> Result<Answer, Lost> {
+        self.tell(serde_json::to_string(job).map_err(|_| Lost::Over)?, limit)?;
         let mut answer = Answer::default();
         loop {
-            let line = match limit {
-                Some(limit) => self.lines.recv_timeout(limit),
-                None => self.lines.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            match serde_json::from_str(&line.map_err(|_| Lost::Over)?) {
+            let line = next(&self.lines, limit).map_err(|_| Lost::Over)?;
+            match serde_json::from_str(&line) {
                 Ok(Reply::Hash(hash)) => answer.hash = hash,
                 Ok(Reply::Record(reported)) => answer.records.push(*reported),
                 Ok(Reply::Done) => return Ok(answer),
@@ -144,9 +151,26 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // A worker that has no more input ends itself; one that does not is ended.
-        drop(self.stdin.take());
+        // Both threads end with it: what they read and write is gone then.
         kill(&self.child);
+    }
+}
+
+/// What comes next, within a time where there is one.
+fn next<T>(from: &Receiver<T>, limit: Option<Duration>) -> Result<T, RecvTimeoutError> {
+    match limit {
+        Some(limit) => from.recv_timeout(limit),
+        None => from.recv().map_err(|_| RecvTimeoutError::Disconnected),
+    }
+}
+
+/// Writes lines to a worker until it is gone or nobody has more for it.
+fn write(mut stdin: ChildStdin, lines: &Receiver<String>, mut done: impl FnMut(bool) -> bool) {
+    for line in lines {
+        let is_whole = writeln!(stdin, "{line}").and_then(|()| stdin.flush()).is_ok();
+        if !done(is_whole) || !is_whole {
+            return;
+        }
     }
 }
 
@@ -163,5 +187,46 @@ fn read(stdout: ChildStdout, mut send: impl FnMut(String) -> bool) {
         if !goes_on || !String::from_utf8(bytes).is_ok_and(&mut send) {
             return;
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::evidence::Redaction;
+    use crate::limits::Limits;
+    use crate::report::triage::Attachment;
+    use crate::triage::Shape;
+    use crate::triage::job::{How, JobFile, OsPath};
+
+    fn job(length: usize) -> Job {
+        let path = OsPath::of(&PathBuf::from("x".repeat(length)));
+        let file = JobFile { path, attachment: Attachment::default(), members: Vec::new() };
+        Job { files: vec![file], how: How::Each }
+    }
+
+    /// A program that neither reads nor answers.
+    fn still() -> io::Result<Worker> {
+        let program = Program { path: "sleep".into(), arguments: vec!["60".into()] };
+        let setup = Setup::new(Limits::default(), Shape::new(Redaction::Secrets));
+        Worker::start(&program, &setup, &Stop::default())
+    }
+
+    #[test]
+    fn one_that_stands_still_costs_its_job_and_no_more_time() -> io::Result<()> {
+        // The second is more than a pipe holds, so that telling it blocks; its end would be told as another loss.
+        for length in [9, 1 << 20] {
+            let asked = still()?.ask(&job(length), Some(Duration::from_millis(100)));
+            assert_eq!(asked.map(|_| ()), Err(Lost::Over));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn one_that_is_gone_before_it_is_told_costs_nothing() -> io::Result<()> {
+        let worker = still()?;
+        kill(&worker.child);
+        assert_eq!(worker.ask(&job(9), None).map(|_| ()), Err(Lost::Before));
+        Ok(())
     }
 }

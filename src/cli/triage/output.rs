@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::ProgressBar;
+use same_file::Handle;
 
 use super::super::args::{ColourArg, TriageArgs, TriageFormatArg};
 use super::super::exit::Ending;
@@ -29,7 +30,7 @@ use crate::report::triage::table::{Table, WIDTH};
 use crate::report::triage::{Code, Record, csv};
 #[cfg(feature = "columnar")]
 use crate::triage::columnar::{FILES, Tables};
-use crate::triage::{Reported, Sink, Totals};
+use crate::triage::{LeftOut, Reported, Sink, Totals};
 
 /// Whether a form needs rows beside the records.
 pub(super) fn has_rows(args: &TriageArgs) -> bool {
@@ -116,6 +117,17 @@ fn goes_on(args: &TriageArgs) -> bool {
     let (output, results) = (args.output.as_deref(), args.resume.as_deref());
     output.zip(results).is_some_and(|(output, results)| {
         output == results || same_file::is_same_file(output, results).unwrap_or(false)
+    })
+}
+
+/// Tells the files that a shell has this program write to: standing in a folder that is looked through, they
+/// are no attachments.
+pub(super) fn own_streams() -> LeftOut {
+    let is_file = |stream: &Handle| stream.as_file().metadata().is_ok_and(|about| about.is_file());
+    let own: Vec<Handle> =
+        [Handle::stdout(), Handle::stderr()].into_iter().flatten().filter(is_file).collect();
+    Box::new(move |path| {
+        !own.is_empty() && Handle::from_path(path).is_ok_and(|file| own.contains(&file))
     })
 }
 

@@ -7,25 +7,22 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 
-use super::output::Account;
+use super::output::{Account, own_streams};
+use crate::cli::progress::{Line, style};
 use crate::triage::{Finder, Given, Totals};
 
-/// Work below this shows nothing.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// Time from one look at the counts to the next.
 const LOOK: Duration = Duration::from_millis(200);
 
 /// Shows the progress until it is dropped.
 pub(super) struct Watch {
     bar: ProgressBar,
-    stop: Option<mpsc::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _line: Line,
 }
 
 impl Watch {
@@ -36,11 +33,23 @@ impl Watch {
         account: &Arc<Mutex<Account>>,
     ) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
-        let (stop, stopped) = mpsc::channel();
         let (paths, totals, account) = (paths.to_vec(), Arc::clone(totals), Arc::clone(account));
         let shown = bar.clone();
-        let thread = std::thread::spawn(move || show(&shown, paths, &totals, &account, &stopped));
-        Self { bar, stop: Some(stop), thread: Some(thread) }
+        let begin = move || {
+            let total = count(paths);
+            shown.set_style(style(template(total.is_some())));
+            if let Some(total) = total {
+                shown.set_length(total);
+            }
+            shown.set_draw_target(ProgressDrawTarget::stderr());
+            shown
+        };
+        let line = Line::start(LOOK, begin, move |bar| {
+            let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+            bar.set_position(read(&totals.done).saturating_add(read(&totals.skipped)));
+            bar.set_message(account.lock().map(|account| account.queues()).unwrap_or_default());
+        });
+        Self { bar, _line: line }
     }
 
     /// The line, for whoever writes to the same terminal.
@@ -49,63 +58,18 @@ impl Watch {
     }
 }
 
-impl Drop for Watch {
-    fn drop(&mut self) {
-        // The line has to be gone before anything else is printed.
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn show(
-    bar: &ProgressBar,
-    paths: Vec<PathBuf>,
-    totals: &Totals,
-    account: &Mutex<Account>,
-    stopped: &mpsc::Receiver<()>,
-) {
-    let goes_on = |time| stopped.recv_timeout(time) == Err(mpsc::RecvTimeoutError::Timeout);
-    if !goes_on(PATIENCE) {
-        return;
-    }
-    let total = count(paths);
-    bar.set_style(style(total.is_some()));
-    if let Some(total) = total {
-        bar.set_length(total);
-    }
-    bar.set_draw_target(ProgressDrawTarget::stderr());
-    loop {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        bar.set_position(read(&totals.done).saturating_add(read(&totals.skipped)));
-        let queues = account.lock().map(|account| account.queues()).unwrap_or_default();
-        bar.set_message(queues);
-        if !goes_on(LOOK) {
-            break;
-        }
-    }
-    bar.finish_and_clear();
-}
-
 /// How many files there are; nobody knows how long a list is.
 fn count(paths: Vec<PathBuf>) -> Option<u64> {
     if paths.iter().any(|path| path.as_os_str() == "-") {
         return None;
     }
-    let files = Finder::new(paths.into_iter().map(Given::Path), false).map(|unit| unit.files.len());
+    let units = Finder::new(paths.into_iter().map(Given::Path), false).without(own_streams());
+    let files = units.map(|unit| unit.files.len());
     Some(files.fold(0, |sum: u64, one| sum.saturating_add(u64::try_from(one).unwrap_or(0))))
 }
 
-fn style(is_bounded: bool) -> ProgressStyle {
-    let template = if is_bounded {
-        "{bar:20} {pos}/{len} files, {eta} left  {msg}"
-    } else {
-        "{pos} files  {msg}"
-    };
-    ProgressStyle::with_template(template)
-        .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ")
+const fn template(is_bounded: bool) -> &'static str {
+    if is_bounded { "{bar:20} {pos}/{len} files, {eta} left  {msg}" } else { "{pos} files  {msg}" }
 }
 
 #[cfg(test)]
@@ -116,7 +80,7 @@ mod tests {
     fn the_forms_of_the_line_are_sound() {
         for bounded in [true, false] {
             let bar = ProgressBar::with_draw_target(Some(9), ProgressDrawTarget::hidden());
-            bar.set_style(style(bounded));
+            bar.set_style(style(template(bounded)));
             bar.set_message("network 3");
             bar.set_position(4);
         }
