@@ -148,7 +148,9 @@ pub const ZSTD_WINDOW: u64 = 16 * MIB;
 /// Window of a compressed file: what `xz -9` needs, and more than `zstd -19` does.
 pub const ARCHIVE_WINDOW: u64 = 64 * MIB;
 /// Members listed of one archive.
-pub const ARCHIVE_MEMBERS: usize = 1_000_000;
+pub const ARCHIVE_MEMBERS: usize = 500_000;
+/// Bytes of the names of all of them.
+pub const ARCHIVE_NAMES: u64 = 32 * MIB;
 /// Bytes kept of what comes through standard input and pipes, as it comes, to be read once more when
 /// keys come late: most attachments are smaller, and a million connections leave as much of the memory.
 pub const KEPT: u64 = 32 * MIB;
@@ -291,6 +293,8 @@ pub const TRIAGE_TIME: std::time::Duration = std::time::Duration::from_mins(1);
 /// Time that a worker has beyond that before it counts as lost: a quarter of it, within these.
 pub const TRIAGE_GRACE: (std::time::Duration, std::time::Duration) =
     (std::time::Duration::from_secs(2), std::time::Duration::from_secs(15));
+/// Time that a worker has to take how to work.
+pub const TRIAGE_START: std::time::Duration = std::time::Duration::from_mins(1);
 /// Bytes of memory that a worker may need: the budget of one input, and what it takes to report.
 pub const TRIAGE_WORKER: u64 = 384 * MIB;
 

@@ -10,15 +10,11 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use zip::read::ZipFile;
-use zip::result::{ZipError, ZipResult};
-use zip::{CompressionMethod, ZipArchive};
-
+use super::directory::{self, Listing, Located, Short};
 use super::look::Looks;
 use super::open::{Others, Place, Sought, Walk};
-use super::recover::{self, Located};
 use super::saz::{self, SazFolder, SazReader};
-use super::source::{Source, StreamError, as_u64};
+use super::source::{ReadSeek, Source, StreamError, as_u64};
 use super::unpack::{Codec, Part, Section, SharedSeek, SharedSource, plain};
 use crate::evidence::{DiagnosticCode, Likeness, shown};
 use crate::limits;
@@ -37,9 +33,7 @@ const NAME: usize = 200;
 /// The members of a zip, and how to get at them.
 struct Members {
     shared: SharedSeek,
-    /// What lists them by name; an archive that lost its directory has none.
-    archive: Option<ZipArchive<SharedSeek>>,
-    order: Vec<Found>,
+    listing: Listing,
     /// Folders with sessions of Fiddler.
     sessions: Vec<SessionFolder>,
 }
@@ -50,26 +44,6 @@ struct SessionFolder {
     /// Bytes of its members as they are packed.
     bytes: u64,
     is_met: bool,
-}
-
-/// Where a member is found.
-enum Found {
-    /// In the listing, by its number.
-    Listed(usize),
-    /// By its own header.
-    Located(Located),
-}
-
-/// What a zip says about one member.
-struct Member {
-    name: String,
-    /// The name as names are compared.
-    plain: String,
-    is_folder: bool,
-    is_protected: bool,
-    codec: Option<Codec>,
-    at: Option<u64>,
-    size: u64,
 }
 
 /// Whether a member belongs to a Fiddler archive that was unpacked.
@@ -83,35 +57,17 @@ enum Sessions {
 }
 
 impl Members {
-    /// All members, in the order of the directory; without one, those whose headers are found.
-    fn open(shared: &SharedSeek) -> ZipResult<Self> {
-        let (archive, order) = match ZipArchive::new(shared.clone()) {
-            Ok(archive) => {
-                let order = listed(&archive, &mut shared.clone())?;
-                (Some(archive), order)
-            }
-            Err(error) => {
-                let located = recover::walk(&mut shared.clone())?;
-                if located.is_empty() {
-                    return Err(error);
-                }
-                (None, located.into_iter().map(Found::Located).collect())
-            }
-        };
-        Ok(Self { shared: shared.clone(), archive, order, sessions: Vec::new() })
+    /// All members; `None` of what has none.
+    fn open(reader: Box<dyn ReadSeek>) -> io::Result<Option<Self>> {
+        let mut shared = SharedSeek::new(reader);
+        let listing = directory::list(&mut shared)?;
+        Ok(listing.map(|listing| Self { shared, listing, sessions: Vec::new() }))
     }
 
     /// Names as they are compared, and sizes.
     fn names(&self) -> impl Iterator<Item = (String, u64)> {
-        self.order.iter().filter_map(|found| match found {
-            Found::Listed(index) => {
-                let entry = self.archive.as_ref()?.by_index_data(*index).ok()?;
-                Some((plain_name(entry.name_raw()), entry.compressed_size()))
-            }
-            Found::Located(located) => {
-                Some((plain_name(&located.name), located.compressed.unwrap_or(0)))
-            }
-        })
+        let members = self.listing.members.iter();
+        members.map(|member| (plain_name(member), member.compressed.unwrap_or(0)))
     }
 
     /// Finds the folders with sessions of Fiddler; whether there were more than are read.
@@ -159,56 +115,12 @@ impl Members {
         }
         Sessions::First(folder.name.clone(), folder.bytes)
     }
-
-    fn member(&mut self, found: &Found) -> Option<Member> {
-        match found {
-            Found::Listed(index) => member(self.archive.as_mut()?, *index),
-            Found::Located(located) => Some(Member {
-                name: String::from_utf8_lossy(&located.name).into_owned(),
-                plain: plain_name(&located.name),
-                is_folder: located.name.ends_with(b"/"),
-                is_protected: located.encrypted,
-                codec: Codec::of_method(located.method),
-                at: Some(located.data),
-                size: located.compressed.unwrap_or(u64::MAX),
-            }),
-        }
-    }
-
-    fn open_member<'m>(
-        &'m mut self,
-        found: &Found,
-        password: &'m [u8],
-    ) -> ZipResult<ZipFile<'m, SharedSeek>> {
-        match found {
-            Found::Listed(index) => {
-                let archive = self.archive.as_mut().ok_or(ZipError::FileNotFound)?;
-                archive.by_index_decrypt(*index, password)
-            }
-            Found::Located(located) => located.open(&mut self.shared, Some(password)),
-        }
-    }
-}
-
-/// The members in the order of the directory, also those that share their name.
-fn listed(archive: &ZipArchive<SharedSeek>, reader: &mut SharedSeek) -> io::Result<Vec<Found>> {
-    let count = archive.len().min(limits::ARCHIVE_MEMBERS);
-    let unlisted = recover::unlisted(reader, archive)?;
-    if unlisted.is_empty() {
-        return Ok((0..count).map(Found::Listed).collect());
-    }
-    let place =
-        |index| archive.by_index_data(index).map_or(0, |entry| entry.central_header_start());
-    let mut order: Vec<(u64, Found)> =
-        (0..count).map(|index| (place(index), Found::Listed(index))).collect();
-    order.extend(unlisted.into_iter().map(|(at, member)| (at, Found::Located(member))));
-    order.sort_by_key(|(at, _)| *at);
-    Ok(order.into_iter().map(|(_, found)| found).collect())
 }
 
 impl Walk<'_, '_> {
     /// Reads a zip: a Fiddler archive, or members one by one.
     pub(super) fn zip(&mut self, place: &Place, mut source: Source) -> Option<Looks> {
+        source = self.hashed(place, source);
         let buffered = self.options.limits.buffered;
         let nested = place.depth > 0;
         let room = limits::HELD.saturating_sub(self.held);
@@ -241,11 +153,9 @@ impl Walk<'_, '_> {
     /// The same for a zip that can be read at random.
     fn zip_at_hand(&mut self, place: &Place, mut source: Source, limit: u64) -> Option<Looks> {
         let first = self.inputs.len();
-        let opened = source
-            .take_seekable(limit)
-            .map_err(ZipError::Io)
-            .and_then(|r| Members::open(&SharedSeek::new(r)));
-        let mut members = match opened {
+        let damaged = || StreamError::Damaged.into();
+        let opened = source.take_seekable(limit).and_then(Members::open);
+        let mut members = match opened.and_then(|members| members.ok_or_else(damaged)) {
             Ok(members) => members,
             Err(error) => return Some(self.damaged_zip(place, source, &error)),
         };
@@ -276,16 +186,14 @@ impl Walk<'_, '_> {
             }
             return Some(looks);
         }
-        let is_recovered = members.archive.is_none();
+        let short = members.listing.short;
         let others = self.zip_members(place, members);
-        if is_recovered {
-            if !self.has_found(first) && others.protected == 0 {
-                let damaged = ZipError::Io(StreamError::Damaged.into());
-                return Some(self.damaged_zip(place, source, &damaged));
+        if let Some(short) = short {
+            let is_damaged = short == Short::NoDirectory;
+            if is_damaged && !self.has_found(first) && others.protected == 0 {
+                return Some(self.damaged_zip(place, source, &damaged()));
             }
-            let text = "no directory at its end, as after a download that broke off; members \
-                        behind what is left are lost";
-            self.say(DiagnosticCode::Truncated, place, text);
+            self.say(short.code(), place, short.text());
             // What was lost belongs to the same case, and may tell more of it.
             self.mark_truncated(first);
         }
@@ -293,14 +201,11 @@ impl Walk<'_, '_> {
     }
 
     /// A zip of which nothing can be read.
-    fn damaged_zip(&mut self, place: &Place, mut source: Source, error: &ZipError) -> Looks {
+    fn damaged_zip(&mut self, place: &Place, mut source: Source, error: &io::Error) -> Looks {
         let looks = Looks::new("a zip archive that is damaged or not complete", Likeness::Damaged);
         let id = (!place.is_member).then(|| self.add_unrecognised(place, &mut source, &looks));
         let damaged = StreamError::Damaged.into();
-        let why = match error {
-            ZipError::Io(error) if StreamError::of(error).is_some() => error,
-            _ => &damaged,
-        };
+        let why = if StreamError::of(error).is_some() { error } else { &damaged };
         self.report_stream(id, place, why);
         if let Some(id) = id {
             self.complete(id, source);
@@ -310,34 +215,31 @@ impl Walk<'_, '_> {
 
     fn zip_members(&mut self, place: &Place, mut members: Members) -> Others {
         let mut others = Others::default();
-        for found in std::mem::take(&mut members.order) {
+        for member in std::mem::take(&mut members.listing.members) {
             if self.is_over(place) {
                 break;
             }
-            let Some(member) = members.member(&found) else {
-                self.bad_member(place, "a member cannot be found where the archive says it is");
-                continue;
-            };
-            if member.is_folder || is_noise(&member.name) {
+            let name = member.shown_name();
+            if member.is_folder() || is_noise(&name) {
                 continue;
             }
-            match members.sessions_of(&member.plain) {
+            match members.sessions_of(&plain_name(&member)) {
                 Sessions::None => {}
                 Sessions::More => continue,
                 Sessions::First(folder, bytes) => {
                     let reader = Box::new(members.shared.clone());
-                    let inside = place.member("zip", above_sessions(&member.name));
+                    let inside = place.member("zip", above_sessions(&name));
                     self.read(&inside, Source::seeking(reader, bytes), &SazFolder(&folder));
                     continue;
                 }
             }
-            let inside = place.member("zip", &member.name);
-            if member.is_protected {
-                match self.decrypt(&mut members, &found) {
+            let inside = place.member("zip", &name);
+            if member.encrypted {
+                match self.decrypt(&mut members.shared, &member) {
                     Ok(Some(bytes)) => {
                         let held = as_u64(bytes.len());
                         self.held = self.held.saturating_add(held);
-                        let source = self.wrapped(io::Cursor::new(bytes));
+                        let source = Source::stream(Box::new(io::Cursor::new(bytes)));
                         others.note(self.visit(&inside, source));
                         self.held = self.held.saturating_sub(held);
                     }
@@ -349,23 +251,32 @@ impl Walk<'_, '_> {
                 }
                 continue;
             }
-            let (Some(codec), Some(at)) = (member.codec, member.at) else {
+            let Some(at) = member.data(&mut members.shared) else {
+                self.bad_member(place, "a member cannot be found where the archive says it is");
+                continue;
+            };
+            let Some(codec) = Codec::of_method(member.method) else {
                 let text =
                     "the compression of this member is not supported; pack it again as usual zip";
                 self.bad_member(&inside, text);
                 continue;
             };
-            let section = Section { reader: members.shared.clone(), at, left: member.size };
-            let source = self.wrapped(codec.expand(section, self.budget.share()));
-            others.note(self.visit(&inside, source));
+            let left = member.compressed.unwrap_or(u64::MAX);
+            let section = Section { reader: members.shared.clone(), at, left };
+            let stream = codec.expand(section, self.budget.share());
+            others.note(self.visit(&inside, Source::stream(Box::new(stream))));
         }
         others
     }
 
     /// The bytes of a protected member, with the first password that fits; `None` when none does.
-    fn decrypt(&mut self, members: &mut Members, found: &Found) -> io::Result<Option<Vec<u8>>> {
+    fn decrypt(
+        &mut self,
+        reader: &mut SharedSeek,
+        member: &Located,
+    ) -> io::Result<Option<Vec<u8>>> {
         for password in self.options.passwords {
-            let Ok(file) = members.open_member(found, password.as_bytes()) else { continue };
+            let Ok(file) = member.open(reader, Some(password.as_bytes())) else { continue };
             let mut held = Vec::new();
             let room = limits::HELD.saturating_sub(self.held).min(self.options.limits.buffered);
             let limit = self.budget.left().min(room).saturating_add(1);
@@ -418,6 +329,8 @@ impl Walk<'_, '_> {
             return Some(looks);
         }
         let first = self.inputs.len();
+        // It may turn out to hold no capture, and then it is told of by itself.
+        let source = if place.is_member { source } else { self.hashed(place, source) };
         let shared = SharedSource::new(source);
         let mut others = Others::default();
         if let Err(error) = self.tar_members(place, &shared, &mut others) {
@@ -475,7 +388,7 @@ impl Walk<'_, '_> {
                 let name = long_name.take().unwrap_or_else(|| header.path_bytes().into_owned());
                 let name = String::from_utf8_lossy(&name);
                 if !is_noise(&name) {
-                    let source = self.wrapped(part);
+                    let source = Source::stream(Box::new(part));
                     others.note(self.visit(&place.member("tar", &name), source));
                 }
             } else if !kind.is_pax_global_extensions() {
@@ -495,38 +408,9 @@ impl Walk<'_, '_> {
     }
 }
 
-/// One member of a zip, if it can be found.
-fn member(archive: &mut ZipArchive<SharedSeek>, index: usize) -> Option<Member> {
-    let file = archive.by_index_raw(index).ok()?;
-    let name = match file.name() {
-        Ok(name) => name.into_owned(),
-        Err(_) => String::from_utf8_lossy(file.name_raw()).into_owned(),
-    };
-    Some(Member {
-        name,
-        plain: plain_name(file.name_raw()),
-        is_folder: file.is_dir(),
-        is_protected: file.encrypted(),
-        codec: codec(file.compression()),
-        at: file.data_start(),
-        size: file.compressed_size(),
-    })
-}
-
-fn codec(method: CompressionMethod) -> Option<Codec> {
-    match method {
-        CompressionMethod::STORE => Some(Codec::Stored),
-        CompressionMethod::DEFLATE => Some(Codec::Deflate),
-        CompressionMethod::BZIP2 => Some(Codec::Bzip2),
-        CompressionMethod::ZSTD => Some(Codec::Zstd),
-        CompressionMethod::XZ => Some(Codec::Xz),
-        _ => None,
-    }
-}
-
 /// A name as names are compared: what is no UTF-8 in it does not matter.
-fn plain_name(name: &[u8]) -> String {
-    saz::plain_name(&String::from_utf8_lossy(name))
+fn plain_name(member: &Located) -> String {
+    saz::plain_name(&String::from_utf8_lossy(&member.name))
 }
 
 /// The folder that a Fiddler archive was unpacked to, by one of its members.

@@ -1,39 +1,41 @@
-//! Members of a zip that its listing by name does not give.
+//! The members of a zip: by its directory, and where that is lost by their own headers.
 //!
-//! An archive that lost its directory, as a download that broke off has: the local headers (APPNOTE
-//! 4.3.7) are followed from the first one on, and a member whose length stands behind it only
-//! (4.3.9) is measured by finding that record. And an archive in which several members have one
-//! name: its directory (4.3.12) is read once more. Nothing is inflated here.
+//! The directory at the end (APPNOTE 4.3.12) is read entry by entry, so that members of one name are each there. An
+//! archive that lost it, as a download that broke off has: the local headers (4.3.7) are followed from the first one
+//! on, and a member whose length stands behind it only (4.3.9) is measured by finding that record. The `zip` crate
+//! opens what is found here; its own listing makes room for as many entries as an archive claims to have. Nothing is
+//! inflated here.
 //!
-//! Invariants: a walk only goes forward, so it ends; a record counts as the end of a member only
-//! when the length in it is the length found.
+//! Invariants: what is held is bounded, and grows with what was read and never with what is claimed; a walk only goes
+//! forward, so it ends; a record counts as the end of a member only when the length in it is the length found.
 
-use std::collections::HashSet;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::borrow::Cow;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 
-use zip::ZipArchive;
 use zip::read::{ZipFile, ZipReadOptions};
 use zip::result::{ZipError, ZipResult};
 
+use super::source::as_u64;
+use crate::evidence::DiagnosticCode;
 use crate::limits;
 
-/// A member found by its local header.
+/// A member, as an archive tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Located {
     /// Its name.
-    pub(super) name: Vec<u8>,
+    pub(super) name: Box<[u8]>,
     /// Where its header begins.
-    pub(super) header: u64,
-    /// Where its data begins.
-    pub(super) data: u64,
+    header: u64,
     /// How it is compressed, by its number in the format (APPNOTE 4.4.5).
     pub(super) method: u16,
     /// The length of its data; `None` when the input ends before it does.
     pub(super) compressed: Option<u64>,
-    /// The checksum of a record behind the data.
-    pub(super) checksum: Option<u32>,
+    /// The length of what it expands to, as it claims.
+    expanded: Option<u64>,
+    /// Its checksum.
+    checksum: Option<u32>,
     /// Whether lengths and checksum stand behind the data.
-    pub(super) has_descriptor: bool,
+    has_descriptor: bool,
     /// Whether it is protected.
     pub(super) encrypted: bool,
 }
@@ -52,100 +54,280 @@ impl Located {
     ) -> ZipResult<ZipFile<'r, R>> {
         reader.seek(SeekFrom::Start(self.header))?;
         let mut options = ZipReadOptions::new().password(password);
-        if self.has_descriptor {
-            options = options.override_compressed_size(self.compressed.unwrap_or(u64::MAX));
-            options = match self.checksum {
-                Some(checksum) => options.override_crc(checksum),
-                None => options.ignore_crc32(true),
-            };
+        options = options.override_compressed_size(self.compressed.unwrap_or(u64::MAX));
+        options = match self.checksum {
+            Some(checksum) => options.override_crc(checksum),
+            None => options.ignore_crc32(true),
+        };
+        if let Some(expanded) = self.expanded {
+            options = options.override_uncompressed_size(expanded);
         }
         zip::read::read_zipfile_from_stream_with_options(reader, options)?
             .ok_or(ZipError::FileNotFound)
     }
+
+    /// Where its data begins; `None` where its header is not there.
+    pub(super) fn data(&self, reader: &mut (impl Read + Seek)) -> Option<u64> {
+        let mut fixed = [0; LOCAL];
+        reader.seek(SeekFrom::Start(self.header)).ok()?;
+        reader.read_exact(&mut fixed).ok()?;
+        let lengths = [u64::from(short(&fixed, 26)?), u64::from(short(&fixed, 28)?)];
+        let begin = self.header.checked_add(as_u64(LOCAL))?;
+        let is_header = fixed.starts_with(b"PK\x03\x04");
+        is_header.then(|| begin.checked_add(lengths.iter().sum()))?
+    }
+
+    /// Whether it is a folder.
+    pub(super) fn is_folder(&self) -> bool {
+        matches!(&*self.name, [.., b'/' | b'\\'])
+    }
+
+    /// The name as a text: UTF-8, or else of the code page of the IBM PC (APPNOTE D.1).
+    pub(super) fn shown_name(&self) -> Cow<'_, str> {
+        if let Ok(name) = std::str::from_utf8(&self.name) {
+            return name.into();
+        }
+        let letter = |byte: &u8| match usize::from(*byte).checked_sub(0x80) {
+            None => char::from(*byte),
+            Some(high) => CP437.chars().nth(high).unwrap_or(char::REPLACEMENT_CHARACTER),
+        };
+        self.name.iter().map(letter).collect::<String>().into()
+    }
 }
 
-/// The members that a listing by name leaves out, each with the place of its entry in the directory:
-/// of several with one name it gives the last.
-///
-/// # Errors
-///
-/// When the archive cannot be read, or says something else than a moment ago.
-pub(super) fn unlisted<R: Read + Seek>(
-    reader: &mut R,
-    archive: &ZipArchive<R>,
-) -> io::Result<Vec<(u64, Located)>> {
-    if !archive.has_duplicate_names() {
-        return Ok(Vec::new());
+/// The upper half of code page 437.
+const CP437: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
+
+/// What an archive holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Listing {
+    /// The members, in order.
+    pub(super) members: Vec<Located>,
+    /// The comment of the archive.
+    pub(super) comment: Vec<u8>,
+    /// Why there may be more members than these.
+    pub(super) short: Option<Short>,
+}
+
+/// Why a listing may lack members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Short {
+    /// There was no directory.
+    NoDirectory,
+    /// There are more than are listed.
+    Full,
+}
+
+impl Short {
+    /// What that is for a reader.
+    pub(super) const fn code(self) -> DiagnosticCode {
+        match self {
+            Self::NoDirectory => DiagnosticCode::Truncated,
+            Self::Full => DiagnosticCode::LimitReached,
+        }
     }
-    let listed: HashSet<u64> = (0..archive.len())
-        .filter_map(|index| Some(archive.by_index_data(index).ok()?.central_header_start()))
-        .collect();
-    let mut found = Vec::new();
-    let mut at = archive.central_directory_start();
-    for _ in 0..limits::ARCHIVE_MEMBERS {
-        reader.seek(SeekFrom::Start(at))?;
-        let Some(entry) = entry(reader) else { break };
-        if !listed.contains(&at) {
-            let begin = entry.header.checked_add(archive.offset());
-            let begin = begin.ok_or(io::ErrorKind::InvalidData)?;
-            reader.seek(SeekFrom::Start(begin))?;
-            // The directory knows the lengths, also of a member that has them behind it only.
-            if let Some(member) = header(reader, begin) {
-                let (compressed, checksum) = (Some(entry.compressed), Some(entry.checksum));
-                found.push((at, Located { compressed, checksum, ..member }));
+
+    /// The same in words.
+    pub(super) const fn text(self) -> &'static str {
+        match self {
+            Self::NoDirectory => {
+                "the archive has no directory at its end, as after a download that broke off; its members \
+                 were found one after the other, and later ones are lost"
+            }
+            Self::Full => "the archive has more members than are listed; the first are read",
+        }
+    }
+}
+
+/// Members as they are found, within bounds.
+#[derive(Default)]
+struct Found {
+    members: Vec<Located>,
+    /// Bytes of the names.
+    names: u64,
+    is_full: bool,
+}
+
+impl Found {
+    fn add(&mut self, member: Located) {
+        let names = self.names.saturating_add(as_u64(member.name.len()));
+        if self.members.len() >= limits::ARCHIVE_MEMBERS || names > limits::ARCHIVE_NAMES {
+            self.is_full = true;
+            return;
+        }
+        self.names = names;
+        self.members.push(member);
+    }
+
+    fn short(&self) -> Option<Short> {
+        self.is_full.then_some(Short::Full)
+    }
+}
+
+/// Lists an archive; without a directory, by the headers of its members. `None` where there are none.
+pub(super) fn list<R: Read + Seek>(reader: &mut R) -> io::Result<Option<Listing>> {
+    if let Some(listing) = directory(reader)? {
+        return Ok(Some(listing));
+    }
+    let found = walk(reader)?;
+    let short = found.short().or(Some(Short::NoDirectory));
+    let is_there = !found.members.is_empty();
+    Ok(is_there.then(|| Listing { members: found.members, comment: Vec::new(), short }))
+}
+
+/// Where a directory is, as a record at the end tells.
+struct End {
+    /// Where the directory ends.
+    place: u64,
+    /// Its length and place, as they are claimed.
+    size: u64,
+    offset: u64,
+    entries: u64,
+}
+
+/// Lists an archive by its directory, if that is there as a whole.
+fn directory<R: Read + Seek>(reader: &mut R) -> io::Result<Option<Listing>> {
+    let length = reader.seek(SeekFrom::End(0))?;
+    let begin = length.saturating_sub(TAIL);
+    reader.seek(SeekFrom::Start(begin))?;
+    let mut tail = Vec::new();
+    reader.by_ref().take(TAIL).read_to_end(&mut tail)?;
+    // The signature may stand in the comment as well.
+    for at in memchr::memmem::rfind_iter(&tail, b"PK\x05\x06").take(CANDIDATES) {
+        let Some(end) = end(reader, &tail, at, begin)? else { continue };
+        let behind = tail.get(at.saturating_add(20)..).unwrap_or_default();
+        let comment = behind.get(2..).unwrap_or_default();
+        let length = usize::from(short(behind, 0).unwrap_or(0));
+        let comment = comment.get(..length).unwrap_or_default().to_vec();
+        // Bytes in front of the archive are not counted in the place that it claims; a wrong length is met too.
+        let by_length = end.place.checked_sub(end.size);
+        let places = [by_length, Some(end.offset).filter(|place| by_length != Some(*place))];
+        for place in places.into_iter().flatten() {
+            let before = place.saturating_sub(end.offset);
+            let found = entries(reader, place, before, &end)?;
+            if found.is_full || as_u64(found.members.len()) >= end.entries {
+                let short = found.short();
+                return Ok(Some(Listing { members: found.members, comment, short }));
             }
         }
-        at = at.checked_add(entry.length).ok_or(io::ErrorKind::InvalidData)?;
+    }
+    Ok(None)
+}
+
+/// What the record at the end (APPNOTE 4.3.16) says, with its Zip64 form (4.3.14) where its numbers are too small.
+fn end<R: Read + Seek>(
+    reader: &mut R,
+    tail: &[u8],
+    at: usize,
+    begin: u64,
+) -> io::Result<Option<End>> {
+    let record = tail.get(at..).unwrap_or_default();
+    let narrow = || {
+        let (entries, size, offset) = (short(record, 10)?, long(record, 12)?, long(record, 16)?);
+        // A record whose comment broke off is none: who knows what else did.
+        record.get(22..)?.get(..usize::from(short(record, 20)?))?;
+        Some((entries, size, offset))
+    };
+    let Some((entries, size, offset)) = narrow() else { return Ok(None) };
+    let place = begin.saturating_add(as_u64(at));
+    let is_wide = entries == u16::MAX || size == u32::MAX || offset == u32::MAX;
+    let locator = at.checked_sub(20).and_then(|at| tail.get(at..)).unwrap_or_default();
+    if is_wide && locator.starts_with(b"PK\x06\x07") {
+        // Where it is claimed to be, or right in front of its locator.
+        let claimed = wide(locator, 8).unwrap_or(u64::MAX);
+        let places = [Some(claimed), place.checked_sub(20 + 56)];
+        for place in places.into_iter().flatten() {
+            reader.seek(SeekFrom::Start(place))?;
+            let mut record = Vec::new();
+            reader.by_ref().take(56).read_to_end(&mut record)?;
+            let wide = || Some((wide(&record, 32)?, wide(&record, 40)?, wide(&record, 48)?));
+            if record.starts_with(b"PK\x06\x06")
+                && let Some((entries, size, offset)) = wide()
+            {
+                return Ok(Some(End { place, size, offset, entries }));
+            }
+        }
+    }
+    let (size, offset) = (u64::from(size), u64::from(offset));
+    Ok(Some(End { place, size, offset, entries: entries.into() }))
+}
+
+/// The entries of a directory that begins here, up to the first that is none.
+fn entries<R: Read + Seek>(
+    reader: &mut R,
+    place: u64,
+    before: u64,
+    end: &End,
+) -> io::Result<Found> {
+    let mut found = Found::default();
+    reader.seek(SeekFrom::Start(place))?;
+    let length = end.place.saturating_sub(place);
+    let mut stream = BufReader::new(reader.by_ref().take(length));
+    while !found.is_full
+        && let Some(member) = entry(&mut stream, before)
+    {
+        found.add(member);
     }
     Ok(found)
 }
 
-/// What an entry of the directory says about a member.
-struct Entry {
-    header: u64,
-    compressed: u64,
-    checksum: u32,
-    /// Bytes of the entry itself.
-    length: u64,
-}
-
-/// The entry of the directory that begins here.
-fn entry(reader: &mut impl Read) -> Option<Entry> {
+/// The member that the entry of a directory tells of, which begins here.
+fn entry(reader: &mut impl BufRead, before: u64) -> Option<Located> {
     let mut fixed = [0; 46];
     reader.read_exact(&mut fixed).ok()?;
     if !fixed.starts_with(b"PK\x01\x02") {
         return None;
     }
-    let (name, extra, comment) = (short(&fixed, 28)?, short(&fixed, 30)?, short(&fixed, 32)?);
-    let mut skipped = vec![0; usize::from(name)];
-    reader.read_exact(&mut skipped).ok()?;
+    let (flags, method) = (short(&fixed, 8)?, short(&fixed, 10)?);
+    let [name, extra, comment] = [short(&fixed, 28)?, short(&fixed, 30)?, short(&fixed, 32)?];
+    let mut name = vec![0; usize::from(name)];
+    reader.read_exact(&mut name).ok()?;
     let mut extras = vec![0; usize::from(extra)];
     reader.read_exact(&mut extras).ok()?;
+    io::copy(&mut reader.take(comment.into()), &mut io::sink()).ok()?;
     // The Zip64 field (APPNOTE 4.5.3) has only what does not fit, in this order.
-    let mut wide = wide_field(&extras).unwrap_or_default();
+    let mut rest = field(&extras, 1).unwrap_or_default();
     let mut widened = |at| -> Option<u64> {
         let narrow = long(&fixed, at)?;
         if narrow != u32::MAX {
             return Some(u64::from(narrow));
         }
-        let (first, rest) = wide.split_first_chunk::<8>()?;
-        wide = rest;
+        let (first, behind) = rest.split_first_chunk::<8>()?;
+        rest = behind;
         Some(u64::from_le_bytes(*first))
     };
-    let (_expanded, compressed, header) = (widened(24)?, widened(20)?, widened(42)?);
-    let length = [46, u64::from(name), u64::from(extra), u64::from(comment)].iter().sum();
-    Some(Entry { header, compressed, checksum: long(&fixed, 16)?, length })
+    let (expanded, compressed, header) = (widened(24)?, widened(20)?, widened(42)?);
+    Some(Located {
+        name: unicode_name(&extras, &name).unwrap_or(name).into_boxed_slice(),
+        header: header.checked_add(before)?,
+        method,
+        compressed: Some(compressed),
+        expanded: Some(expanded),
+        checksum: Some(long(&fixed, 16)?),
+        has_descriptor: flags & 0x8 != 0,
+        encrypted: flags & 0x1 != 0,
+    })
+}
+
+/// The name in UTF-8 that stands beside one in another code page (APPNOTE 4.6.9), if it is of the same name.
+fn unicode_name(extras: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let (version, rest) = field(extras, 0x7075)?.split_first()?;
+    let (checksum, text) = rest.split_first_chunk::<4>()?;
+    let mut crc = flate2::Crc::new();
+    crc.update(name);
+    let is_of_it = *version == 1 && crc.sum() == u32::from_le_bytes(*checksum);
+    (is_of_it && std::str::from_utf8(text).is_ok()).then(|| text.to_vec())
 }
 
 /// Follows the local headers.
-pub(super) fn walk<R: Read + Seek>(reader: &mut R) -> io::Result<Vec<Located>> {
-    let mut found = Vec::new();
+fn walk<R: Read + Seek>(reader: &mut R) -> io::Result<Found> {
+    let mut found = Found::default();
     let mut at = 0;
-    while found.len() < limits::ARCHIVE_MEMBERS {
+    while !found.is_full {
         reader.seek(SeekFrom::Start(at))?;
-        let Some(mut member) = header(reader, at) else { break };
+        let Some((mut member, data)) = header(reader, at) else { break };
         let next = if member.has_descriptor {
-            match descriptor(reader, member.data)? {
+            match descriptor(reader, data)? {
                 Some(end) => {
                     member.compressed = Some(end.length);
                     member.checksum = Some(end.checksum);
@@ -154,9 +336,9 @@ pub(super) fn walk<R: Read + Seek>(reader: &mut R) -> io::Result<Vec<Located>> {
                 None => None,
             }
         } else {
-            member.data.checked_add(member.compressed.unwrap_or(0))
+            data.checked_add(member.compressed.unwrap_or(0))
         };
-        found.push(member);
+        found.add(member);
         match next {
             Some(next) if next > at => at = next,
             _ => break,
@@ -165,9 +347,9 @@ pub(super) fn walk<R: Read + Seek>(reader: &mut R) -> io::Result<Vec<Located>> {
     Ok(found)
 }
 
-/// The member whose header begins here.
-fn header(reader: &mut impl Read, at: u64) -> Option<Located> {
-    let mut fixed = [0; 30];
+/// The member whose header begins here, and where its data begins.
+fn header(reader: &mut impl Read, at: u64) -> Option<(Located, u64)> {
+    let mut fixed = [0; LOCAL];
     reader.read_exact(&mut fixed).ok()?;
     if !fixed.starts_with(b"PK\x03\x04") {
         return None;
@@ -182,36 +364,36 @@ fn header(reader: &mut impl Read, at: u64) -> Option<Located> {
     let compressed =
         if compressed == u64::from(u32::MAX) { long_length(&extra)? } else { compressed };
     let data = at
-        .checked_add(30)?
+        .checked_add(as_u64(LOCAL))?
         .checked_add(u64::from(name_length))?
         .checked_add(u64::from(extra_length))?;
     let has_descriptor = flags & 0x8 != 0;
-    let encrypted = flags & 0x1 != 0;
-    Some(Located {
-        name,
+    let member = Located {
+        name: unicode_name(&extra, &name).unwrap_or(name).into_boxed_slice(),
         header: at,
-        data,
         method,
         compressed: (!has_descriptor).then_some(compressed),
-        checksum: None,
+        // As far as it is there, the library reads both from the header.
+        expanded: None,
+        checksum: (!has_descriptor).then_some(long(&fixed, 14)?),
         has_descriptor,
-        encrypted,
-    })
+        encrypted: flags & 0x1 != 0,
+    };
+    Some((member, data))
 }
 
 /// The compressed length of a Zip64 field (APPNOTE 4.5.3): it follows the expanded one.
 fn long_length(extra: &[u8]) -> Option<u64> {
-    let field = wide_field(extra)?;
-    let bytes = field.get(8..16).or_else(|| field.get(..8))?;
-    Some(u64::from_le_bytes(bytes.try_into().ok()?))
+    let field = field(extra, 1)?;
+    wide(field, 8).or_else(|| wide(field, 0))
 }
 
-/// The Zip64 field among the extra fields of a header.
-fn wide_field(mut extra: &[u8]) -> Option<&[u8]> {
+/// One of the extra fields of a header (APPNOTE 4.5), by its number.
+fn field(mut extra: &[u8], wanted: u16) -> Option<&[u8]> {
     loop {
         let (id, length) = (short(extra, 0)?, usize::from(short(extra, 2)?));
         let field = extra.get(4..)?.get(..length)?;
-        if id == 1 {
+        if id == wanted {
             return Some(field);
         }
         extra = extra.get(4..)?.get(length..)?;
@@ -219,14 +401,14 @@ fn wide_field(mut extra: &[u8]) -> Option<&[u8]> {
 }
 
 /// The end of a member that a record behind it tells.
-struct End {
+struct MemberEnd {
     length: u64,
     checksum: u32,
     next: u64,
 }
 
 /// Finds the record behind the data that begins at `data`: one whose length is its distance.
-fn descriptor<R: Read + Seek>(reader: &mut R, data: u64) -> io::Result<Option<End>> {
+fn descriptor<R: Read + Seek>(reader: &mut R, data: u64) -> io::Result<Option<MemberEnd>> {
     reader.seek(SeekFrom::Start(data))?;
     let mut buffer = Vec::new();
     let mut base = data;
@@ -257,13 +439,13 @@ fn descriptor<R: Read + Seek>(reader: &mut R, data: u64) -> io::Result<Option<En
 }
 
 /// A record with its signature, in its short or its long form, for data of this length.
-fn record(bytes: &[u8], length: u64, data: u64) -> Option<End> {
+fn record(bytes: &[u8], length: u64, data: u64) -> Option<MemberEnd> {
     if !bytes.starts_with(b"PK\x07\x08") {
         return None;
     }
     let checksum = long(bytes, 4)?;
     let short_form = u64::from(long(bytes, 8)?) == length;
-    let wide = || Some(u64::from_le_bytes(bytes.get(8..16)?.try_into().ok()?));
+    let wide = || wide(bytes, 8);
     let size: u64 = if bytes.get(12..16).is_some_and(|high| high == [0; 4])
         && wide() == Some(length)
         && bytes.get(24..26).is_none_or(|next| next == b"PK")
@@ -274,7 +456,7 @@ fn record(bytes: &[u8], length: u64, data: u64) -> Option<End> {
     } else {
         return None;
     };
-    Some(End { length, checksum, next: data.checked_add(length)?.checked_add(size)? })
+    Some(MemberEnd { length, checksum, next: data.checked_add(length)?.checked_add(size)? })
 }
 
 fn short(bytes: &[u8], at: usize) -> Option<u16> {
@@ -285,6 +467,16 @@ fn long(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(bytes.get(at..)?.first_chunk::<4>().copied()?))
 }
 
+fn wide(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(bytes.get(at..)?.first_chunk::<8>().copied()?))
+}
+
+/// Bytes of a local header without name and fields.
+const LOCAL: usize = 30;
+/// Bytes in which the record at the end lies, with the longest comment and the locator in front of it.
+const TAIL: u64 = 20 + 22 + 65_535;
+/// Signatures of that record that are looked at: more than one is in no honest archive, and each may cost a whole directory.
+const CANDIDATES: usize = 4;
 /// Bytes read at a time while looking for a record.
 const CHUNK: u64 = 64 * limits::KIB;
 /// Bytes of the longest record, and the signature that follows it.
@@ -294,41 +486,92 @@ const RECORD: usize = 26;
 mod tests {
     use std::io::{Cursor, Write};
 
+    use zip::write::SimpleFileOptions;
+
     use super::*;
-    use crate::capture::source::as_u64;
+
+    fn walked(bytes: &[u8]) -> Vec<Located> {
+        walk(&mut Cursor::new(bytes)).unwrap().members
+    }
+
+    fn listed(bytes: &[u8]) -> Option<Listing> {
+        list(&mut Cursor::new(bytes)).unwrap()
+    }
+
+    /// Members as they were written, and as they were streamed.
+    fn archives(members: &[(&str, &[u8])]) -> [Vec<u8>; 2] {
+        let options = SimpleFileOptions::default();
+        let mut known = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        let mut streamed = zip::ZipWriter::new_stream(Vec::new());
+        for (name, bytes) in members {
+            known.start_file(*name, options).unwrap();
+            known.write_all(bytes).unwrap();
+            streamed.start_file(*name, options).unwrap();
+            streamed.write_all(bytes).unwrap();
+        }
+        [known.finish().unwrap().into_inner(), streamed.finish().unwrap().into_inner()]
+    }
 
     #[test]
     fn members_with_and_without_a_record_behind_them() {
         let text = vec![b'x'; 100_000];
-        let options = zip::write::SimpleFileOptions::default();
-        let mut known = zip::ZipWriter::new(Cursor::new(Vec::new()));
-        for name in ["raw/1_c.txt", "raw/1_s.txt"] {
-            known.start_file(name, options).unwrap();
-            known.write_all(&text).unwrap();
-        }
-        let known = known.finish().unwrap().into_inner();
-        let found = walk(&mut Cursor::new(&known)).unwrap();
+        let [known, streamed] = archives(&[("raw/1_c.txt", &text), ("raw/1_s.txt", &text)]);
+        let found = walked(&known);
         assert_eq!(found.len(), 2);
-        assert_eq!(found[1].name, b"raw/1_s.txt");
+        assert_eq!(&*found[1].name, b"raw/1_s.txt");
         assert!(!found[1].has_descriptor && found[1].compressed.is_some());
-        let mut streamed = zip::ZipWriter::new_stream(Vec::new());
-        for name in ["raw/1_c.txt", "raw/1_s.txt"] {
-            streamed.start_file(name, options).unwrap();
-            streamed.write_all(&text).unwrap();
-        }
-        let streamed = streamed.finish().unwrap().into_inner();
-        let again = walk(&mut Cursor::new(&streamed)).unwrap();
+        let again = walked(&streamed);
         assert_eq!(again.len(), 2);
         assert!(again[1].has_descriptor);
         assert_eq!(again[1].compressed, found[1].compressed);
-        assert_eq!(walk(&mut Cursor::new(b"no archive")).unwrap(), []);
+        assert_eq!(walked(b"no archive"), []);
         for cut in 0..streamed.len() {
-            walk(&mut Cursor::new(&streamed[..cut])).unwrap();
+            walked(&streamed[..cut]);
+            listed(&streamed[..cut]);
         }
     }
 
-    /// A header of the directory, the numbers of which stand in its Zip64 field.
-    fn wide_entry(name: &[u8], length: u64, header: u64) -> Vec<u8> {
+    #[test]
+    fn a_directory_is_found_and_read_as_a_whole() {
+        let members: &[(&str, &[u8])] = &[("a", b"12"), ("b/", b""), ("c.txt", b"345")];
+        for bytes in archives(members) {
+            let plain = listed(&bytes).unwrap();
+            assert_eq!(plain.short, None);
+            let names: Vec<_> = plain.members.iter().map(Located::shown_name).collect();
+            assert_eq!(names, ["a", "b/", "c.txt"]);
+            // Bytes in front, and signatures in the comment.
+            let mut more = b"something before it".to_vec();
+            more.extend(&bytes);
+            let comment =
+                b"PK\x05\x06 is no end, and PK\x05\x06 neither: it is too short PK\x05\x06";
+            let at = more.len() - 2;
+            more[at..].copy_from_slice(&u16::try_from(comment.len()).unwrap().to_le_bytes());
+            more.extend(comment);
+            let listing = listed(&more).unwrap();
+            assert_eq!((listing.members.len(), listing.comment.as_slice()), (3, &comment[..]));
+            let mut reader = Cursor::new(&more);
+            for (member, (_, want)) in listing.members.iter().zip(members) {
+                let mut text = Vec::new();
+                member.open(&mut reader, None).unwrap().read_to_end(&mut text).unwrap();
+                assert_eq!(text, *want);
+            }
+            // A part of a directory is none: members are found by their headers.
+            let second = memchr::memmem::rfind(&bytes, b"PK\x01\x02").unwrap();
+            let mut torn = bytes.clone();
+            torn[second] = b'x';
+            let listing = listed(&torn).unwrap();
+            assert_eq!((listing.members.len(), listing.short), (3, Some(Short::NoDirectory)));
+        }
+        let [empty, _] = archives(&[]);
+        assert_eq!(
+            listed(&empty).unwrap(),
+            Listing { members: vec![], comment: vec![], short: None }
+        );
+        assert_eq!(listed(b""), None);
+    }
+
+    /// An entry of a directory, the numbers of which stand in its Zip64 field.
+    fn wide_entry(name: &[u8], length: usize, header: usize) -> Vec<u8> {
         let mut entry = b"PK\x01\x02\x2d\0\x2d\0\0\0\0\0\0\0\x21\0\x01\0\0\0".to_vec();
         entry.extend([0xff; 8]);
         entry.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
@@ -338,17 +581,32 @@ mod tests {
         entry.extend(name);
         entry.extend([1, 0, 24, 0]);
         for number in [length, length, header] {
-            entry.extend(number.to_le_bytes());
+            entry.extend(as_u64(number).to_le_bytes());
         }
         entry
     }
 
+    /// The records at the end of an archive of Zip64.
+    fn wide_end(entries: u64, size: usize, start: usize) -> Vec<u8> {
+        let mut end = b"PK\x06\x06\x2c\0\0\0\0\0\0\0\x2d\0\x2d\0\0\0\0\0\0\0\0\0".to_vec();
+        for number in [entries, entries, as_u64(size), as_u64(start)] {
+            end.extend(number.to_le_bytes());
+        }
+        end.extend(b"PK\x06\x07\0\0\0\0");
+        end.extend(as_u64(start.saturating_add(size)).to_le_bytes());
+        end.extend(b"\x01\0\0\0PK\x05\x06\0\0\0\0");
+        end.extend([0xff; 12]);
+        end.extend([0, 0]);
+        end
+    }
+
     #[test]
-    fn members_that_share_their_name_are_found_in_the_directory() {
+    fn wide_numbers_and_names_that_are_shared() {
         let mut bytes = Vec::new();
         let mut directory = Vec::new();
-        for text in [b"first".as_slice(), b"second", b"third"] {
-            directory.extend(wide_entry(b"x", as_u64(text.len()), as_u64(bytes.len())));
+        let texts: [&[u8]; 3] = [b"first", b"second", b"third"];
+        for text in texts {
+            directory.extend(wide_entry(b"x", text.len(), bytes.len()));
             bytes.extend(b"PK\x03\x04\x2d\0\0\0\0\0\0\0\x21\0\x01\0\0\0");
             bytes.extend([u32::try_from(text.len()).unwrap(); 2].map(u32::to_le_bytes).concat());
             bytes.extend([1, 0, 0, 0, b'x']);
@@ -356,22 +614,71 @@ mod tests {
         }
         let start = bytes.len();
         bytes.extend(&directory);
-        bytes.extend(b"PK\x05\x06\0\0\0\0\x03\0\x03\0");
-        bytes.extend(
-            [directory.len(), start].map(|n| u32::try_from(n).unwrap().to_le_bytes()).concat(),
-        );
-        bytes.extend([0, 0]);
-        let mut reader = Cursor::new(&bytes);
-        let archive = ZipArchive::new(Cursor::new(&bytes)).unwrap();
-        assert_eq!(archive.len(), 1);
-        let found = unlisted(&mut reader, &archive).unwrap();
-        let texts: Vec<&[u8]> = found
-            .iter()
-            .map(|(_, member)| {
-                let begin = usize::try_from(member.data).unwrap();
-                &bytes[begin..][..usize::try_from(member.compressed.unwrap()).unwrap()]
-            })
-            .collect();
-        assert_eq!(texts, [b"first".as_slice(), b"second"]);
+        bytes.extend(wide_end(3, directory.len(), start));
+        for before in [b"".as_slice(), b"something before it"] {
+            let bytes = [before, &bytes].concat();
+            let listing = listed(&bytes).unwrap();
+            assert_eq!(listing.short, None);
+            let found: Vec<&[u8]> = listing
+                .members
+                .iter()
+                .map(|member| {
+                    let begin = member.data(&mut Cursor::new(&bytes)).unwrap();
+                    let begin = usize::try_from(begin).unwrap();
+                    &bytes[begin..][..usize::try_from(member.compressed.unwrap()).unwrap()]
+                })
+                .collect();
+            assert_eq!(found, texts);
+        }
+    }
+
+    #[test]
+    fn what_an_archive_claims_makes_no_room() {
+        // As many entries as no memory holds, in a directory that is as long as it says.
+        let zeros = vec![0; 1 << 20];
+        for entries in [u64::MAX, 1 << 40, as_u64(zeros.len()) / 46] {
+            let bytes = [zeros.clone(), wide_end(entries, zeros.len(), 0)].concat();
+            assert_eq!(listed(&bytes), None);
+        }
+        // More of them than are listed, all of one member.
+        let member = b"PK\x03\x04\x0a\0\0\0\0\0\0\0\x21\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+        let count = limits::ARCHIVE_MEMBERS + 1;
+        let directory = wide_entry(b"", 0, 0).repeat(count);
+        let end = wide_end(as_u64(count), directory.len(), member.len());
+        let listing = listed(&[member.as_slice(), &directory, &end].concat()).unwrap();
+        assert_eq!(listing.members.len(), limits::ARCHIVE_MEMBERS);
+        assert_eq!(listing.short, Some(Short::Full));
+        // And long names.
+        let entry = wide_entry(&vec![b'n'; 65_535], 0, 0);
+        let directory = entry.repeat(600);
+        let end = wide_end(600, directory.len(), member.len());
+        let listing = listed(&[member.as_slice(), &directory, &end].concat()).unwrap();
+        assert!(listing.members.len() < 520 && listing.short == Some(Short::Full));
+    }
+
+    #[test]
+    fn names_of_other_code_pages_are_read() {
+        let named = |name: &[u8], extras: &[u8]| {
+            let mut bytes = b"PK\x01\x02".to_vec();
+            bytes.extend([0; 24]);
+            for length in [name.len(), extras.len()] {
+                bytes.extend(u16::try_from(length).unwrap().to_le_bytes());
+            }
+            bytes.extend([0; 14]);
+            bytes.extend([name, extras].concat());
+            entry(&mut bytes.as_slice(), 0).unwrap().shown_name().into_owned()
+        };
+        assert_eq!(CP437.chars().count(), 128);
+        assert_eq!(named(b"M\x81ller\xff.har", b""), "Müller\u{a0}.har");
+        assert_eq!(named("Müller.har".as_bytes(), b""), "Müller.har");
+        let mut crc = flate2::Crc::new();
+        crc.update(b"M?ller");
+        let mut extras = b"\x07\0\x01\0x".to_vec();
+        extras.extend(b"\x75\x70\x0c\0\x01");
+        extras.extend(crc.sum().to_le_bytes());
+        extras.extend("Müller".as_bytes());
+        assert_eq!(named(b"M?ller", &extras), "Müller");
+        // That of another name is left.
+        assert_eq!(named(b"M!ller", &extras), "M!ller");
     }
 }

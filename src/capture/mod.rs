@@ -9,6 +9,7 @@
 #![warn(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
 mod archive;
+mod directory;
 pub mod frames;
 mod fuzz;
 pub mod har;
@@ -19,7 +20,6 @@ pub mod options;
 mod packets;
 pub mod pcap;
 pub mod pcapng;
-mod recover;
 mod saz;
 mod scope;
 pub mod source;

@@ -11,7 +11,7 @@ mod key_logs;
 #[cfg(test)]
 mod tests;
 
-use std::io::{self, Read};
+use std::io;
 
 use self::key_logs::no_secret;
 use super::archive::is_tar;
@@ -294,6 +294,7 @@ impl Walk<'_, '_> {
             self.passed = self.passed.saturating_add(1);
             return None;
         }
+        source = self.hashed(place, source);
         let id = self.add_input(place, reader.format());
         if reader.format().is_packets() {
             self.raise_for_packets();
@@ -362,7 +363,8 @@ impl Walk<'_, '_> {
         id
     }
 
-    pub(super) fn unrecognised(&mut self, place: &Place, mut source: Source, looks: &Looks) {
+    pub(super) fn unrecognised(&mut self, place: &Place, source: Source, looks: &Looks) {
+        let mut source = self.hashed(place, source);
         let id = self.add_unrecognised(place, &mut source, looks);
         let (code, text) = match self.sought {
             Sought::Captures => {
@@ -492,15 +494,17 @@ impl Walk<'_, '_> {
         }
         let first = self.inputs.len();
         let shared = SharedSource::new(source);
-        let inside = self.wrapped(codec.expand(shared.clone(), self.budget.share()));
+        let inside = Source::stream(Box::new(codec.expand(shared.clone(), self.budget.share())));
         let looks = self.visit(&place.inside(codec.as_str()), inside);
         shared.with(|source| self.hash_container(place, source, first));
         looks
     }
 
-    pub(super) fn wrapped(&self, stream: impl Read + Send + 'static) -> Source {
-        let source = Source::stream(Box::new(stream));
-        if self.hash { source.with_hash() } else { source }
+    /// The same source, hashed while it is read if it lies in something else: a file is hashed as it was opened.
+    ///
+    /// Most of what lies in archives is no capture, so it is hashed only once that is known.
+    pub(super) fn hashed(&self, place: &Place, source: Source) -> Source {
+        if self.hash && !place.container.is_empty() { source.with_hash() } else { source }
     }
 
     /// Whether an archive, before which there were so many inputs, had a capture in it.

@@ -236,10 +236,12 @@ impl Source {
         self
     }
 
-    /// The same source, hashed while it is read. To be called before anything is read.
+    /// The same source, hashed while it is read. To be called before anything is read; what is read at random
+    /// already is not hashed.
     #[must_use]
     pub fn with_hash(mut self) -> Self {
-        if self.offset == 0 && self.hash.is_none() {
+        let is_in_order = !matches!(self.inner, Inner::Seekable(_));
+        if self.offset == 0 && self.hash.is_none() && is_in_order {
             let (mut hash, bytes) = (Hash::start(), self.at..self.end);
             hash.add(&self.chunk, bytes);
             self.hash = Some(hash);

@@ -1,6 +1,6 @@
 //! Containers, formats and damage, opened from bytes.
 
-use std::io::{Cursor, Write};
+use std::io::{Cursor, Read as _, Write};
 use std::sync::atomic::AtomicBool;
 
 use zip::unstable::write::FileOptionsExt as _;

@@ -6,15 +6,16 @@
 //! Invariants: every byte that inflating produces is charged to the budget; a password is believed
 //! only after a whole member read with it matched its checksum.
 
-use std::cell::RefCell;
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::rc::Rc;
 
-use zip::read::{ZipFile, ZipReadOptions};
+use zip::CompressionMethod;
+use zip::read::ZipFile;
 use zip::result::ZipError;
-use zip::{CompressionMethod, ZipArchive};
 
-use crate::capture::recover::{self, Located};
+use crate::capture::directory::{self, Listing, Short};
 use crate::limits::{self, Budget};
 
 /// What is read from: bytes that can be gone back in.
@@ -25,8 +26,9 @@ impl<T: Read + Seek + ?Sized> Seekable for T {}
 ///
 /// The parts of a session lie next to each other, so most of what is asked for is at hand.
 pub(super) struct Window<'a> {
-    /// Shared, because a reader that fails to open an archive does not give it back.
-    inner: Rc<RefCell<&'a mut dyn Seekable>>,
+    inner: &'a mut dyn Seekable,
+    /// Whether nothing more is to be read of the member that was opened last.
+    is_left: Rc<Cell<bool>>,
     buffer: Box<[u8]>,
     /// Where in the input the buffer begins, and how many bytes of it are filled.
     start: u64,
@@ -36,11 +38,8 @@ pub(super) struct Window<'a> {
 
 impl<'a> Window<'a> {
     pub(super) fn new(inner: &'a mut dyn Seekable) -> Self {
-        Self::of(Rc::new(RefCell::new(inner)))
-    }
-
-    fn of(inner: Rc<RefCell<&'a mut dyn Seekable>>) -> Self {
-        Self { inner, buffer: vec![0; WINDOW].into_boxed_slice(), start: 0, filled: 0, at: 0 }
+        let buffer = vec![0; WINDOW].into_boxed_slice();
+        Self { inner, is_left: Rc::default(), buffer, start: 0, filled: 0, at: 0 }
     }
 
     fn at_hand(&self) -> Option<&[u8]> {
@@ -51,12 +50,14 @@ impl<'a> Window<'a> {
 
 impl Read for Window<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        if self.is_left.get() {
+            return Ok(0);
+        }
         if self.at_hand().is_none() {
             self.filled = 0;
             self.start = self.at;
-            let mut inner = self.inner.try_borrow_mut().map_err(io::Error::other)?;
-            inner.seek(SeekFrom::Start(self.at))?;
-            self.filled = inner.read(&mut self.buffer)?;
+            self.inner.seek(SeekFrom::Start(self.at))?;
+            self.filled = self.inner.read(&mut self.buffer)?;
         }
         let mut rest = self.at_hand().unwrap_or_default();
         let count = rest.read(into)?;
@@ -70,10 +71,7 @@ impl Seek for Window<'_> {
         let at = match to {
             SeekFrom::Start(at) => Some(at),
             SeekFrom::Current(by) => self.at.checked_add_signed(by),
-            SeekFrom::End(by) => {
-                let mut inner = self.inner.try_borrow_mut().map_err(io::Error::other)?;
-                inner.seek(SeekFrom::End(0))?.checked_add_signed(by)
-            }
+            SeekFrom::End(by) => self.inner.seek(SeekFrom::End(0))?.checked_add_signed(by),
         };
         self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
         Ok(self.at)
@@ -94,6 +92,8 @@ pub(super) enum Unreadable {
 /// A member opened for reading, and what was read of it.
 pub(super) struct Member<'m, 'a> {
     file: ZipFile<'m, Window<'a>>,
+    /// Set when it is left: the library reads what is left of a member, to get to the next one.
+    is_left: Rc<Cell<bool>>,
     /// The bytes read so far.
     pub(super) bytes: Vec<u8>,
     /// The size it declares, as a hint.
@@ -132,90 +132,56 @@ impl Member<'_, '_> {
     }
 }
 
+impl Drop for Member<'_, '_> {
+    fn drop(&mut self) {
+        self.is_left.set(true);
+    }
+}
+
 /// All members of an archive.
 pub(super) struct Members<'a> {
-    reader: Rc<RefCell<&'a mut dyn Seekable>>,
-    source: Source<'a>,
+    reader: Window<'a>,
+    listing: Listing,
     passwords: Vec<&'a [u8]>,
     believed: Option<&'a [u8]>,
 }
 
-enum Source<'a> {
-    Directory(Box<ZipArchive<Window<'a>>>),
-    /// Found by their local headers, because the directory is missing.
-    Recovered(Window<'a>, Vec<Located>),
-}
-
 impl<'a> Members<'a> {
-    /// Lists the members; the second value says that the directory was missing.
+    /// Lists the members; `None` of what has none.
     pub(super) fn open(
         reader: &'a mut dyn Seekable,
         passwords: &'a [String],
-    ) -> Result<(Self, bool), ZipError> {
+    ) -> io::Result<Option<Self>> {
+        let mut reader = Window::new(reader);
         let passwords = passwords.iter().map(String::as_bytes).collect();
-        let window = Window::new(reader);
-        let shared = Rc::clone(&window.inner);
-        let source = match ZipArchive::new(window) {
-            Ok(archive) => Source::Directory(Box::new(archive)),
-            Err(error) => {
-                let mut window = Window::of(Rc::clone(&shared));
-                let located = recover::walk(&mut window)?;
-                if located.is_empty() {
-                    return Err(error);
-                }
-                Source::Recovered(window, located)
-            }
-        };
-        let recovered = matches!(source, Source::Recovered(..));
-        Ok((Self { reader: shared, source, passwords, believed: None }, recovered))
+        let listing = directory::list(&mut reader)?;
+        Ok(listing.map(|listing| Self { reader, listing, passwords, believed: None }))
+    }
+
+    /// Why there may be more members.
+    pub(super) const fn short(&self) -> Option<Short> {
+        self.listing.short
     }
 
     /// Number of members.
-    pub(super) fn len(&self) -> usize {
-        match &self.source {
-            Source::Directory(archive) => archive.len(),
-            Source::Recovered(_, located) => located.len(),
-        }
-    }
-
-    /// Number of members that share their name with a later one and so have no number here.
-    pub(super) fn unlisted(&mut self) -> usize {
-        match &mut self.source {
-            Source::Directory(archive) if archive.has_duplicate_names() => {
-                let mut window = Window::of(Rc::clone(&self.reader));
-                recover::unlisted(&mut window, archive).map_or(1, |found| found.len())
-            }
-            _ => 0,
-        }
+    pub(super) const fn len(&self) -> usize {
+        self.listing.members.len()
     }
 
     /// Names of the members in the order of their numbers.
-    pub(super) fn names(&self) -> Vec<String> {
-        let lossy = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-        match &self.source {
-            Source::Directory(archive) => archive.file_names_raw().map(lossy).collect(),
-            Source::Recovered(_, located) => located.iter().map(|one| lossy(&one.name)).collect(),
-        }
+    pub(super) fn names(&self) -> impl Iterator<Item = Cow<'_, str>> {
+        self.listing.members.iter().map(|member| String::from_utf8_lossy(&member.name))
     }
 
     /// The comment of the archive.
     pub(super) fn comment(&self) -> String {
-        match &self.source {
-            Source::Directory(archive) => String::from_utf8_lossy(archive.comment()).into_owned(),
-            Source::Recovered(..) => String::new(),
-        }
+        String::from_utf8_lossy(&self.listing.comment).into_owned()
     }
 
     /// Whether a member is protected, and its compressed size.
     fn protection(&self, index: usize) -> (bool, u64) {
-        match &self.source {
-            Source::Directory(archive) => archive
-                .by_index_data(index)
-                .map_or((false, 0), |entry| (entry.encrypted(), entry.compressed_size())),
-            Source::Recovered(_, located) => located
-                .get(index)
-                .map_or((false, 0), |one| (one.encrypted, one.compressed.unwrap_or(u64::MAX))),
-        }
+        let member = self.listing.members.get(index);
+        member.map_or((false, 0), |one| (one.encrypted, one.compressed.unwrap_or(u64::MAX)))
     }
 
     /// Finds the password among those given, on the smallest of the protected members.
@@ -259,14 +225,10 @@ impl<'a> Members<'a> {
         index: usize,
         password: Option<&'a [u8]>,
     ) -> Result<Member<'_, 'a>, Unreadable> {
-        let file = match &mut self.source {
-            Source::Directory(archive) => {
-                archive.by_index_with_options(index, ZipReadOptions::new().password(password))
-            }
-            Source::Recovered(window, located) => {
-                located.get(index).ok_or(Unreadable::Damaged)?.open(window, password)
-            }
-        };
+        let member = self.listing.members.get(index).ok_or(Unreadable::Damaged)?;
+        let is_left = Rc::clone(&self.reader.is_left);
+        is_left.set(false);
+        let file = member.open(&mut self.reader, password);
         let file = file.map_err(|error| match error {
             ZipError::InvalidPassword
             | ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) => Unreadable::Encrypted,
@@ -278,6 +240,7 @@ impl<'a> Members<'a> {
             compressed: (file.compression() != CompressionMethod::Stored)
                 .then(|| file.compressed_size()),
             file,
+            is_left,
             bytes: Vec::new(),
             ended: false,
             damaged: false,

@@ -14,10 +14,9 @@ mod session;
 mod target;
 pub(super) mod tunnel;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Seek};
-
-use zip::result::ZipError;
 
 use self::members::Members;
 use self::session::Sessions;
@@ -25,7 +24,7 @@ use super::{Probe, ReadError, ReadOptions, Reader, Source};
 use crate::evidence::{
     Diagnostic, DiagnosticCode, EvidenceBuilder, Format, InputId, Vantage, shown,
 };
-use crate::limits::{self, Budget};
+use crate::limits::Budget;
 
 /// Why nothing more came from an archive.
 #[derive(Debug, thiserror::Error)]
@@ -130,15 +129,12 @@ fn read_folder(
     input: InputId,
     into: &mut EvidenceBuilder,
 ) -> Result<(), SazError> {
-    let (mut members, recovered) =
-        Members::open(reader, options.passwords).map_err(|error| match error {
-            ZipError::Io(error) if error.kind() != io::ErrorKind::UnexpectedEof => {
-                SazError::Io(error)
-            }
-            _ => SazError::NotAnArchive,
-        })?;
-    let (sessions, doubled) = list(&members.names(), folder);
-    let doubled = doubled.saturating_add(members.unlisted());
+    let members = Members::open(reader, options.passwords).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => SazError::NotAnArchive,
+        _ => SazError::Io(error),
+    })?;
+    let mut members = members.ok_or(SazError::NotAnArchive)?;
+    let (sessions, doubled) = list(members.names(), folder);
     let count = sessions.values().filter(|parts| parts.request.is_some()).count();
     if let Some(about) = into.input_mut(input) {
         about.records = count.try_into().unwrap_or(u64::MAX);
@@ -146,15 +142,10 @@ fn read_folder(
     }
     if let Some(coverage) = into.coverage_mut(input) {
         coverage.vantage = Vantage::Proxy;
-        coverage.truncated |= recovered;
+        coverage.truncated |= members.short().is_some();
     }
-    if recovered {
-        into.diagnose(
-            DiagnosticCode::Truncated,
-            Some(input),
-            "the archive has no directory at its end, as after a download that broke off; its \
-             members were found one after the other, and later sessions are lost",
-        );
+    if let Some(short) = members.short() {
+        into.diagnose(short.code(), Some(input), short.text());
     }
     if doubled > 0 {
         let text = format!(
@@ -219,12 +210,15 @@ impl Parts {
 ///
 /// Archives that were unpacked and packed again may have a folder above `raw`; without one asked for
 /// it is the first.
-fn list(names: &[String], folder: Option<&str>) -> (BTreeMap<u32, Parts>, usize) {
+fn list<'n>(
+    names: impl Iterator<Item = Cow<'n, str>>,
+    folder: Option<&str>,
+) -> (BTreeMap<u32, Parts>, usize) {
     let mut sessions: BTreeMap<u32, Parts> = BTreeMap::new();
     let mut folder = folder.map(str::to_owned);
     let mut doubled: usize = 0;
-    for (index, name) in names.iter().enumerate().take(limits::ARCHIVE_MEMBERS) {
-        let name = plain_name(name);
+    for (index, name) in names.enumerate() {
+        let name = plain_name(&name);
         let Some((above, number, kind)) = part(&name) else { continue };
         if folder.get_or_insert_with(|| above.to_owned()) != above {
             continue;

@@ -13,7 +13,7 @@ use crate::evidence::{
     Author, Body, Evidence, Input, Locator, Missing, NoResponse, Opened, Scheme, Stage, TlsVersion,
     Via,
 };
-use crate::limits::Limits;
+use crate::limits::{self, Limits};
 
 type Member<'a> = (&'a str, &'a [u8]);
 
