@@ -30,7 +30,7 @@ pub(crate) enum Kind {
 /// Larger captures of the corpus are left out, so that a heap is many files and not much data.
 const LARGEST: u64 = 200 << 10;
 /// Files made to do harm.
-pub(crate) const HOSTILE: usize = 12;
+pub(crate) const HOSTILE: usize = 13;
 
 /// Writes a heap of so many files and tells what each is, by its path below the folder.
 pub(crate) fn write(folder: &Path, count: usize) -> BTreeMap<String, Kind> {
@@ -167,6 +167,22 @@ fn section(options: &[u8]) -> Vec<u8> {
     block(0x0a0d_0d0a, &[head.as_slice(), options].concat())
 }
 
+/// A zip of one empty member that stands in the directory so many times.
+fn claims(count: usize) -> Vec<u8> {
+    let mut bytes = zip(&[("a".to_owned(), Vec::new())], "");
+    let start = bytes.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    let end = bytes.windows(4).position(|window| window == b"PK\x05\x06").unwrap();
+    let entry = bytes[start..end].to_vec();
+    let mut record = bytes.split_off(end);
+    bytes.truncate(start);
+    bytes.extend(entry.repeat(count));
+    // Number of entries, twice, and the length of the directory (APPNOTE 4.3.16).
+    record[8..12].copy_from_slice(&[0xfe, 0xff, 0xfe, 0xff]);
+    let length = u32::try_from(entry.len() * count).unwrap();
+    record[12..16].copy_from_slice(&length.to_le_bytes());
+    [bytes, record].concat()
+}
+
 /// What is meant to do harm: bombs, options without end, deep JSON, lengths that lie. So many times as large.
 fn hostile(times: usize) -> Vec<(&'static str, Vec<u8>)> {
     let log =
@@ -207,6 +223,7 @@ fn hostile(times: usize) -> Vec<(&'static str, Vec<u8>)> {
         ("wide.har", log(&many(times * 6_000)).into_bytes()),
         ("long.har", log(&entry.replace("GET", &"G".repeat(times * (5 << 20)))).into_bytes()),
         ("lies.zip", lies),
+        ("claims.zip", claims(times * 70_000)),
         ("huge.tar", huge_tar),
         ("record.pcap", record),
     ]
