@@ -166,13 +166,17 @@ impl Found {
 
 /// Lists an archive; without a directory, by the headers of its members. `None` where there are none.
 pub(super) fn list<R: Read + Seek>(reader: &mut R) -> io::Result<Option<Listing>> {
-    if let Some(listing) = directory(reader)? {
-        return Ok(Some(listing));
+    let listing = directory(reader)?;
+    if listing.as_ref().is_some_and(|listing| !listing.members.is_empty()) {
+        return Ok(listing);
     }
+    // Also what says that it is empty may have members.
     let found = walk(reader)?;
+    if found.members.is_empty() {
+        return Ok(listing);
+    }
     let short = found.short().or(Some(Short::NoDirectory));
-    let is_there = !found.members.is_empty();
-    Ok(is_there.then(|| Listing { members: found.members, comment: Vec::new(), short }))
+    Ok(Some(Listing { members: found.members, comment: Vec::new(), short }))
 }
 
 /// Where a directory is, as a record at the end tells.
@@ -192,6 +196,7 @@ fn directory<R: Read + Seek>(reader: &mut R) -> io::Result<Option<Listing>> {
     reader.seek(SeekFrom::Start(begin))?;
     let mut tail = Vec::new();
     reader.by_ref().take(TAIL).read_to_end(&mut tail)?;
+    let mut empty = None;
     // The signature may stand in the comment as well.
     for at in memchr::memmem::rfind_iter(&tail, b"PK\x05\x06").take(CANDIDATES) {
         let Some(end) = end(reader, &tail, at, begin)? else { continue };
@@ -202,16 +207,21 @@ fn directory<R: Read + Seek>(reader: &mut R) -> io::Result<Option<Listing>> {
         // Bytes in front of the archive are not counted in the place that it claims; a wrong length is met too.
         let by_length = end.place.checked_sub(end.size);
         let places = [by_length, Some(end.offset).filter(|place| by_length != Some(*place))];
-        for place in places.into_iter().flatten() {
+        for place in places.into_iter().flatten().filter(|place| *place <= end.place) {
             let before = place.saturating_sub(end.offset);
             let found = entries(reader, place, before, &end)?;
-            if found.is_full || as_u64(found.members.len()) >= end.entries {
-                let short = found.short();
-                return Ok(Some(Listing { members: found.members, comment, short }));
+            if !found.is_full && as_u64(found.members.len()) < end.entries {
+                continue;
             }
+            let short = found.short();
+            let listing = Listing { members: found.members, comment: comment.clone(), short };
+            if !listing.members.is_empty() {
+                return Ok(Some(listing));
+            }
+            empty = Some(listing);
         }
     }
-    Ok(None)
+    Ok(empty)
 }
 
 /// What the record at the end (APPNOTE 4.3.16) says, with its Zip64 form (4.3.14) where its numbers are too small.
@@ -236,7 +246,8 @@ fn end<R: Read + Seek>(
         // Where it is claimed to be, or right in front of its locator.
         let claimed = wide(locator, 8).unwrap_or(u64::MAX);
         let places = [Some(claimed), place.checked_sub(20 + 56)];
-        for place in places.into_iter().flatten() {
+        // No system lets a reader go as far as some claim.
+        for place in places.into_iter().flatten().filter(|claimed| *claimed < place) {
             reader.seek(SeekFrom::Start(place))?;
             let mut record = Vec::new();
             reader.by_ref().take(56).read_to_end(&mut record)?;
@@ -322,8 +333,9 @@ fn unicode_name(extras: &[u8], name: &[u8]) -> Option<Vec<u8>> {
 /// Follows the local headers.
 fn walk<R: Read + Seek>(reader: &mut R) -> io::Result<Found> {
     let mut found = Found::default();
+    let length = reader.seek(SeekFrom::End(0))?;
     let mut at = 0;
-    while !found.is_full {
+    while !found.is_full && at < length {
         reader.seek(SeekFrom::Start(at))?;
         let Some((mut member, data)) = header(reader, at) else { break };
         let next = if member.has_descriptor {
@@ -568,6 +580,9 @@ mod tests {
             Listing { members: vec![], comment: vec![], short: None }
         );
         assert_eq!(listed(b""), None);
+        // One that claims to be empty behind one that is not.
+        let [full, _] = archives(members);
+        assert_eq!(listed(&[full, empty].concat()).unwrap().members.len(), 3);
     }
 
     /// An entry of a directory, the numbers of which stand in its Zip64 field.
@@ -654,6 +669,28 @@ mod tests {
         let end = wide_end(600, directory.len(), member.len());
         let listing = listed(&[member.as_slice(), &directory, &end].concat()).unwrap();
         assert!(listing.members.len() < 520 && listing.short == Some(Short::Full));
+    }
+
+    #[test]
+    fn places_behind_every_end_are_nowhere() {
+        let [known, _] = archives(&[("a", b"1"), ("b", b"2")]);
+        let directory = memchr::memmem::find(&known, b"PK\x01\x02").unwrap();
+        let end = memchr::memmem::find(&known, b"PK\x05\x06").unwrap();
+        // The place of the directory, with and without Zip64, that of the wide record, and lengths of members.
+        let mut claimed = known.clone();
+        claimed[end + 16..end + 20].copy_from_slice(&[0xfe, 0xff, 0xff, 0xff]);
+        let mut wide = known[..end].to_vec();
+        wide.extend(wide_end(2, end - directory, usize::MAX - end + directory));
+        let mut locator = wide.clone();
+        locator[end + 56 + 8..end + 56 + 16].copy_from_slice(&[0xff; 8]);
+        let mut torn = known[..directory].to_vec();
+        torn[18..22].copy_from_slice(&[0xfe, 0xff, 0xff, 0xff]);
+        for (bytes, members) in [(claimed, 2), (wide, 2), (locator, 2), (torn, 1)] {
+            // A file, because only that refuses to be read where nothing can be.
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(&bytes).unwrap();
+            assert_eq!(list(&mut file).unwrap().unwrap().members.len(), members);
+        }
     }
 
     #[test]
