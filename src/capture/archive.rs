@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::directory::{self, Listing, Located, Short};
 use super::look::Looks;
 use super::open::{Others, Place, Sought, Walk};
-use super::saz::{self, SazFolder, SazReader};
+use super::saz::{self, SazFolder};
 use super::source::{ReadSeek, Source, StreamError, as_u64};
 use super::unpack::{Codec, Part, Section, SharedSeek, SharedSource, plain};
 use crate::evidence::{DiagnosticCode, Likeness, shown};
@@ -170,9 +170,9 @@ impl Walk<'_, '_> {
             source.give_back(Box::new(members.shared.clone()));
             if members.is_only_saz() {
                 drop(members);
-                return self.read(place, source, &SazReader);
+                return self.read(place, source, &SazFolder(Some(SESSIONS)));
             }
-            self.read(place, source, &SazReader);
+            self.read(place, source, &SazFolder(Some(SESSIONS)));
             if !self.is_too_deep(place) {
                 self.zip_members(place, members);
                 self.share_hash(place, first);
@@ -229,7 +229,7 @@ impl Walk<'_, '_> {
                 Sessions::First(folder, bytes) => {
                     let reader = Box::new(members.shared.clone());
                     let inside = place.member("zip", above_sessions(&name));
-                    self.read(&inside, Source::seeking(reader, bytes), &SazFolder(&folder));
+                    self.read(&inside, Source::seeking(reader, bytes), &SazFolder(Some(&folder)));
                     continue;
                 }
             }

@@ -78,14 +78,13 @@ impl Reader for SazReader {
         input: InputId,
         into: &mut EvidenceBuilder,
     ) -> Result<(), ReadError> {
-        let mut archive = source.seekable(options.limits.buffered).map_err(SazError::Io)?;
-        Ok(read_archive(&mut archive, options, budget, input, into)?)
+        SazFolder(None).read(source, options, budget, input, into)
     }
 }
 
 /// Reads the sessions in one folder of an archive, as a Fiddler archive that was unpacked and packed
-/// again with others has them.
-pub(super) struct SazFolder<'a>(pub(super) &'a str);
+/// again with others has them; without one, those of the first folder that has some.
+pub(super) struct SazFolder<'a>(pub(super) Option<&'a str>);
 
 impl Reader for SazFolder<'_> {
     fn format(&self) -> Format {
@@ -105,23 +104,12 @@ impl Reader for SazFolder<'_> {
         into: &mut EvidenceBuilder,
     ) -> Result<(), ReadError> {
         let mut archive = source.seekable(options.limits.buffered).map_err(SazError::Io)?;
-        Ok(read_folder(&mut archive, Some(self.0), options, budget, input, into)?)
+        Ok(read_archive(&mut archive, self.0, options, budget, input, into)?)
     }
 }
 
-/// Reads a whole archive; what was read stays when an error comes back.
-pub(crate) fn read_archive(
-    reader: &mut (impl Read + Seek),
-    options: &ReadOptions<'_>,
-    budget: &mut Budget,
-    input: InputId,
-    into: &mut EvidenceBuilder,
-) -> Result<(), SazError> {
-    read_folder(reader, None, options, budget, input, into)
-}
-
-/// The same for the sessions in one folder; without one it is the first that has some.
-fn read_folder(
+/// Reads an archive; what was read stays when an error comes back.
+fn read_archive(
     reader: &mut (impl Read + Seek),
     folder: Option<&str>,
     options: &ReadOptions<'_>,

@@ -82,7 +82,8 @@ fn read_with(bytes: &[u8], passwords: &[&str], expanded: u64) -> Got {
     let mut budget = Budget::new(expanded, 1000);
     let mut builder = EvidenceBuilder::new();
     let input = builder.add_input(Input::named("test.saz"));
-    let result = read_archive(&mut Cursor::new(bytes), &options, &mut budget, input, &mut builder);
+    let result =
+        read_archive(&mut Cursor::new(bytes), None, &options, &mut budget, input, &mut builder);
     Got { evidence: builder.finish(), result, left: budget.left() }
 }
 
@@ -457,7 +458,8 @@ fn a_part_that_expands_too_much_costs_no_other_session() {
         ("raw/2_c.txt", ASK),
         ("raw/2_s.txt", PAGE),
     ]);
-    read_archive(&mut Cursor::new(bytes), &options, &mut budget, input, &mut builder).unwrap();
+    read_archive(&mut Cursor::new(bytes), None, &options, &mut budget, input, &mut builder)
+        .unwrap();
     let evidence = builder.finish();
     let codes: Vec<_> = evidence.diagnostics.iter().map(|one| one.code.as_str()).collect();
     assert_eq!(codes, ["limit-reached", "body-cut"]);
