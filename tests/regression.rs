@@ -4,6 +4,7 @@
 mod support;
 
 use mfatrace::analyze::Analysis;
+use mfatrace::finding::Confidence;
 use mfatrace::report::json;
 use serde_json::{Value, json};
 
@@ -185,6 +186,25 @@ fn what_a_sign_in_leaves_behind_is_no_absence_of_one() {
         .asking("Origin", "https://login.microsoftonline.com")
         .answer("text/html", "<html>");
     assert_eq!(verdict(&tell(&[taken, a_minute_later()])), "undetermined cannot_tell");
+}
+
+/// The same where the requests that may have been it cannot be read.
+#[test]
+fn what_cannot_be_read_is_no_absence_of_a_sign_in() {
+    let archive = |sessions: usize, torn: usize| {
+        let sessions = (1..=sessions).map(|number| {
+            let host = if number <= torn { "" } else { "Host: files.contoso.example\r\n" };
+            let ask = if number <= torn { "\u{1}" } else { "GET / HTTP/1.1\r\n" };
+            (format!("raw/{number}_c.txt"), format!("{ask}{host}\r\n").into_bytes())
+        });
+        let analysis = run_bytes(zip(&sessions.collect::<Vec<_>>(), ""));
+        (verdict(&analysis), analysis.verdict.confidence)
+    };
+    let absent = |confidence| ("no_sign_in cannot_tell".to_owned(), confidence);
+    assert_eq!(archive(30, 0), absent(Confidence::High));
+    assert_eq!(archive(30, 2), absent(Confidence::Low));
+    assert_eq!(archive(30, 4).0, "undetermined cannot_tell");
+    assert_eq!(archive(3, 3).0, "undetermined cannot_tell");
 }
 
 #[test]

@@ -266,10 +266,15 @@ pub(super) enum Seen {
     Veiled(Veil),
 }
 
+/// Records of these inputs that could not be read: a sign-in may have been among them.
+fn records_lost(evidence: &Evidence, inputs: &[&Input]) -> u64 {
+    let lost = |input: &&Input| evidence.coverage.of(input.id).map_or(0, |one| one.records_lost);
+    inputs.iter().map(lost).sum()
+}
+
 /// The verdict when no attempt was found.
 fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding]) -> Verdict {
     let captures = evidence.inputs.iter().filter(|input| input.format.is_capture());
-    let any_capture = captures.clone().count() > 0;
     let (packets, others): (Vec<_>, Vec<_>) = captures.partition(|input| input.format.is_packets());
     let records = |inputs: &[&Input]| inputs.iter().map(|input| input.records).sum::<u64>();
     let (frames, requests) = (records(&packets), records(&others));
@@ -279,15 +284,16 @@ fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding
         let mut all = signin.encrypted.iter().filter_map(|id| evidence.exchange(*id));
         all.all(Exchange::is_hidden)
     };
+    let lost = records_lost(evidence, &others);
     let seen = if !signin.encrypted.is_empty() {
         if sealed() { Seen::Sealed } else { Seen::Tunnels }
-    } else if !any_capture {
+    } else if packets.is_empty() && others.is_empty() {
         Seen::NoCapture
     } else if closed && evidence.exchanges.is_empty() {
         Seen::Protected
     } else if let Some((veil, _)) = signin.veils.first() {
         Seen::Veiled(*veil)
-    } else if cut {
+    } else if cut || (lost > 0 && lost.saturating_mul(10) >= requests) {
         Seen::Part
     } else if !packets.is_empty() {
         Seen::Packets { frames, requests }
@@ -314,8 +320,8 @@ fn without_attempt(evidence: &Evidence, signin: &SignIn, findings: &mut [Finding
             };
             (Outcome::NoSignIn, confidence)
         }
-        Seen::Requests(0) => (Outcome::NoSignIn, Confidence::Low),
-        Seen::Requests(_) => (Outcome::NoSignIn, Confidence::High),
+        Seen::Requests(1..) if lost == 0 => (Outcome::NoSignIn, Confidence::High),
+        Seen::Requests(_) => (Outcome::NoSignIn, Confidence::Low),
     };
     for finding in findings.iter_mut() {
         finding.decisive = false;
