@@ -149,8 +149,8 @@ pub const ZSTD_WINDOW: u64 = 16 * MIB;
 pub const ARCHIVE_WINDOW: u64 = 64 * MIB;
 /// Members listed of one archive.
 pub const ARCHIVE_MEMBERS: usize = 500_000;
-/// Bytes of the names of all of them.
-pub const ARCHIVE_NAMES: u64 = 32 * MIB;
+/// Bytes of the name of one of them, on average.
+pub const ARCHIVE_NAME: u64 = 64;
 /// Bytes kept of what comes through standard input and pipes, as it comes, to be read once more when
 /// keys come late: most attachments are smaller, and a million connections leave as much of the memory.
 pub const KEPT: u64 = 32 * MIB;

@@ -10,12 +10,12 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::directory::{self, Listing, Located, Short};
+use super::directory::{self, Bridge, Listing, Located, Short};
 use super::look::Looks;
 use super::open::{Others, Place, Sought, Walk};
 use super::saz::{self, SazFolder};
 use super::source::{ReadSeek, Source, StreamError, as_u64};
-use super::unpack::{Codec, Part, Section, SharedSeek, SharedSource, plain};
+use super::unpack::{Codec, Part, Section, SharedSeek, SharedSource};
 use crate::evidence::{DiagnosticCode, Likeness, shown};
 use crate::limits;
 
@@ -58,9 +58,9 @@ enum Sessions {
 
 impl Members {
     /// All members; `None` of what has none.
-    fn open(reader: Box<dyn ReadSeek>) -> io::Result<Option<Self>> {
+    fn open(reader: Box<dyn ReadSeek>, room: usize) -> io::Result<Option<Self>> {
         let mut shared = SharedSeek::new(reader);
-        let listing = directory::list(&mut shared)?;
+        let listing = directory::list(&mut shared, room)?;
         Ok(listing.map(|listing| Self { shared, listing, sessions: Vec::new() }))
     }
 
@@ -154,7 +154,9 @@ impl Walk<'_, '_> {
     fn zip_at_hand(&mut self, place: &Place, mut source: Source, limit: u64) -> Option<Looks> {
         let first = self.inputs.len();
         let damaged = || StreamError::Damaged.into();
-        let opened = source.take_seekable(limit).and_then(Members::open);
+        // Archives in archives are all listed at once.
+        let room = limits::ARCHIVE_MEMBERS.saturating_sub(self.listed);
+        let opened = source.take_seekable(limit).and_then(|reader| Members::open(reader, room));
         let mut members = match opened.and_then(|members| members.ok_or_else(damaged)) {
             Ok(members) => members,
             Err(error) => return Some(self.damaged_zip(place, source, &error)),
@@ -172,10 +174,10 @@ impl Walk<'_, '_> {
                 drop(members);
                 return self.read(place, source, &SazFolder(Some(SESSIONS)));
             }
-            self.read(place, source, &SazFolder(Some(SESSIONS)));
+            let hash = self.read_hashed(place, source, &SazFolder(Some(SESSIONS)));
             if !self.is_too_deep(place) {
                 self.zip_members(place, members);
-                self.share_hash(place, first);
+                self.share_hash(place, first, hash.as_ref());
             }
             return None;
         }
@@ -215,6 +217,8 @@ impl Walk<'_, '_> {
 
     fn zip_members(&mut self, place: &Place, mut members: Members) -> Others {
         let mut others = Others::default();
+        let listed = members.listing.members.len();
+        self.listed = self.listed.saturating_add(listed);
         for member in std::mem::take(&mut members.listing.members) {
             if self.is_over(place) {
                 break;
@@ -234,8 +238,8 @@ impl Walk<'_, '_> {
                 }
             }
             let inside = place.member("zip", &name);
-            if member.encrypted {
-                match self.decrypt(&mut members.shared, &member) {
+            if member.is_protected() {
+                match self.decrypt(members.shared.clone(), &member) {
                     Ok(Some(bytes)) => {
                         let held = as_u64(bytes.len());
                         self.held = self.held.saturating_add(held);
@@ -266,31 +270,34 @@ impl Walk<'_, '_> {
             let stream = codec.expand(section, self.budget.share());
             others.note(self.visit(&inside, Source::stream(Box::new(stream))));
         }
+        self.listed = self.listed.saturating_sub(listed);
         others
     }
 
     /// The bytes of a protected member, with the first password that fits; `None` when none does.
-    fn decrypt(
-        &mut self,
-        reader: &mut SharedSeek,
-        member: &Located,
-    ) -> io::Result<Option<Vec<u8>>> {
+    fn decrypt(&mut self, reader: SharedSeek, member: &Located) -> io::Result<Option<Vec<u8>>> {
+        let mut bridge = Bridge::new(reader);
+        let packed = member.compressed.unwrap_or(u64::MAX);
         for password in self.options.passwords {
-            let Ok(file) = member.open(reader, Some(password.as_bytes())) else { continue };
+            let Ok(file) = member.open(&mut bridge, Some(password.as_bytes())) else { continue };
             let mut held = Vec::new();
             let room = limits::HELD.saturating_sub(self.held).min(self.options.limits.buffered);
             let limit = self.budget.left().min(room).saturating_add(1);
-            // ZipCrypto takes one wrong password of 256: then the checksum is wrong at the end.
-            match file.take(limit).read_to_end(&mut held).map_err(plain) {
-                Ok(_) if as_u64(held.len()) < limit => {
-                    self.budget.charge(as_u64(held.len()));
-                    return Ok(Some(held));
-                }
-                Ok(_) if self.budget.charge(as_u64(held.len())) => {
-                    return Err(StreamError::TooLong.into());
-                }
-                Ok(_) => return Err(StreamError::Expanded.into()),
-                Err(_) => {}
+            // ZipCrypto takes one wrong password of 256: then the checksum is wrong at the end. What was made until
+            // then was made.
+            let is_read = file.take(limit).read_to_end(&mut held).is_ok();
+            let length = as_u64(held.len());
+            if !self.budget.charge(length) {
+                return Err(StreamError::Expanded.into());
+            }
+            if length >= limit {
+                return Err(StreamError::TooLong.into());
+            }
+            if !self.budget.allows_ratio(packed, length) {
+                return Err(StreamError::Overblown.into());
+            }
+            if is_read {
+                return Ok(Some(held));
             }
         }
         Ok(None)

@@ -3,14 +3,16 @@
 //! The directory at the end (APPNOTE 4.3.12) is read entry by entry, so that members of one name are each there. An
 //! archive that lost it, as a download that broke off has: the local headers (4.3.7) are followed from the first one
 //! on, and a member whose length stands behind it only (4.3.9) is measured by finding that record. The `zip` crate
-//! opens what is found here; its own listing makes room for as many entries as an archive claims to have. Nothing is
+//! opens what is found here, by what the directory says of it; its own listing makes room for as many entries as an archive claims to have. Nothing is
 //! inflated here.
 //!
 //! Invariants: what is held is bounded, and grows with what was read and never with what is claimed; a walk only goes
 //! forward, so it ends; a record counts as the end of a member only when the length in it is the length found.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::rc::Rc;
 
 use zip::read::{ZipFile, ZipReadOptions};
 use zip::result::{ZipError, ZipResult};
@@ -28,32 +30,86 @@ pub(super) struct Located {
     header: u64,
     /// How it is compressed, by its number in the format (APPNOTE 4.4.5).
     pub(super) method: u16,
+    /// Its general purpose bits (4.4.4).
+    flags: u16,
+    /// Date and time, as the format has them (4.4.6): the check of a password may need them.
+    time: [u8; 4],
     /// The length of its data; `None` when the input ends before it does.
     pub(super) compressed: Option<u64>,
     /// The length of what it expands to, as it claims.
     expanded: Option<u64>,
     /// Its checksum.
     checksum: Option<u32>,
-    /// Whether lengths and checksum stand behind the data.
-    has_descriptor: bool,
-    /// Whether it is protected.
-    pub(super) encrypted: bool,
+    /// How it is protected with AES, as its field tells (APPNOTE 4.5.2, 0x9901).
+    aes: Option<[u8; 7]>,
+}
+
+/// What members are opened through: the header that a member should have, and then its data.
+///
+/// The local header of a member may say something else than the directory, which is what other programs go by.
+pub(super) struct Bridge<R> {
+    header: Vec<u8>,
+    at: usize,
+    reader: R,
+    /// Whether nothing more is to be read of the member that was opened last: the library reads what is left of one,
+    /// to get to the next.
+    is_left: Rc<Cell<bool>>,
+}
+
+impl<R> Bridge<R> {
+    pub(super) fn new(reader: R) -> Self {
+        Self { header: Vec::new(), at: 0, reader, is_left: Rc::default() }
+    }
+
+    /// What is set when the member that was opened last is left.
+    pub(super) fn leaver(&self) -> Rc<Cell<bool>> {
+        Rc::clone(&self.is_left)
+    }
+}
+
+impl<R: Read> Read for Bridge<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_left.get() {
+            return Ok(0);
+        }
+        let mut header = self.header.get(self.at..).unwrap_or_default();
+        if header.is_empty() {
+            return self.reader.read(buffer);
+        }
+        let count = header.read(buffer)?;
+        self.at = self.at.saturating_add(count);
+        Ok(count)
+    }
 }
 
 impl Located {
+    /// Whether it is protected.
+    pub(super) const fn is_protected(&self) -> bool {
+        self.flags & 0x1 != 0
+    }
+
+    /// Whether lengths and checksum stand behind the data.
+    const fn has_descriptor(&self) -> bool {
+        self.flags & 0x8 != 0
+    }
+
     /// Opens it in the archive that it was found in.
     ///
     /// # Errors
     ///
     /// As the library has them: a password that is missing or wrong, a method it does not know, a
-    /// header that is damaged.
+    /// header that is not where it should be.
     pub(super) fn open<'r, R: Read + Seek>(
         &self,
-        reader: &'r mut R,
+        bridge: &'r mut Bridge<R>,
         password: Option<&'r [u8]>,
-    ) -> ZipResult<ZipFile<'r, R>> {
-        reader.seek(SeekFrom::Start(self.header))?;
+    ) -> ZipResult<ZipFile<'r, Bridge<R>>> {
+        let data = self.data(&mut bridge.reader).ok_or(ZipError::FileNotFound)?;
+        bridge.reader.seek(SeekFrom::Start(data))?;
+        (bridge.header, bridge.at) = (self.local_header(), 0);
+        bridge.is_left.set(false);
         let mut options = ZipReadOptions::new().password(password);
+        // The library takes the lengths from here where they stand behind the data, and from the header elsewhere.
         options = options.override_compressed_size(self.compressed.unwrap_or(u64::MAX));
         options = match self.checksum {
             Some(checksum) => options.override_crc(checksum),
@@ -62,8 +118,31 @@ impl Located {
         if let Some(expanded) = self.expanded {
             options = options.override_uncompressed_size(expanded);
         }
-        zip::read::read_zipfile_from_stream_with_options(reader, options)?
+        zip::read::read_zipfile_from_stream_with_options(bridge, options)?
             .ok_or(ZipError::FileNotFound)
+    }
+
+    /// The local header (APPNOTE 4.3.7) that says what is known of the member, without its name.
+    fn local_header(&self) -> Vec<u8> {
+        let mut fields = Vec::new();
+        // The Zip64 field has both lengths there (4.5.3).
+        fields.extend([1, 0, 16, 0]);
+        fields.extend(self.expanded.unwrap_or(0).to_le_bytes());
+        fields.extend(self.compressed.unwrap_or(u64::MAX).to_le_bytes());
+        if let Some(aes) = &self.aes {
+            fields.extend([0x01, 0x99, 7, 0]);
+            fields.extend(aes);
+        }
+        let mut header = b"PK\x03\x04\x33\0".to_vec();
+        header.extend(self.flags.to_le_bytes());
+        header.extend(self.method.to_le_bytes());
+        header.extend(self.time);
+        header.extend(self.checksum.unwrap_or(0).to_le_bytes());
+        header.extend([0xff; 8]);
+        header.extend([0, 0]);
+        header.extend(u16::try_from(fields.len()).unwrap_or(0).to_le_bytes());
+        header.extend(fields);
+        header
     }
 
     /// Where its data begins; `None` where its header is not there.
@@ -140,23 +219,31 @@ impl Short {
 }
 
 /// Members as they are found, within bounds.
-#[derive(Default)]
 struct Found {
     members: Vec<Located>,
-    /// Bytes of the names.
+    /// How many more there may be, and how many more bytes of names.
+    room: usize,
     names: u64,
     is_full: bool,
+    /// Where the last member ends, of those that are walked along.
+    end: u64,
 }
 
 impl Found {
+    fn within(room: usize) -> Self {
+        let names = as_u64(room).saturating_mul(limits::ARCHIVE_NAME);
+        Self { members: Vec::new(), room, names, is_full: false, end: 0 }
+    }
+
     fn add(&mut self, member: Located) {
-        let names = self.names.saturating_add(as_u64(member.name.len()));
-        if self.members.len() >= limits::ARCHIVE_MEMBERS || names > limits::ARCHIVE_NAMES {
-            self.is_full = true;
-            return;
+        let names = self.names.checked_sub(as_u64(member.name.len()));
+        match names.filter(|_| self.members.len() < self.room) {
+            Some(names) => {
+                self.names = names;
+                self.members.push(member);
+            }
+            None => self.is_full = true,
         }
-        self.names = names;
-        self.members.push(member);
     }
 
     fn short(&self) -> Option<Short> {
@@ -164,19 +251,35 @@ impl Found {
     }
 }
 
-/// Lists an archive; without a directory, by the headers of its members. `None` where there are none.
-pub(super) fn list<R: Read + Seek>(reader: &mut R) -> io::Result<Option<Listing>> {
-    let listing = directory(reader)?;
-    if listing.as_ref().is_some_and(|listing| !listing.members.is_empty()) {
+/// Lists up to so many members of an archive; without a directory, by their headers. `None` where there are none.
+pub(super) fn list<R: Read + Seek>(reader: &mut R, room: usize) -> io::Result<Option<Listing>> {
+    let listing = directory(reader, room)?;
+    let (listing, begin) = match listing {
+        Some((listing, begin)) => (Some(listing), begin),
+        None => (None, 0),
+    };
+    let is_empty = listing.as_ref().is_none_or(|listing| listing.members.is_empty());
+    // Where members begin in front of what the directory knows of, it is that of an archive behind another one, or of
+    // one inside an archive that broke off: then members reach behind its beginning.
+    if !is_empty && (begin == 0 || !is_at(reader, 0, b"PK\x03\x04")?) {
         return Ok(listing);
     }
     // Also what says that it is empty may have members.
-    let found = walk(reader)?;
-    if found.members.is_empty() {
+    let found = walk(reader, room)?;
+    if found.members.is_empty() || (!is_empty && found.end <= begin) {
         return Ok(listing);
     }
     let short = found.short().or(Some(Short::NoDirectory));
     Ok(Some(Listing { members: found.members, comment: Vec::new(), short }))
+}
+
+/// Whether these bytes are there.
+fn is_at<R: Read + Seek>(reader: &mut R, at: u64, wanted: &[u8]) -> io::Result<bool> {
+    let length = reader.seek(SeekFrom::End(0))?;
+    reader.seek(SeekFrom::Start(at.min(length)))?;
+    let mut bytes = Vec::new();
+    reader.by_ref().take(as_u64(wanted.len())).read_to_end(&mut bytes)?;
+    Ok(bytes == wanted)
 }
 
 /// Where a directory is, as a record at the end tells.
@@ -189,16 +292,20 @@ struct End {
     entries: u64,
 }
 
-/// Lists an archive by its directory, if that is there as a whole.
-fn directory<R: Read + Seek>(reader: &mut R) -> io::Result<Option<Listing>> {
+/// Lists an archive by its directory, if that is there as a whole, and tells where the archive begins.
+fn directory<R: Read + Seek>(reader: &mut R, room: usize) -> io::Result<Option<(Listing, u64)>> {
     let length = reader.seek(SeekFrom::End(0))?;
     let begin = length.saturating_sub(TAIL);
     reader.seek(SeekFrom::Start(begin))?;
     let mut tail = Vec::new();
     reader.by_ref().take(TAIL).read_to_end(&mut tail)?;
     let mut empty = None;
-    // The signature may stand in the comment as well.
-    for at in memchr::memmem::rfind_iter(&tail, b"PK\x05\x06").take(CANDIDATES) {
+    let mut tried: usize = 0;
+    // The signature may stand in the comment as well, or be that of an archive inside.
+    for at in memchr::memmem::rfind_iter(&tail, b"PK\x05\x06") {
+        if tried >= CANDIDATES {
+            break;
+        }
         let Some(end) = end(reader, &tail, at, begin)? else { continue };
         let behind = tail.get(at.saturating_add(20)..).unwrap_or_default();
         let comment = behind.get(2..).unwrap_or_default();
@@ -209,16 +316,17 @@ fn directory<R: Read + Seek>(reader: &mut R) -> io::Result<Option<Listing>> {
         let places = [by_length, Some(end.offset).filter(|place| by_length != Some(*place))];
         for place in places.into_iter().flatten().filter(|place| *place <= end.place) {
             let before = place.saturating_sub(end.offset);
-            let found = entries(reader, place, before, &end)?;
+            let found = entries(reader, place, before, &end, room)?;
             if !found.is_full && as_u64(found.members.len()) < end.entries {
+                tried = tried.saturating_add(usize::from(!found.members.is_empty()));
                 continue;
             }
             let short = found.short();
             let listing = Listing { members: found.members, comment: comment.clone(), short };
             if !listing.members.is_empty() {
-                return Ok(Some(listing));
+                return Ok(Some((listing, before)));
             }
-            empty = Some(listing);
+            empty = Some((listing, 0));
         }
     }
     Ok(empty)
@@ -269,8 +377,9 @@ fn entries<R: Read + Seek>(
     place: u64,
     before: u64,
     end: &End,
+    room: usize,
 ) -> io::Result<Found> {
-    let mut found = Found::default();
+    let mut found = Found::within(room);
     reader.seek(SeekFrom::Start(place))?;
     let length = end.place.saturating_sub(place);
     let mut stream = BufReader::new(reader.by_ref().take(length));
@@ -312,11 +421,12 @@ fn entry(reader: &mut impl BufRead, before: u64) -> Option<Located> {
         name: unicode_name(&extras, &name).unwrap_or(name).into_boxed_slice(),
         header: header.checked_add(before)?,
         method,
+        flags,
+        time: *fixed.get(12..)?.first_chunk()?,
         compressed: Some(compressed),
         expanded: Some(expanded),
         checksum: Some(long(&fixed, 16)?),
-        has_descriptor: flags & 0x8 != 0,
-        encrypted: flags & 0x1 != 0,
+        aes: aes(&extras),
     })
 }
 
@@ -331,14 +441,15 @@ fn unicode_name(extras: &[u8], name: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Follows the local headers.
-fn walk<R: Read + Seek>(reader: &mut R) -> io::Result<Found> {
-    let mut found = Found::default();
+fn walk<R: Read + Seek>(reader: &mut R, room: usize) -> io::Result<Found> {
+    let mut found = Found::within(room);
     let length = reader.seek(SeekFrom::End(0))?;
-    let mut at = 0;
+    // One that was once in parts has a mark in front (APPNOTE 8.5.4).
+    let mut at = if is_at(reader, 0, b"PK\x07\x08")? { 4 } else { 0 };
     while !found.is_full && at < length {
         reader.seek(SeekFrom::Start(at))?;
         let Some((mut member, data)) = header(reader, at) else { break };
-        let next = if member.has_descriptor {
+        let next = if member.has_descriptor() {
             match descriptor(reader, data)? {
                 Some(end) => {
                     member.compressed = Some(end.length);
@@ -356,6 +467,7 @@ fn walk<R: Read + Seek>(reader: &mut R) -> io::Result<Found> {
             _ => break,
         }
     }
+    found.end = at;
     Ok(found)
 }
 
@@ -367,31 +479,38 @@ fn header(reader: &mut impl Read, at: u64) -> Option<(Located, u64)> {
         return None;
     }
     let (flags, method) = (short(&fixed, 6)?, short(&fixed, 8)?);
-    let compressed = u64::from(long(&fixed, 18)?);
+    let (compressed, expanded) = (long(&fixed, 18)?, long(&fixed, 22)?);
     let (name_length, extra_length) = (short(&fixed, 26)?, short(&fixed, 28)?);
     let mut name = vec![0; usize::from(name_length)];
     reader.read_exact(&mut name).ok()?;
     let mut extra = vec![0; usize::from(extra_length)];
     reader.read_exact(&mut extra).ok()?;
     let compressed =
-        if compressed == u64::from(u32::MAX) { long_length(&extra)? } else { compressed };
+        if compressed == u32::MAX { long_length(&extra)? } else { u64::from(compressed) };
+    let long_expanded = || wide(field(&extra, 1)?, 0);
+    let expanded = if expanded == u32::MAX { long_expanded() } else { Some(u64::from(expanded)) };
     let data = at
         .checked_add(as_u64(LOCAL))?
         .checked_add(u64::from(name_length))?
         .checked_add(u64::from(extra_length))?;
-    let has_descriptor = flags & 0x8 != 0;
+    let is_told = flags & 0x8 == 0;
     let member = Located {
         name: unicode_name(&extra, &name).unwrap_or(name).into_boxed_slice(),
         header: at,
         method,
-        compressed: (!has_descriptor).then_some(compressed),
-        // As far as it is there, the library reads both from the header.
-        expanded: None,
-        checksum: (!has_descriptor).then_some(long(&fixed, 14)?),
-        has_descriptor,
-        encrypted: flags & 0x1 != 0,
+        flags,
+        time: *fixed.get(10..)?.first_chunk()?,
+        compressed: is_told.then_some(compressed),
+        expanded: expanded.filter(|_| is_told),
+        checksum: is_told.then_some(long(&fixed, 14)?),
+        aes: aes(&extra),
     };
     Some((member, data))
+}
+
+/// The field that tells how a member is protected with AES.
+fn aes(extras: &[u8]) -> Option<[u8; 7]> {
+    field(extras, 0x9901)?.first_chunk().copied()
 }
 
 /// The compressed length of a Zip64 field (APPNOTE 4.5.3): it follows the expanded one.
@@ -435,7 +554,9 @@ fn descriptor<R: Read + Seek>(reader: &mut R, data: u64) -> io::Result<Option<Me
             let at = from.saturating_add(position);
             let length =
                 base.saturating_sub(data).saturating_add(u64::try_from(at).unwrap_or(u64::MAX));
-            if let Some(end) = buffer.get(at..).and_then(|rest| record(rest, length, data)) {
+            // One that is not there as a whole yet is looked at with what follows.
+            let rest = buffer.get(at..).filter(|rest| last || rest.len() >= RECORD);
+            if let Some(end) = rest.and_then(|rest| record(rest, length, data)) {
                 return Ok(Some(end));
             }
             from = at.saturating_add(1);
@@ -487,7 +608,7 @@ fn wide(bytes: &[u8], at: usize) -> Option<u64> {
 const LOCAL: usize = 30;
 /// Bytes in which the record at the end lies, with the longest comment and the locator in front of it.
 const TAIL: u64 = 20 + 22 + 65_535;
-/// Signatures of that record that are looked at: more than one is in no honest archive, and each may cost a whole directory.
+/// Directories that are read in vain, of those that records in it tell of: each may cost a long walk.
 const CANDIDATES: usize = 4;
 /// Bytes read at a time while looking for a record.
 const CHUNK: u64 = 64 * limits::KIB;
@@ -503,11 +624,11 @@ mod tests {
     use super::*;
 
     fn walked(bytes: &[u8]) -> Vec<Located> {
-        walk(&mut Cursor::new(bytes)).unwrap().members
+        walk(&mut Cursor::new(bytes), 100).unwrap().members
     }
 
     fn listed(bytes: &[u8]) -> Option<Listing> {
-        list(&mut Cursor::new(bytes)).unwrap()
+        list(&mut Cursor::new(bytes), limits::ARCHIVE_MEMBERS).unwrap()
     }
 
     /// Members as they were written, and as they were streamed.
@@ -531,10 +652,10 @@ mod tests {
         let found = walked(&known);
         assert_eq!(found.len(), 2);
         assert_eq!(&*found[1].name, b"raw/1_s.txt");
-        assert!(!found[1].has_descriptor && found[1].compressed.is_some());
+        assert!(!found[1].has_descriptor() && found[1].compressed.is_some());
         let again = walked(&streamed);
         assert_eq!(again.len(), 2);
-        assert!(again[1].has_descriptor);
+        assert!(again[1].has_descriptor());
         assert_eq!(again[1].compressed, found[1].compressed);
         assert_eq!(walked(b"no archive"), []);
         for cut in 0..streamed.len() {
@@ -561,7 +682,7 @@ mod tests {
             more.extend(comment);
             let listing = listed(&more).unwrap();
             assert_eq!((listing.members.len(), listing.comment.as_slice()), (3, &comment[..]));
-            let mut reader = Cursor::new(&more);
+            let mut reader = Bridge::new(Cursor::new(&more));
             for (member, (_, want)) in listing.members.iter().zip(members) {
                 let mut text = Vec::new();
                 member.open(&mut reader, None).unwrap().read_to_end(&mut text).unwrap();
@@ -672,6 +793,73 @@ mod tests {
     }
 
     #[test]
+    fn what_the_directory_says_of_a_member_counts() {
+        let text = b"text of a member, text of a member".as_slice();
+        let [known, _] = archives(&[("a", text), ("b", text)]);
+        // Of the local header of the first: bits, method, checksum, lengths, and a name that is one byte of a field.
+        let changes: [(usize, &[u8]); 5] =
+            [(6, &[1, 0]), (8, &[99, 0]), (14, &[0; 12]), (18, &[0xff; 8]), (26, &[0, 0, 1, 0])];
+        for (at, bytes) in changes {
+            let mut archive = known.clone();
+            archive[at..at + bytes.len()].copy_from_slice(bytes);
+            let listing = listed(&archive).unwrap();
+            let mut bridge = Bridge::new(Cursor::new(&archive));
+            for member in &listing.members {
+                let mut read = Vec::new();
+                member.open(&mut bridge, None).unwrap().read_to_end(&mut read).unwrap();
+                assert_eq!(read, text, "{at}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_archive_inside_one_that_broke_off_is_a_member_of_it() {
+        let [inner, _] = archives(&[("x", b"1"), ("y", b"2")]);
+        let options =
+            SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in [("a", b"3".as_slice()), ("in.zip", &inner)] {
+            writer.start_file(name, options).unwrap();
+            writer.write_all(bytes).unwrap();
+        }
+        let whole = writer.finish().unwrap().into_inner();
+        let directory = memchr::memmem::rfind(&whole, b"PK\x01\x02").unwrap();
+        for cut in [directory, directory + 20, whole.len() - 30, whole.len() - 1] {
+            let listing = listed(&whole[..cut]).unwrap();
+            let names: Vec<_> = listing.members.iter().map(Located::shown_name).collect();
+            assert_eq!(
+                (names, listing.short),
+                (vec!["a".into(), "in.zip".into()], Some(Short::NoDirectory))
+            );
+        }
+        // Behind each other they are what other programs take them for.
+        assert_eq!(listed(&[whole.clone(), inner].concat()).unwrap().members.len(), 2);
+        assert_eq!(
+            listed(&[b"PK\x07\x08".as_slice(), &whole[..directory]].concat())
+                .unwrap()
+                .members
+                .len(),
+            2
+        );
+    }
+
+    #[test]
+    fn a_wide_record_behind_a_member_may_lie_anywhere() {
+        for length in 65_536 - 30..65_536 + 2 {
+            let data = vec![b'x'; length];
+            let mut bytes = b"PK\x03\x04\x2d\0\x08\0\0\0\0\0\x21\0".to_vec();
+            bytes.extend([0; 12]);
+            bytes.extend([1, 0, 0, 0, b'a']);
+            bytes.extend(&data);
+            bytes.extend(b"PK\x07\x08\0\0\0\0");
+            bytes.extend([as_u64(length); 2].map(u64::to_le_bytes).concat());
+            let [behind, _] = archives(&[("b", b"1")]);
+            bytes.extend(&behind[..behind.len() - 22]);
+            assert_eq!(walked(&bytes).len(), 2, "{length}");
+        }
+    }
+
+    #[test]
     fn places_behind_every_end_are_nowhere() {
         let [known, _] = archives(&[("a", b"1"), ("b", b"2")]);
         let directory = memchr::memmem::find(&known, b"PK\x01\x02").unwrap();
@@ -689,7 +877,7 @@ mod tests {
             // A file, because only that refuses to be read where nothing can be.
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(&bytes).unwrap();
-            assert_eq!(list(&mut file).unwrap().unwrap().members.len(), members);
+            assert_eq!(list(&mut file, 100).unwrap().unwrap().members.len(), members);
         }
     }
 

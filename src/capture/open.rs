@@ -193,6 +193,8 @@ pub(super) struct Walk<'a, 'o> {
     pub(super) inputs: Vec<InputId>,
     /// Bytes of nested archives and protected members that are in memory.
     pub(super) held: u64,
+    /// Members of the archives that are open.
+    pub(super) listed: usize,
     pub(super) sought: Sought,
     /// Whether a packet capture was among what was read.
     has_packets: bool,
@@ -219,6 +221,7 @@ impl<'a, 'o> Walk<'a, 'o> {
             into,
             inputs: Vec::new(),
             held: 0,
+            listed: 0,
             sought,
             has_packets: false,
             each: None,
@@ -284,13 +287,18 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Whether a capture is to be read.
+    fn is_wanted(&self, place: &Place) -> bool {
+        !self.is_full && self.only.is_none_or(|wanted| wanted.contains(&place.name))
+    }
+
     pub(super) fn read(
         &mut self,
         place: &Place,
         mut source: Source,
         reader: &dyn Reader,
     ) -> Option<Looks> {
-        if self.is_full || self.only.is_some_and(|wanted| !wanted.contains(&place.name)) {
+        if !self.is_wanted(place) {
             self.passed = self.passed.saturating_add(1);
             return None;
         }
@@ -459,17 +467,31 @@ impl Walk<'_, '_> {
         }
     }
 
+    /// Reads a capture that may hold others, and gives its hash.
+    pub(super) fn read_hashed(
+        &mut self,
+        place: &Place,
+        mut source: Source,
+        reader: &dyn Reader,
+    ) -> Option<String> {
+        if !self.is_wanted(place) {
+            self.passed = self.passed.saturating_add(1);
+            return source.finish_hash_unless(&|| self.options.is_cancelled());
+        }
+        let first = self.inputs.len();
+        self.read(place, source, reader);
+        let id = self.inputs.get(first).copied()?;
+        self.into.input_mut(id)?.sha256.clone()
+    }
+
     /// Gives the hash of an archive that is a capture itself to what else came out of it.
-    pub(super) fn share_hash(&mut self, place: &Place, first: usize) {
-        let inputs = self.inputs.get(first..).unwrap_or_default();
+    pub(super) fn share_hash(&mut self, place: &Place, first: usize, hash: Option<&String>) {
         if place.depth > 0 || self.each.is_some() {
             return;
         }
-        let Some((itself, others)) = inputs.split_first() else { return };
-        let hash = self.into.input_mut(*itself).and_then(|input| input.sha256.clone());
-        for id in others {
-            if let Some(input) = self.into.input_mut(*id) {
-                input.container_sha256.clone_from(&hash);
+        for id in self.inputs.get(first..).unwrap_or_default() {
+            if let Some(input) = self.into.input_mut(*id).filter(|one| !one.container.is_empty()) {
+                input.container_sha256 = hash.cloned();
             }
         }
     }
@@ -529,8 +551,8 @@ impl Walk<'_, '_> {
             );
             self.into.diagnose(DiagnosticCode::Encrypted, None, &text);
         }
-        self.hash_container(place, &mut source, first);
         if self.has_found(first) {
+            self.hash_container(place, &mut source, first);
             return None;
         }
         let count = others.count;

@@ -5,7 +5,7 @@
 //! Invariants: captures are joined only where they lie in one folder, of a disk or of an archive, and either share their
 //! name or are few; a capture belongs to one case.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::find::stem;
 use crate::limits;
@@ -23,6 +23,9 @@ enum Sort {
 struct Item {
     index: usize,
     sort: Sort,
+    is_saz: bool,
+    /// The path of it, also inside an archive.
+    whole: String,
     place: String,
     stem: String,
     span: Option<(Timestamp, Timestamp)>,
@@ -32,7 +35,15 @@ struct Item {
 ///
 /// Keys open every packet capture beside them, and so may be in several cases; any other capture is in one.
 pub(super) fn cases(records: &[&Record]) -> Vec<Vec<usize>> {
-    let items: Vec<Item> = records.iter().enumerate().filter_map(item).collect();
+    let mut items: Vec<Item> = records.iter().enumerate().filter_map(item).collect();
+    // What was put into a Fiddler archive, or beside the sessions of an unpacked one, is beside it.
+    let places: BTreeSet<String> = items.iter().map(|item| item.place.clone()).collect();
+    for item in items.iter_mut().filter(|item| item.is_saz) {
+        let inside = [item.whole.clone(), format!("{}!", item.whole)];
+        if let Some(place) = inside.into_iter().find(|place| places.contains(place)) {
+            item.place = place;
+        }
+    }
     let mut crowd: BTreeMap<&str, usize> = BTreeMap::new();
     for item in &items {
         let count = crowd.entry(&item.place).or_default();
@@ -97,7 +108,9 @@ fn item((index, record): (usize, &&Record)) -> Option<Item> {
         None => record.tree_path.clone(),
     };
     let (place, name) = whole.rsplit_once('/').unwrap_or(("", &whole));
-    Some(Item { index, sort, place: place.to_owned(), stem: stem(name).to_owned(), span })
+    let (place, stem) = (place.to_owned(), stem(name).to_owned());
+    let is_saz = record.format.as_deref() == Some("saz");
+    Some(Item { index, sort, is_saz, whole, place, stem, span })
 }
 
 impl Item {
@@ -178,6 +191,16 @@ mod tests {
         assert_eq!(joined(&[inside, ("a.zip!x/p.pcap", "pcap", "10:00-10:01")]), [[0, 1]]);
         assert!(joined(&[inside, ("a.zip!p.pcap", "pcap", "10:00-10:01")]).is_empty());
         assert!(joined(&[inside, ("b.zip!x/p.pcap", "pcap", "10:00-10:01")]).is_empty());
+    }
+
+    #[test]
+    fn packets_in_a_fiddler_archive_are_beside_its_sessions() {
+        let (packets, sessions) = (("a.saz!p.pcap", "pcap"), ("a.saz", "saz"));
+        let at = |(path, format)| (path, format, "10:00-10:05");
+        assert_eq!(joined(&[at(sessions), at(packets)]), [[0, 1]]);
+        assert_eq!(joined(&[at(("b.zip!X", "saz")), at(("b.zip!X/p.pcap", "pcap"))]), [[0, 1]]);
+        assert_eq!(joined(&[at(("b.zip!X", "saz")), at(("b.zip!p.pcap", "pcap"))]), [[0, 1]]);
+        assert!(joined(&[at(("c.saz", "saz")), at(packets)]).is_empty());
     }
 
     #[test]

@@ -385,6 +385,85 @@ fn fiddler_archives_are_found_where_they_were_unpacked() {
     assert!(evidence.diagnostics[0].text.contains("1 parts"), "{:?}", evidence.diagnostics);
 }
 
+#[test]
+fn what_protected_members_expand_to_counts() {
+    let zeros = vec![0; 4 << 20];
+    let options = SimpleFileOptions::default().with_deprecated_encryption(b"right").unwrap();
+    // The same member many times, as hostile archives have it, each with a wrong checksum.
+    let once = zip_of(&[("a.bin", &zeros)], options);
+    let start = memchr::memmem::rfind(&once, b"PK\x01\x02").unwrap();
+    let end = memchr::memmem::rfind(&once, b"PK\x05\x06").unwrap();
+    let mut entry = once[start..end].to_vec();
+    entry[16] ^= 1;
+    let mut archive = once[..start].to_vec();
+    archive.extend(entry.repeat(100));
+    let mut record = once[end..].to_vec();
+    record[8..12].copy_from_slice(&[100, 0, 100, 0]);
+    let length = u32::try_from(entry.repeat(100).len()).unwrap();
+    record[12..16].copy_from_slice(&length.to_le_bytes());
+    archive.extend(record);
+    let passwords = ["right".to_owned()];
+    let limits = Limits { expanded: 10 << 20, ratio: u64::MAX, ..Limits::default() };
+    let evidence = opened_with(archive, &limits, &passwords);
+    assert!(codes(&evidence).contains(&DiagnosticCode::LimitReached), "{:?}", evidence.diagnostics);
+    // And one that expands too far.
+    let bomb = zip_of(&[("a.bin", &zeros)], options);
+    let limits = Limits { ratio: 100, ..Limits::default() };
+    let evidence = opened_with(bomb, &limits, &passwords);
+    assert!(evidence.diagnostics[0].text.contains("--max-ratio"), "{:?}", evidence.diagnostics);
+}
+
+#[test]
+fn what_only_looks_like_a_part_of_a_session_is_read() {
+    let ask = b"GET https://login.example/ HTTP/1.1\r\nHost: login.example\r\n\r\n".as_slice();
+    let members = [
+        ("./raw/1_c.txt", ask),
+        ("./raw/1_w.txt", b"x"),
+        ("./raw/1_g.txt", b"x"),
+        ("./raw/20300115_capture.har", HAR.as_bytes()),
+    ];
+    let evidence = opened(zip(&members));
+    let want = vec![("outer", vec![]), ("outer!./raw/20300115_capture.har", vec!["zip"])];
+    assert_eq!((names(&evidence), codes(&evidence)), (want, vec![]));
+}
+
+#[test]
+fn only_some_captures_are_read_and_the_hash_is_that_of_the_file() {
+    let ask = b"GET https://login.example/ HTTP/1.1\r\nHost: login.example\r\n\r\n".as_slice();
+    let bytes = zip(&[("raw/1_c.txt", ask), ("a.har", HAR.as_bytes()), ("b.pcap", PCAP)]);
+    let scope = Scope::new(["login.example"], [], [], &[], 1 << 20);
+    let (cancel, limits) = (AtomicBool::new(false), Limits::default());
+    let keys = Keys::new();
+    let options = ReadOptions {
+        scope: &scope,
+        limits: &limits,
+        passwords: &[],
+        keys: &keys,
+        cancel: &cancel,
+    };
+    for wanted in [vec!["outer!a.har", "outer!b.pcap"], vec!["outer", "outer!b.pcap"]] {
+        let mut builder = EvidenceBuilder::new();
+        let wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
+        open_members("outer", Source::bytes(bytes.clone()), &options, &wanted, &mut builder);
+        let evidence = builder.finish();
+        let found: Vec<&String> = evidence.inputs.iter().map(|input| &input.name).collect();
+        assert_eq!(found, wanted.iter().collect::<Vec<_>>());
+        let whole = Some(hash(&bytes));
+        for input in &evidence.inputs {
+            let is_whole = input.name == "outer";
+            assert_eq!(if is_whole { &input.sha256 } else { &input.container_sha256 }, &whole);
+        }
+    }
+}
+
+#[test]
+fn an_archive_without_captures_has_its_hash() {
+    let bytes = zip(&[("note.txt", b"hello")]);
+    assert_eq!(opened(bytes.clone()).inputs[0].sha256, Some(hash(&bytes)));
+    let bytes = tar(&[("note.txt", b"hello")]);
+    assert_eq!(opened(bytes.clone()).inputs[0].sha256, Some(hash(&bytes)));
+}
+
 fn hash(bytes: &[u8]) -> String {
     Source::bytes(bytes.to_vec()).with_hash().finish_hash().unwrap()
 }

@@ -15,7 +15,7 @@ use zip::CompressionMethod;
 use zip::read::ZipFile;
 use zip::result::ZipError;
 
-use crate::capture::directory::{self, Listing, Short};
+use crate::capture::directory::{self, Bridge, Listing, Short};
 use crate::limits::{self, Budget};
 
 /// What is read from: bytes that can be gone back in.
@@ -27,8 +27,6 @@ impl<T: Read + Seek + ?Sized> Seekable for T {}
 /// The parts of a session lie next to each other, so most of what is asked for is at hand.
 pub(super) struct Window<'a> {
     inner: &'a mut dyn Seekable,
-    /// Whether nothing more is to be read of the member that was opened last.
-    is_left: Rc<Cell<bool>>,
     buffer: Box<[u8]>,
     /// Where in the input the buffer begins, and how many bytes of it are filled.
     start: u64,
@@ -39,7 +37,7 @@ pub(super) struct Window<'a> {
 impl<'a> Window<'a> {
     pub(super) fn new(inner: &'a mut dyn Seekable) -> Self {
         let buffer = vec![0; WINDOW].into_boxed_slice();
-        Self { inner, is_left: Rc::default(), buffer, start: 0, filled: 0, at: 0 }
+        Self { inner, buffer, start: 0, filled: 0, at: 0 }
     }
 
     fn at_hand(&self) -> Option<&[u8]> {
@@ -50,9 +48,6 @@ impl<'a> Window<'a> {
 
 impl Read for Window<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        if self.is_left.get() {
-            return Ok(0);
-        }
         if self.at_hand().is_none() {
             self.filled = 0;
             self.start = self.at;
@@ -91,8 +86,8 @@ pub(super) enum Unreadable {
 
 /// A member opened for reading, and what was read of it.
 pub(super) struct Member<'m, 'a> {
-    file: ZipFile<'m, Window<'a>>,
-    /// Set when it is left: the library reads what is left of a member, to get to the next one.
+    file: ZipFile<'m, Bridge<Window<'a>>>,
+    /// Set when it is left.
     is_left: Rc<Cell<bool>>,
     /// The bytes read so far.
     pub(super) bytes: Vec<u8>,
@@ -140,7 +135,7 @@ impl Drop for Member<'_, '_> {
 
 /// All members of an archive.
 pub(super) struct Members<'a> {
-    reader: Window<'a>,
+    reader: Bridge<Window<'a>>,
     listing: Listing,
     passwords: Vec<&'a [u8]>,
     believed: Option<&'a [u8]>,
@@ -154,7 +149,8 @@ impl<'a> Members<'a> {
     ) -> io::Result<Option<Self>> {
         let mut reader = Window::new(reader);
         let passwords = passwords.iter().map(String::as_bytes).collect();
-        let listing = directory::list(&mut reader)?;
+        let listing = directory::list(&mut reader, limits::ARCHIVE_MEMBERS)?;
+        let reader = Bridge::new(reader);
         Ok(listing.map(|listing| Self { reader, listing, passwords, believed: None }))
     }
 
@@ -181,7 +177,7 @@ impl<'a> Members<'a> {
     /// Whether a member is protected, and its compressed size.
     fn protection(&self, index: usize) -> (bool, u64) {
         let member = self.listing.members.get(index);
-        member.map_or((false, 0), |one| (one.encrypted, one.compressed.unwrap_or(u64::MAX)))
+        member.map_or((false, 0), |one| (one.is_protected(), one.compressed.unwrap_or(u64::MAX)))
     }
 
     /// Finds the password among those given, on the smallest of the protected members.
@@ -226,8 +222,7 @@ impl<'a> Members<'a> {
         password: Option<&'a [u8]>,
     ) -> Result<Member<'_, 'a>, Unreadable> {
         let member = self.listing.members.get(index).ok_or(Unreadable::Damaged)?;
-        let is_left = Rc::clone(&self.reader.is_left);
-        is_left.set(false);
+        let is_left = self.reader.leaver();
         let file = member.open(&mut self.reader, password);
         let file = file.map_err(|error| match error {
             ZipError::InvalidPassword

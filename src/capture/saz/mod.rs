@@ -137,8 +137,8 @@ fn read_archive(
     }
     if doubled > 0 {
         let text = format!(
-            "{doubled} parts of sessions are in it more than once under one name or number; one of \
-             each is read"
+            "{doubled} parts of sessions are in it more than once under one name or number; the \
+             first of each is read"
         );
         into.diagnose(DiagnosticCode::ArchiveMember, Some(input), &text);
     }
@@ -224,9 +224,10 @@ fn list<'n>(
     (sessions, doubled)
 }
 
-/// A name as names are compared here: slashes one way, letters of one case, of the same length.
+/// A name as names are compared here: slashes one way, letters of one case, nothing in front that leads nowhere.
 pub(super) fn plain_name(name: &str) -> String {
-    name.replace('\\', "/").to_ascii_lowercase()
+    let name = name.replace('\\', "/").to_ascii_lowercase();
+    name.trim_start_matches("./").to_owned()
 }
 
 /// The folder with the sessions, `raw` or one that ends with `/raw`, of which a member is a request.
@@ -243,7 +244,9 @@ pub(super) fn is_of_folder(plain_name: &str, folder: &str) -> bool {
     let file = plain_name.strip_prefix(folder).and_then(|rest| rest.strip_prefix('/'));
     file.and_then(|file| file.split_once('_')).is_some_and(|(number, kind)| {
         let digits = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-        digits && !kind.contains('/')
+        // A letter tells what of a session it is, also those that are not read.
+        let kind = kind.split_once('.').filter(|(letter, _)| letter.len() == 1);
+        digits && kind.is_some_and(|(_, ending)| matches!(ending, "txt" | "xml"))
     })
 }
 

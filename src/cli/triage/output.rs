@@ -121,14 +121,24 @@ fn goes_on(args: &TriageArgs) -> bool {
 }
 
 /// Tells the files that a shell has this program write to: standing in a folder that is looked through, they
-/// are no attachments.
+/// are no attachments. It opens none of them where the system tells files apart without that.
 pub(super) fn own_streams() -> LeftOut {
     let is_file = |stream: &Handle| stream.as_file().metadata().is_ok_and(|about| about.is_file());
     let own: Vec<Handle> =
         [Handle::stdout(), Handle::stderr()].into_iter().flatten().filter(is_file).collect();
-    Box::new(move |path| {
-        !own.is_empty() && Handle::from_path(path).is_ok_and(|file| own.contains(&file))
-    })
+    Box::new(move |path| own.iter().any(|stream| is_of(path, stream)))
+}
+
+#[cfg(unix)]
+fn is_of(path: &Path, stream: &Handle) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata(path)
+        .is_ok_and(|about| (about.dev(), about.ino()) == (stream.dev(), stream.ino()))
+}
+
+#[cfg(not(unix))]
+fn is_of(path: &Path, stream: &Handle) -> bool {
+    Handle::from_path(path).is_ok_and(|file| file == *stream)
 }
 
 /// Whether a pattern that was given stands for a file that is written.
