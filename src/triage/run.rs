@@ -290,7 +290,7 @@ impl Run<'_> {
                 Some(worker) => Ok(worker),
                 None => Worker::start(plan.program, plan.setup, plan.stop),
             };
-            let Ok(worker) = started else { continue };
+            let Ok(mut worker) = started else { continue };
             match worker.ask(job, plan.patience) {
                 Ok(answer) => {
                     self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(worker);

@@ -10,7 +10,7 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -89,10 +89,8 @@ pub(super) struct Answer {
 /// A worker process.
 pub(super) struct Worker {
     child: Arc<Mutex<Child>>,
-    /// What it is told, a line each.
-    told: Sender<String>,
-    /// Whether what it was told could be written.
-    written: Receiver<bool>,
+    /// Gone once the worker did not take what it was told.
+    stdin: Option<ChildStdin>,
     lines: Receiver<String>,
 }
 
@@ -114,27 +112,32 @@ impl Worker {
         };
         let (sender, lines) = channel();
         std::thread::spawn(move || read(stdout, |line| sender.send(line).is_ok()));
-        // A worker that stands still does not take what it is told.
-        let (told, orders) = channel();
-        let (sender, written) = channel();
-        std::thread::spawn(move || write(stdin, &orders, |whole| sender.send(whole).is_ok()));
-        let worker = Self { child, told, written, lines };
+        let mut worker = Self { child, stdin: Some(stdin), lines };
         let line = serde_json::to_string(setup).map_err(io::Error::other)?;
         worker.tell(line, Some(limits::TRIAGE_START)).map_err(|_| io::ErrorKind::BrokenPipe)?;
         Ok(worker)
     }
 
-    fn tell(&self, line: String, limit: Option<Duration>) -> Result<(), Lost> {
-        self.told.send(line).map_err(|_| Lost::Before)?;
-        match next(&self.written, limit) {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(RecvTimeoutError::Disconnected) => Err(Lost::Before),
-            Err(RecvTimeoutError::Timeout) => Err(Lost::Over),
+    fn tell(&mut self, line: String, limit: Option<Duration>) -> Result<(), Lost> {
+        let mut stdin = self.stdin.take().ok_or(Lost::Before)?;
+        if line.len() < PIPE {
+            write(&mut stdin, &line).map_err(|_| Lost::Before)?;
+            self.stdin = Some(stdin);
+            return Ok(());
         }
+        // A worker that stands still does not take it.
+        let (sender, written) = channel();
+        std::thread::spawn(move || sender.send(write(&mut stdin, &line).map(|()| stdin)));
+        match next(&written, limit) {
+            Ok(Ok(stdin)) => self.stdin = Some(stdin),
+            Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => return Err(Lost::Before),
+            Err(RecvTimeoutError::Timeout) => return Err(Lost::Over),
+        }
+        Ok(())
     }
 
     /// Has a job done; one that takes longer than `limit` counts as lost.
-    pub(super) fn ask(&self, job: &Job, limit: Option<Duration>) -> Result<Answer, Lost> {
+    pub(super) fn ask(&mut self, job: &Job, limit: Option<Duration>) -> Result<Answer, Lost> {
         self.tell(serde_json::to_string(job).map_err(|_| Lost::Over)?, limit)?;
         let mut answer = Answer::default();
         loop {
@@ -151,7 +154,9 @@ impl Worker {
 
 impl Drop for Worker {
     fn drop(&mut self) {
-        // Both threads end with it: what they read and write is gone then.
+        // A worker that has no more input ends itself; one that does not is ended, and so are the threads that read from it
+        // and write to it.
+        drop(self.stdin.take());
         kill(&self.child);
     }
 }
@@ -164,14 +169,12 @@ fn next<T>(from: &Receiver<T>, limit: Option<Duration>) -> Result<T, RecvTimeout
     }
 }
 
-/// Writes lines to a worker until it is gone or nobody has more for it.
-fn write(mut stdin: ChildStdin, lines: &Receiver<String>, mut done: impl FnMut(bool) -> bool) {
-    for line in lines {
-        let is_whole = writeln!(stdin, "{line}").and_then(|()| stdin.flush()).is_ok();
-        if !done(is_whole) || !is_whole {
-            return;
-        }
-    }
+/// What an empty pipe takes on every system without its reader.
+const PIPE: usize = 4 << 10;
+
+fn write(stdin: &mut ChildStdin, line: &str) -> io::Result<()> {
+    writeln!(stdin, "{line}")?;
+    stdin.flush()
 }
 
 /// Reads the lines of a worker until it ends, nobody wants them, or one is too long to be one.
@@ -224,7 +227,7 @@ mod tests {
 
     #[test]
     fn one_that_is_gone_before_it_is_told_costs_nothing() -> io::Result<()> {
-        let worker = still()?;
+        let mut worker = still()?;
         kill(&worker.child);
         assert_eq!(worker.ask(&job(9), None).map(|_| ()), Err(Lost::Before));
         Ok(())
