@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::directory::{self, Bridge, Listing, Located, Short};
 use super::look::Looks;
 use super::open::{Others, Place, Sought, Walk};
-use super::saz::{self, SazFolder};
+use super::saz::{self, SazReader};
 use super::source::{ReadSeek, Source, StreamError, as_u64};
 use super::unpack::{Codec, Part, Section, SharedSeek, SharedSource};
 use crate::evidence::{DiagnosticCode, Likeness, shown};
@@ -170,14 +170,19 @@ impl Walk<'_, '_> {
         // A Fiddler archive is a capture itself, and not a container.
         if members.is_saz() {
             source.give_back(Box::new(members.shared.clone()));
+            let of_root = SazReader { folder: Some(SESSIONS) };
             if members.is_only_saz() {
                 drop(members);
-                return self.read(place, source, &SazFolder(Some(SESSIONS)));
+                return self.read(place, source, &of_root);
             }
-            let hash = self.read_hashed(place, source, &SazFolder(Some(SESSIONS)));
+            let hash = self.read_hashed(place, source, &of_root);
             if !self.is_too_deep(place) {
+                let is_short = members.listing.short.is_some();
                 self.zip_members(place, members);
-                self.share_hash(place, first, hash.as_ref());
+                self.share_hash(place, first, hash);
+                if is_short {
+                    self.mark_truncated(first);
+                }
             }
             return None;
         }
@@ -233,7 +238,11 @@ impl Walk<'_, '_> {
                 Sessions::First(folder, bytes) => {
                     let reader = Box::new(members.shared.clone());
                     let inside = place.member("zip", above_sessions(&name));
-                    self.read(&inside, Source::seeking(reader, bytes), &SazFolder(Some(&folder)));
+                    self.read(
+                        &inside,
+                        Source::seeking(reader, bytes),
+                        &SazReader { folder: Some(&folder) },
+                    );
                     continue;
                 }
             }

@@ -106,7 +106,8 @@ pub trait Reader: Sync {
 }
 
 /// All readers; of two that are equally sure the first is asked.
-pub static READERS: &[&dyn Reader] = &[&PcapngReader, &PcapReader, &SazReader, &HarReader];
+pub static READERS: &[&dyn Reader] =
+    &[&PcapngReader, &PcapReader, &SazReader { folder: None }, &HarReader];
 
 /// Why nothing more came from an input, by the reader that gave up.
 ///

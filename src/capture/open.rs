@@ -454,12 +454,16 @@ impl Walk<'_, '_> {
 
     /// Gives the hash of the file as a whole to the inputs that came out of it.
     fn hash_container(&mut self, place: &Place, source: &mut Source, first: usize) {
-        // What was handed over has it.
-        if place.depth > 0 || self.each.is_some() {
-            return;
+        if place.depth == 0 && self.each.is_none() {
+            let hash = source.finish_hash_unless(&|| self.options.is_cancelled());
+            self.share_hash(place, first, hash);
         }
-        let is_over = || self.options.is_cancelled();
-        let Some(hash) = source.finish_hash_unless(&is_over) else { return };
+    }
+
+    /// The same with a hash that is known.
+    pub(super) fn share_hash(&mut self, place: &Place, first: usize, hash: Option<String>) {
+        // What was handed over has it.
+        let Some(hash) = hash.filter(|_| place.depth == 0 && self.each.is_none()) else { return };
         for id in self.inputs.get(first..).unwrap_or_default() {
             if let Some(input) = self.into.input_mut(*id).filter(|i| !i.container.is_empty()) {
                 input.container_sha256 = Some(hash.clone());
@@ -482,18 +486,6 @@ impl Walk<'_, '_> {
         self.read(place, source, reader);
         let id = self.inputs.get(first).copied()?;
         self.into.input_mut(id)?.sha256.clone()
-    }
-
-    /// Gives the hash of an archive that is a capture itself to what else came out of it.
-    pub(super) fn share_hash(&mut self, place: &Place, first: usize, hash: Option<&String>) {
-        if place.depth > 0 || self.each.is_some() {
-            return;
-        }
-        for id in self.inputs.get(first..).unwrap_or_default() {
-            if let Some(input) = self.into.input_mut(*id).filter(|one| !one.container.is_empty()) {
-                input.container_sha256 = hash.cloned();
-            }
-        }
     }
 
     /// Notes of the inputs since there were so many that more was to come.

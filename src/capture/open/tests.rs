@@ -324,6 +324,18 @@ fn an_archive_without_its_directory_gives_what_is_left() {
 }
 
 #[test]
+fn what_stands_in_a_torn_fiddler_archive_is_not_whole_either() {
+    let ask = b"GET https://login.example/ HTTP/1.1\r\nHost: login.example\r\n\r\n".as_slice();
+    let bytes = zip(&[("raw/1_c.txt", ask), ("a.har", HAR.as_bytes())]);
+    let directory = memchr::memmem::find(&bytes, b"PK\x01\x02").unwrap();
+    for (bytes, torn) in [(bytes.clone(), false), (bytes[..directory].to_vec(), true)] {
+        let evidence = opened(bytes);
+        assert_eq!(evidence.inputs.len(), 2);
+        assert!(evidence.coverage.inputs.iter().all(|one| one.truncated == torn));
+    }
+}
+
+#[test]
 fn fiddler_archives_are_found_where_they_were_unpacked() {
     let ask = b"GET https://login.example/ HTTP/1.1\r\nHost: login.example\r\n\r\n";
     let tell = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";

@@ -1,7 +1,7 @@
 //! Members of the archive: listing, decryption and reading under a cap.
 //!
-//! Members are read in place, and only as far as
-//! the caller asks; declared sizes are hints that bound nothing. What is inside is not looked at.
+//! Members are read in place, and only as far as the caller asks; declared sizes are hints that bound
+//! nothing. What is inside is not looked at.
 //!
 //! Invariants: every byte that inflating produces is charged to the budget; a password is believed
 //! only after a whole member read with it matched its checksum.

@@ -58,9 +58,13 @@ pub enum SazError {
 
 /// Reads Fiddler session archives.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct SazReader;
+pub struct SazReader<'f> {
+    /// The folder with the sessions, as one of several that were unpacked and packed again has them; without one it
+    /// is the first.
+    pub(super) folder: Option<&'f str>,
+}
 
-impl Reader for SazReader {
+impl Reader for SazReader<'_> {
     fn format(&self) -> Format {
         Format::Saz
     }
@@ -78,33 +82,8 @@ impl Reader for SazReader {
         input: InputId,
         into: &mut EvidenceBuilder,
     ) -> Result<(), ReadError> {
-        SazFolder(None).read(source, options, budget, input, into)
-    }
-}
-
-/// Reads the sessions in one folder of an archive, as a Fiddler archive that was unpacked and packed
-/// again with others has them; without one, those of the first folder that has some.
-pub(super) struct SazFolder<'a>(pub(super) Option<&'a str>);
-
-impl Reader for SazFolder<'_> {
-    fn format(&self) -> Format {
-        Format::Saz
-    }
-
-    fn probe(&self, _: &[u8]) -> Probe {
-        Probe::No
-    }
-
-    fn read(
-        &self,
-        source: &mut Source,
-        options: &ReadOptions<'_>,
-        budget: &mut Budget,
-        input: InputId,
-        into: &mut EvidenceBuilder,
-    ) -> Result<(), ReadError> {
         let mut archive = source.seekable(options.limits.buffered).map_err(SazError::Io)?;
-        Ok(read_archive(&mut archive, self.0, options, budget, input, into)?)
+        Ok(read_archive(&mut archive, self.folder, options, budget, input, into)?)
     }
 }
 
@@ -282,7 +261,7 @@ fn producer(comment: &str) -> Option<String> {
 /// Entry for fuzzing: any bytes as a Fiddler archive.
 #[doc(hidden)]
 pub fn fuzz_saz(bytes: &[u8]) {
-    super::fuzz::read(&SazReader, bytes);
+    super::fuzz::read(&SazReader::default(), bytes);
 }
 
 #[cfg(test)]
